@@ -1,0 +1,128 @@
+"""Files that are whole or absent: atomic writes, locks that die with their owner, and content digests."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops.errors import PlatformError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o644) -> None:
+    """Write `content` so that a reader, or a power loss, sees the old file or the new one, never a part.
+
+    Raises:
+        PlatformError: The disk is full or not writable. The old file is untouched.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, mode)
+        os.replace(temporary, path)
+        fsync_folder(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise unwritable(path, error) from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as strict JSON (no bare NaN), atomically."""
+    write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Return the JSON in `path`, or None where there is no such file.
+
+    Raises:
+        PlatformError: The file is there and is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (ValueError, UnicodeDecodeError) as error:
+        raise PlatformError(f"not JSON: {error}", where=str(path), hint="Delete the file; it is written anew.") from error
+
+
+def unwritable(path: Path, error: OSError) -> PlatformError:
+    """Return the error for a path that could not be written, with what to free or change."""
+    return PlatformError(
+        f"cannot write: {error.strerror or error}",
+        where=str(path),
+        hint="Free disk space or mend the folder's permissions, then run the same command again; nothing was lost.",
+    )
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive a power loss."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, wait: bool = True, busy: str = "another mlops process holds it") -> Iterator[None]:
+    """Hold an exclusive `flock` on `path`: it ends with its process, however that ends.
+
+    Raises:
+        PlatformError: `wait` is false and somebody else holds it (their note is in the message), or the folder is not writable.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            owner = os.pread(handle, 200, 0).decode(errors="replace").strip()
+            raise PlatformError(f"{busy}{f' ({owner})' if owner else ''}", where=str(path)) from None
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"pid {os.getpid()}".encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def digest_bytes(data: bytes) -> str:
+    """Return `sha256:<hex>` of `data`."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def digest_file(path: Path) -> str:
+    """Return `sha256:<hex>` of a file's bytes."""
+    with path.open("rb") as file:
+        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_folder(folder: Path) -> str:
+    """Return `sha256:<hex>` over the sorted relative names and digests of every file below `folder`.
+
+    A file more, less, renamed or altered gives another digest; times and permissions do not. Links count by their target's content.
+    """
+    lines = [f"{path.relative_to(folder).as_posix()}\0{digest_file(path)}\n" for path in sorted(folder.rglob("*")) if path.is_file()]
+    return digest_bytes("".join(lines).encode())
+
+
+def digest_path(path: Path) -> str:
+    """Return the digest of a file or of a folder."""
+    return digest_folder(path) if path.is_dir() else digest_file(path)

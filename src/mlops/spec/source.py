@@ -1,0 +1,136 @@
+"""YAML whose every value knows its line: the reader under pipelines, components and environments.
+
+`read(path)` gives a `Source`: plain dicts, lists and scalars in `.value`, and the place of each by its path of keys, so that a mistake
+found late is still told with file, line and the line's text. Only plain data is built (no tags, no object construction), a key given
+twice is a mistake, and so are aliases that would blow up ("billion laughs").
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from mlops.errors import Problem, SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+Keys = tuple[str | int, ...]
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MOST_NODES = 200_000
+
+
+@dataclass(frozen=True)
+class Source:
+    """One YAML file: its data, its text, and where each value stands."""
+
+    path: Path
+    value: Any
+    lines: tuple[str, ...]
+    marks: dict[Keys, tuple[int, int, int]] = field(repr=False)
+    """Path of keys -> line, column (from 0) of the value, and its length on that line."""
+    key_marks: dict[Keys, tuple[int, int, int]] = field(repr=False)
+
+    def problem(self, keys: Keys, message: str, hint: str | None = None, *, at_key: bool = False) -> Problem:
+        """Return a problem at the value (or its key) that `keys` leads to; where there is none, at the nearest parent."""
+        marks = self.key_marks if at_key else self.marks
+        probe = keys
+        while probe and probe not in marks:
+            probe = probe[:-1]
+        line, column, length = marks.get(probe, (0, 0, 1))
+        text = self.lines[line] if line < len(self.lines) else ""
+        return Problem(str(self.path), line + 1, column + 1, message, hint, text, length)
+
+    def fail(self, keys: Keys, message: str, hint: str | None = None, *, at_key: bool = False) -> SpecError:
+        """Return the error that holds this one problem."""
+        return SpecError([self.problem(keys, message, hint, at_key=at_key)])
+
+
+def read(path: Path, *, text: str | None = None) -> Source:
+    """Read one YAML file.
+
+    Raises:
+        SpecError: It cannot be read, is not UTF-8, is not YAML, holds a key twice, or is too large to be meant.
+    """
+    if text is None:
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise SpecError([Problem(str(path), 1, 1, f"not UTF-8: {error.reason} at byte {error.start}", "Save the file as UTF-8.")]) from error
+        except OSError as error:
+            raise SpecError([Problem(str(path), 1, 1, f"cannot read it: {error.strerror}", "Check the path.")]) from error
+    lines = tuple(text.splitlines())
+    try:
+        root = yaml.compose(text, Loader=_LOADER)
+        builder = _Builder(path, lines)
+        value = builder.build(root, ()) if root is not None else None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line, mark.column) if mark else (0, 0)
+        at = lines[line] if line < len(lines) else ""
+        raise SpecError([Problem(str(path), line + 1, column + 1, f"not YAML: {error.problem}", error.context, at)]) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise SpecError([Problem(str(path), 1, 1, f"not YAML: {error}")]) from error
+    if builder.problems:
+        raise SpecError(builder.problems)
+    return Source(path, value, lines, builder.marks, builder.key_marks)
+
+
+class _Builder:
+    def __init__(self, path: Path, lines: tuple[str, ...]) -> None:
+        self.path, self.lines = path, lines
+        self.marks: dict[Keys, tuple[int, int, int]] = {}
+        self.key_marks: dict[Keys, tuple[int, int, int]] = {}
+        self.problems: list[Problem] = []
+        self.count = 0
+        self.scalars = _LOADER("")
+
+    def build(self, node: yaml.Node, keys: Keys) -> Any:
+        self.count += 1
+        if self.count > _MOST_NODES:
+            raise ValueError(f"more than {_MOST_NODES:,} values (aliases count each time they are used)")
+        self.marks[keys] = self.place(node)
+        if isinstance(node, yaml.MappingNode):
+            return self.mapping(node, keys)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.build(item, (*keys, index)) for index, item in enumerate(node.value)]
+        if not node.tag.startswith("tag:yaml.org,2002:"):
+            self.note(node, f"the tag {node.tag!r} is not plain data", "Remove the tag.")
+            return None
+        return self.scalars.construct_object(node)
+
+    def mapping(self, node: yaml.MappingNode, keys: Keys) -> dict[Any, Any]:
+        self.scalars.flatten_mapping(node)
+        result: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.note(key_node, "a key must be a plain word", None)
+                continue
+            # `on`, `off`, `yes` and `no` are booleans in YAML 1.1, and words to anyone who writes them as a key.
+            key = key_node.value if key_node.tag.endswith(":bool") else self.scalars.construct_object(key_node)
+            if key in result:
+                self.note(key_node, f"the key {key!r} is given twice", "Keep one of the two.")
+            self.key_marks[(*keys, key)] = self.place(key_node)
+            result[key] = self.build(value_node, (*keys, key))
+        return result
+
+    def place(self, node: yaml.Node) -> tuple[int, int, int]:
+        start, end = node.start_mark, node.end_mark
+        length = end.column - start.column if start.line == end.line else len(self.lines[start.line]) - start.column
+        return start.line, start.column, max(1, length)
+
+    def note(self, node: yaml.Node, message: str, hint: str | None) -> None:
+        line, column, length = self.place(node)
+        self.problems.append(Problem(str(self.path), line + 1, column + 1, message, hint, self.lines[line], length))
+
+
+def did_you_mean(word: str, known: Iterable[str], *, label: str = "known here") -> str:
+    """Return a hint that names the nearest of `known`, and lists them."""
+    names = sorted(map(str, known))
+    near = difflib.get_close_matches(str(word), names, n=1, cutoff=0.6)
+    listing = f"{label}: {', '.join(names)}" if names else f"{label}: none"
+    return f'did you mean "{near[0]}"?  {listing}' if near else listing
