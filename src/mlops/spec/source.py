@@ -60,7 +60,9 @@ def read(path: Path, *, text: str | None = None) -> Source:
         try:
             text = path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:
-            raise SpecError([Problem(str(path), 1, 1, f"not UTF-8: {error.reason} at byte {error.start}", "Save the file as UTF-8.")]) from error
+            raise SpecError(
+                [Problem(str(path), 1, 1, f"not UTF-8: {error.reason} at byte {error.start}", "Save the file as UTF-8.")]
+            ) from error
         except OSError as error:
             raise SpecError([Problem(str(path), 1, 1, f"cannot read it: {error.strerror}", "Check the path.")]) from error
     lines = tuple(text.splitlines())

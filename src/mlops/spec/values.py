@@ -1,0 +1,170 @@
+"""What a pipeline file says, as frozen values. Nothing here runs, reads a file or knows a machine."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from mlops.spec.source import Keys, Source
+
+LITERAL_TYPES = frozenset({"string", "number", "integer", "boolean"})
+FILE_TYPES = frozenset({"uri_file"})
+FOLDER_TYPES = frozenset({"uri_folder", "mltable", "mlflow_model", "custom_model", "triton_model"})
+ASSET_TYPES = FILE_TYPES | FOLDER_TYPES
+TRUTHS = {"true": True, "false": False}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value stands in its file, so that a mistake found later is still told with its line."""
+
+    source: Source = field(repr=False)
+    keys: Keys
+
+
+@dataclass(frozen=True)
+class Input:
+    """A declared input of a component or a pipeline."""
+
+    name: str
+    type: str
+    optional: bool = False
+    default: Any = None
+    minimum: float | None = None
+    maximum: float | None = None
+    enum: tuple[Any, ...] = ()
+    description: str = ""
+
+    @property
+    def required(self) -> bool:
+        return not self.optional and self.default is None
+
+    def complaint(self, value: Any) -> str | None:
+        """Return why the literal `value` cannot be this input, or None where it can."""
+        if self.type in ASSET_TYPES:
+            return None
+        number = _number(value) if self.type in {"number", "integer"} else None
+        if self.type == "integer" and (number is None or number != int(number)):
+            return f"{value!r} is not an integer"
+        if self.type == "number" and number is None:
+            return f"{value!r} is not a number"
+        if self.type == "boolean" and not isinstance(value, bool) and str(value).lower() not in TRUTHS:
+            return f"{value!r} is not a boolean: true or false"
+        if number is not None and self.minimum is not None and number < self.minimum:
+            return f"{value!r} is less than the least allowed, {self.minimum:g}"
+        if number is not None and self.maximum is not None and number > self.maximum:
+            return f"{value!r} is more than the most allowed, {self.maximum:g}"
+        if self.enum and str(value) not in set(map(str, self.enum)):
+            return f"{value!r} is not one of {', '.join(map(str, self.enum))}"
+        return None
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+@dataclass(frozen=True)
+class Output:
+    """A declared output: a file or folder that the step writes."""
+
+    name: str
+    type: str = "uri_folder"
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Literal:
+    """A value written in the YAML, or given with --set."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file or folder on this machine."""
+
+    path: Path
+    type: str
+
+
+@dataclass(frozen=True)
+class FromPipeline:
+    """`${{parent.inputs.name}}`."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class FromStep:
+    """`${{parent.jobs.step.outputs.output}}`."""
+
+    step: str
+    output: str
+
+
+Binding = Literal | Asset | FromPipeline | FromStep
+
+
+@dataclass(frozen=True)
+class Component:
+    """One command with declared inputs and outputs: an Azure ML `command` component, or the inline command of a job."""
+
+    name: str
+    version: str
+    display_name: str
+    command: str
+    inputs: Mapping[str, Input]
+    outputs: Mapping[str, Output]
+    code: Path | None
+    environment: Any
+    environment_variables: Mapping[str, str]
+    is_deterministic: bool
+    timeout: float | None
+    """Seconds, or None for no limit."""
+    place: Place
+
+
+@dataclass(frozen=True)
+class Step:
+    """A component at its place in a pipeline: what each of its inputs is bound to."""
+
+    name: str
+    component: Component
+    inputs: Mapping[str, Binding]
+    place: Place
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The steps whose outputs this one reads, each once, in the order of the inputs."""
+        return tuple(dict.fromkeys(b.step for b in self.inputs.values() if isinstance(b, FromStep)))
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A whole pipeline job, checked and bound."""
+
+    path: Path
+    display_name: str
+    experiment: str
+    description: str
+    inputs: Mapping[str, Input]
+    values: Mapping[str, Binding]
+    """What each given input of the pipeline is: literals and assets only."""
+    outputs: Mapping[str, FromStep]
+    steps: Mapping[str, Step]
+    continue_on_step_failure: bool
+    force_rerun: bool
+    tags: Mapping[str, str]
+    without_effect: tuple[str, ...]
+    """Keys that mean something on Azure ML and nothing on one machine, as `file: key`."""
