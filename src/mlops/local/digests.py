@@ -1,0 +1,67 @@
+"""Digests of files and folders, remembered by what `stat` says of a file.
+
+A file whose size, times (of content and of inode) and inode are as remembered is not read again: a re-run over gigabytes costs one `stat`
+per file. The inode's change time cannot be set back by a program, so an edit that restores the modification time is still seen.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops.errors import MlopsError
+from mlops.files import digest_bytes, digest_file, read_json, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_RACY_NS = 2_000_000_000
+
+
+class Digests:
+    """The memory, kept in one JSON file; losing it costs time and nothing else."""
+
+    def __init__(self, memory: Path) -> None:
+        self.memory = memory
+        self.changed = False
+        try:
+            self.known: dict[str, list[object]] = read_json(memory) or {}
+        except MlopsError:
+            self.known = {}
+
+    def of(self, path: Path) -> str:
+        """Return `sha256:<hex>` of a file, or of a folder: the sorted names and digests of its files.
+
+        Raises:
+            OSError: It is not there or cannot be read.
+        """
+        if not path.is_dir():
+            return self._file(path)
+        lines = [f"{name}\0{self._file(path / name)}\n" for name in _names(path)]
+        return digest_bytes("".join(lines).encode())
+
+    def _file(self, path: Path) -> str:
+        now = path.stat()
+        facts = [now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino]
+        known = self.known.get(str(path))
+        if known and known[:4] == facts:
+            return str(known[4])
+        digest = digest_file(path)
+        # A file changed within the clock's grain could change again unseen: such a digest is not kept.
+        if time.time_ns() - now.st_ctime_ns > _RACY_NS or not now.st_mode & 0o222:
+            self.known[str(path)] = [*facts, digest]
+            self.changed = True
+        return digest
+
+    def save(self) -> None:
+        """Write what was learnt, less what is gone."""
+        if self.changed:
+            write_json(self.memory, {path: facts for path, facts in self.known.items() if os.path.exists(path)})
+            self.changed = False
+
+
+def _names(folder: Path) -> Iterator[str]:
+    names = [Path(root, file).relative_to(folder).as_posix() for root, _, files in os.walk(folder, followlinks=True) for file in files]
+    return iter(sorted(names))

@@ -1,0 +1,330 @@
+"""How steps run on this machine: laid out, started, watched, sealed.
+
+The executor hands commands to a spawner (see spawner.py), at most `workers` at a time, and turns what happens to them into events.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops.engine.events import Canceled, Event, Failed, Finished, Product, Started
+from mlops.errors import PlatformError
+from mlops.files import unwritable
+from mlops.local.snapshot import copy_code
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mlops.engine.freshness import Recipe
+    from mlops.engine.loop import Products, Task
+    from mlops.local.digests import Digests
+    from mlops.local.snapshot import Code
+
+GRACE = 5.0  # seconds between SIGTERM and SIGKILL
+_IMPORT_TIME = ("OMP_", "OPENBLAS_", "MKL_", "PYTHON", "LD_")
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One step, ready to start: everything resolved."""
+
+    step: str
+    key: str
+    """The step's name across runs."""
+    command: str
+    code: Code
+    folder: Path
+    variables: Mapping[str, str]
+    """The variables that the component itself sets."""
+    outputs: Mapping[str, tuple[Path, str]]
+    """Output -> where it must be written, and its type."""
+    inputs: Mapping[str, tuple[Path, str]]
+    """Asset inputs -> where they are, and the digest that they must still have afterwards."""
+    recipe: Recipe
+    timeout: float | None
+
+
+@dataclass
+class _Running:
+    launch: Launch
+    spawner: _Spawner
+    warm: bool
+    began: float
+    deadline: float | None = None
+    ended_because: str = ""
+    canceled: bool = False
+    killed_at: float | None = None
+
+
+class _Spawner:
+    """The client's side of one spawner process."""
+
+    def __init__(self, modules: list[str], inbox: queue.Queue[dict[str, Any]]) -> None:
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | {"OPENBLAS_NUM_THREADS": "1"}
+        program = Path(__file__).with_name("spawner.py")
+        self.process = subprocess.Popen(
+            [sys.executable, str(program), *modules],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            start_new_session=True,
+        )
+        self.pids: dict[str, int] = {}
+        self.inbox = inbox
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def send(self, **request: Any) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            assert self.process.stdin is not None  # noqa: S101 - opened as a pipe above
+            self.process.stdin.write(json.dumps(request).encode() + b"\n")
+            self.process.stdin.flush()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None  # noqa: S101 - opened as a pipe above
+        with contextlib.suppress(ValueError):
+            for line in self.process.stdout:
+                self.inbox.put({**json.loads(line), "spawner": self})
+        self.inbox.put({"event": "lost", "spawner": self})
+
+    def close(self) -> None:
+        """End the process, and with it all that it started."""
+        assert self.process.stdin is not None  # noqa: S101 - opened as a pipe above
+        assert self.process.stdout is not None  # noqa: S101
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(10)
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+@dataclass
+class ProcessExecutor:
+    """Runs each task's `Launch` as a process.
+
+    Args:
+        prepare: Makes the launch of a task, with its inputs resolved.
+        environment: Gives the variables of a step's MLflow run; called just before the step starts.
+        digests: Digests the outputs.
+        workers: Steps at the same time.
+        warm: Whether plain Python steps are forked from a process that has their imports already.
+        imports: The modules that the steps of this run will import, in the order in which they are wanted.
+    """
+
+    prepare: Callable[[Task, Products], Launch]
+    environment: Callable[[Launch], Mapping[str, str]]
+    digests: Digests
+    workers: int = 2
+    warm: bool = True
+    imports: list[str] = field(default_factory=list)
+    _waiting: deque[tuple[Task, str, Launch]] = field(default_factory=deque)
+    _running: dict[str, _Running] = field(default_factory=dict)
+    _ready: deque[Event] = field(default_factory=deque)
+    _inbox: queue.Queue[dict[str, Any]] = field(default_factory=queue.Queue)
+    _spawners: dict[bool, _Spawner] = field(default_factory=dict)
+
+    def start(self, task: Task, reason: str, products: Products) -> None:
+        self._waiting.append((task, reason, self.prepare(task, products)))
+        self._fill()
+
+    def next(self) -> Event:
+        while not self._ready:
+            try:
+                message = self._inbox.get(timeout=self._patience())
+            except queue.Empty:
+                self._enforce()
+            else:
+                self._take(message)
+            self._fill()
+        return self._ready.popleft()
+
+    @property
+    def busy(self) -> bool:
+        """Whether an event is still to come."""
+        return bool(self._running or self._waiting or self._ready)
+
+    def cancel(self, reason: str) -> None:
+        while self._waiting:
+            self._ready.append(Canceled(self._waiting.popleft()[0].name, 0.0, reason))
+        for running in self._running.values():
+            running.canceled = True
+            self._end(running, reason)
+
+    def close(self) -> None:
+        """End the spawners; nothing that they started outlives them."""
+        for spawner in self._spawners.values():
+            spawner.close()
+        self._spawners.clear()
+
+    def _fill(self) -> None:
+        while self._waiting and len(self._running) < self.workers:
+            task, reason, launch = self._waiting.popleft()
+            try:
+                self._launch(launch)
+            except OSError as error:
+                self._ready.append(Failed(task.name, 0.0, str(unwritable(launch.folder, error)), ours=True))
+            except PlatformError as error:
+                self._ready.append(Failed(task.name, 0.0, str(error), ours=True))
+            else:
+                self._ready.append(Started(task.name, reason, time.time()))
+
+    def _launch(self, launch: Launch) -> None:
+        copy_code(launch.code, launch.folder / "code")
+        for path, kind in launch.outputs.values():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if kind != "uri_file":
+                path.mkdir(exist_ok=True)
+        warm = self.warm and bool(launch.code.argv) and not any(name.startswith(_IMPORT_TIME) for name in launch.variables)
+        spawner = self._spawner(warm=warm)
+        spawner.send(
+            op="run",
+            id=launch.step,
+            argv=list(launch.code.argv) if warm else [],
+            command=launch.command,
+            imports=list(launch.code.imports),
+            cwd=str(launch.folder / "code"),
+            env=self._environment(launch),
+            log=str(launch.folder / "log.txt"),
+        )
+        deadline = time.monotonic() + launch.timeout if launch.timeout else None
+        self._running[launch.step] = _Running(launch, spawner, warm, time.monotonic(), deadline)
+
+    def _environment(self, launch: Launch) -> dict[str, str]:
+        folder = str(Path(sys.executable).parent)
+        kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        path = os.environ.get("PATH", os.defpath)
+        first = path if path.split(os.pathsep)[0] == folder else f"{folder}{os.pathsep}{path}"
+        return {**kept, "PATH": first, **self.environment(launch), **launch.variables, "MLOPS_STEP_ID": launch.step}
+
+    def _spawner(self, *, warm: bool) -> _Spawner:
+        if warm not in self._spawners:
+            self._spawners[warm] = _Spawner(self.imports if warm else [], self._inbox)
+        return self._spawners[warm]
+
+    def _patience(self) -> float | None:
+        """Return the seconds until something must be ended, or None to wait for a message alone."""
+        times = [t for r in self._running.values() for t in (r.deadline if not r.ended_because else None, r.killed_at) if t is not None]
+        return max(0.0, min(times) - time.monotonic()) if times else None
+
+    def _enforce(self) -> None:
+        moment = time.monotonic()
+        for running in self._running.values():
+            if running.killed_at is not None and running.killed_at <= moment:
+                running.killed_at = None
+                running.spawner.send(op="signal", id=running.launch.step, signal=signal.SIGKILL)
+            elif running.deadline is not None and running.deadline <= moment and not running.ended_because:
+                self._end(running, f"ran longer than its limit of {running.launch.timeout:g} s")
+
+    def _end(self, running: _Running, reason: str) -> None:
+        """Ask a step's process group to end; a second call, or {GRACE} seconds, insist."""
+        again = bool(running.ended_because)
+        running.ended_because = running.ended_because or reason
+        running.killed_at = time.monotonic() + (0 if again else GRACE)
+        running.spawner.send(op="signal", id=running.launch.step, signal=signal.SIGKILL if again else signal.SIGTERM)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if message["event"] == "lost":
+            self._lost(message["spawner"])
+        elif message["event"] == "started":
+            message["spawner"].pids[message["id"]] = message["pid"]
+            if message["cold"] and message["id"] in self._running:
+                self._running[message["id"]].warm = False
+        elif message["id"] in self._running:
+            running = self._running.pop(message["id"])
+            running.spawner.pids.pop(message["id"], None)
+            self._ready.append(self._verdict(running, message["code"]))
+
+    def _lost(self, spawner: _Spawner) -> None:
+        """The spawner itself was killed: end what it started, and fail what ran in it."""
+        for pid in spawner.pids.values():
+            with contextlib.suppress(OSError):
+                os.killpg(pid, signal.SIGKILL)
+        for name in [n for n, r in self._running.items() if r.spawner is spawner]:
+            running = self._running.pop(name)
+            self._ready.append(self._failed(running, "the process that starts steps was killed", ours=True))
+        self._spawners = {warm: s for warm, s in self._spawners.items() if s is not spawner}
+
+    def _verdict(self, running: _Running, code: int) -> Event:
+        if running.canceled:
+            return Canceled(running.launch.step, time.monotonic() - running.began, running.ended_because)
+        if running.ended_because:
+            return self._failed(running, running.ended_because)
+        if code:
+            return self._failed(running, _in_words(code))
+        return self._sealed(running)
+
+    def _sealed(self, running: _Running) -> Event:
+        """Check that the step wrote what it declares and left its inputs alone, then digest and lock what it wrote."""
+        launch = running.launch
+        for name, (path, kind) in launch.outputs.items():
+            if (kind == "uri_file" and not path.is_file()) or (path.is_dir() and not any(path.iterdir())):
+                return self._failed(running, f"it ended well and did not write its output {name!r}")
+        for name, (path, digest) in launch.inputs.items():
+            if self._digest(path) != digest:
+                return self._failed(running, f"its input {name!r} changed while it ran: {path}")
+        outputs = {}
+        for name, (path, _) in launch.outputs.items():
+            _lock(path)
+            outputs[name] = Product(str(path), self.digests.of(path))
+        summary = _last_line(launch.folder / "log.txt")
+        return Finished(launch.step, time.monotonic() - running.began, outputs, summary, running.warm)
+
+    def _digest(self, path: Path) -> str:
+        try:
+            return self.digests.of(path)
+        except OSError:
+            return "gone"
+
+    def _failed(self, running: _Running, reason: str, *, ours: bool = False) -> Failed:
+        log = running.launch.folder / "log.txt"
+        return Failed(running.launch.step, time.monotonic() - running.began, reason, str(log), _tail(log), ours)
+
+
+def _in_words(code: int) -> str:
+    """Return a process's exit status as a person would say it."""
+    if code >= 0:
+        return f"it ended with exit code {code}"
+    name = signal.Signals(-code).name
+    more = ": often the machine ran out of memory" if name == "SIGKILL" else ""
+    return f"it was ended by {name}{more}"
+
+
+def _lock(path: Path) -> None:
+    """Take the write permission from an output's files: what was digested should stay so."""
+    for file in [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]:
+        file.chmod(stat.S_IMODE(file.stat().st_mode) & ~0o222)
+
+
+def _lines(log: Path) -> list[str]:
+    try:
+        with log.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - 32_768))
+            return file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return []
+
+
+def _tail(log: Path, count: int = 12) -> tuple[str, ...]:
+    return tuple(line[:400] for line in _lines(log) if line.strip())[-count:]
+
+
+def _last_line(log: Path) -> str:
+    """Return the last line that a step printed: by custom it sums up what the step did."""
+    said = [line.strip() for line in _lines(log) if line.strip() and "Warning" not in line and not line.startswith(" ")]
+    return said[-1][:80] if said else ""

@@ -1,0 +1,266 @@
+"""One pipeline, run on this machine: from the frozen `Pipeline` to a stream of events and a run folder."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops.engine.events import Event, Finished, RunFinished, RunStarted
+from mlops.engine.freshness import Fresh, Recipe, Stale
+from mlops.engine.loop import Products, Task, execute
+from mlops.errors import JobFailed, MlopsError, PlatformError
+from mlops.files import digest_file
+from mlops.local.digests import Digests
+from mlops.local.executor import Launch, ProcessExecutor
+from mlops.local.runs import Origin, RunRecord, open_run, origin
+from mlops.local.snapshot import Code, read_code
+from mlops.local.store import Store
+from mlops.spec import expressions
+from mlops.spec.values import TRUTHS, Asset, Binding, Component, FromPipeline, FromStep, Literal, Pipeline, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from mlops.tracking.reader import Tracker
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run, as opposed to what.
+
+    Args:
+        workers: Steps at the same time.
+        warm: Fork plain Python steps from a process that has their imports.
+        force: Run every step, whatever is there already.
+        model: The model of the project that the run belongs to, if any.
+    """
+
+    workers: int = 2
+    warm: bool = True
+    force: bool = False
+    model: str | None = None
+
+
+@dataclass
+class LocalRun:
+    """A pipeline on its way. Iterate over `events()`; the run's record is complete when they end."""
+
+    pipeline: Pipeline
+    home: Path
+    root: Path
+    options: Options
+    track: Callable[[RunRecord, Pipeline, Origin], Tracker] | None = None
+    record: RunRecord = field(init=False)
+    _tracker: Tracker | None = field(default=None, init=False)
+    _recipes: dict[str, Launch] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self.origin = origin(self.root)
+        self.digests = Digests(self.home / "digests.json")
+        self.store = Store(self.home / "cache", self.digests)
+        self.record = open_run(self.home, self._facts())
+
+    def events(self) -> Iterator[Event]:
+        """Run, and yield what happens; interrupting it (KeyboardInterrupt) ends every child first.
+
+        Raises:
+            PlatformError: The state folder is full or not writable.
+        """
+        began = time.monotonic()
+        state = "canceled"
+        executor = ProcessExecutor(self._launch, self._variables, self.digests, self.options.workers, self.options.warm)
+        executor.imports = self._imports()
+        try:
+            yield self._tell(RunStarted(self.record.facts["run"], self.record.facts["name"], self._title(), self._needs()))
+            for event in self._steps(executor):
+                yield self._tell(event)
+            states = {facts.get("state") for facts in self.record.facts["steps"].values()}
+            state = "failed" if "failed" in states else "completed"
+        except KeyboardInterrupt:
+            yield from self._interrupted(executor)
+            raise
+        finally:
+            executor.close()
+            self.digests.save()
+            self._outputs()
+            end = self._tell(RunFinished(self.record.facts["run"], state, time.monotonic() - began))
+            if self._tracker:
+                self._tracker.close()
+            self.record.close()
+        yield end
+
+    def _steps(self, executor: ProcessExecutor) -> Iterator[Event]:
+        tasks = {name: Task(name, step.needs, step) for name, step in self.pipeline.steps.items()}
+        for event in execute(tasks, self._judge, executor, go_on=self.pipeline.continue_on_step_failure):
+            if isinstance(event, Finished):
+                self._keep(event)
+            yield event
+
+    def _interrupted(self, executor: ProcessExecutor) -> Iterator[Event]:
+        executor.cancel("interrupted")
+        try:
+            while executor.busy:
+                yield self._tell(executor.next())
+        except KeyboardInterrupt:
+            executor.cancel("interrupted")
+            while executor.busy:
+                yield self._tell(executor.next())
+
+    def _judge(self, task: Task, products: Products) -> Fresh | Stale:
+        launch = self._prepare(task.work, products)
+        self._recipes[task.name] = launch
+        verdict = self._freshness(task.work.component, launch)
+        if isinstance(verdict, Fresh):
+            self.store.remember(launch.key, launch.recipe)
+        elif self.track and not self._tracker:
+            self._tracker = self.track(self.record, self.pipeline, self.origin)
+        return verdict
+
+    def _freshness(self, component: Component, launch: Launch) -> Fresh | Stale:
+        if self.options.force or self.pipeline.force_rerun:
+            return Stale("forced")
+        if not component.is_deterministic:
+            return Stale("is_deterministic is false")
+        return self.store.judge(launch.key, launch.recipe)
+
+    def _launch(self, task: Task, _: Products) -> Launch:
+        return self._recipes[task.name]
+
+    def _variables(self, launch: Launch) -> Mapping[str, str]:
+        needs_run = not launch.code.argv or any(name.split(".")[0] == "mlflow" for name in launch.code.imports)
+        return self._tracker.variables(launch.step, wait=needs_run) if self._tracker else {}
+
+    def _keep(self, event: Finished) -> None:
+        launch = self._recipes[event.step]
+        if self.pipeline.steps[event.step].component.is_deterministic:
+            self.store.keep(launch.key, launch.recipe, event.outputs, event.summary)
+
+    def _tell(self, event: Event) -> Event:
+        self.record.apply(event)
+        if self._tracker:
+            self._tracker.apply(event)
+        return event
+
+    def _prepare(self, step: Step, products: Products) -> Launch:
+        """Resolve a step whose needs are met: its inputs, its command, its code, and the recipe of all that."""
+        folder = self.record.step_folder(step.name)
+        values = {name: self._resolve(bound, products) for name, bound in step.inputs.items()}
+        assets = {name: value for name, value in values.items() if isinstance(value, tuple)}
+        literals = {
+            name: _as_text(value, step.component.inputs[name].type) for name, value in values.items() if not isinstance(value, tuple | None)
+        }
+        outputs = {name: (folder / "outputs" / name, declared.type) for name, declared in step.component.outputs.items()}
+
+        def look_up(parts: tuple[str, ...]) -> str | None:
+            if parts[0] == "inputs":
+                return str(assets[parts[1]][0]) if parts[1] in assets else literals.get(parts[1])
+            return str(outputs[parts[1]][0]) if parts[0] == "outputs" else step.name
+
+        command = expressions.fill(step.component.command, look_up)
+        code = read_code(command, step.component.code)
+        recipe = self._recipe(step.component, code, literals, {name: digest for name, (_, digest) in assets.items()})
+        self._describe(step.name, command, literals, assets)
+        key = f"{self.pipeline.path}:{step.name}"
+        component = step.component
+        return Launch(step.name, key, command, code, folder, component.environment_variables, outputs, assets, recipe, component.timeout)
+
+    def _resolve(self, bound: Binding, products: Products) -> Any:
+        """Return a literal, or a path and its digest, or None for an optional input that was not given."""
+        if isinstance(bound, FromPipeline):
+            given = self.pipeline.values.get(bound.name)
+            return None if given is None else self._resolve(given, products)
+        if isinstance(bound, FromStep):
+            product = products[bound.step][bound.output]
+            return Path(product.path), product.digest
+        if isinstance(bound, Asset):
+            return bound.path, self.digests.of(bound.path)
+        return bound.value
+
+    def _recipe(self, component: Component, code: Code, literals: Mapping[str, str], digests: Mapping[str, str]) -> Recipe:
+        return Recipe(
+            {
+                "the command": component.command,
+                "the environment": json.dumps(component.environment, sort_keys=True, default=str),
+                "the lock file": self._lock_digest(),
+                **{f"variable {name}": value for name, value in component.environment_variables.items()},
+                **{f"parameter {name}": value for name, value in literals.items()},
+                **{f"input {name}": digest for name, digest in digests.items()},
+                **{f"code {name}": self.digests.of(path) for name, path in {**code.files, **code.ours}.items()},
+                **{f"output {name}": declared.type for name, declared in component.outputs.items()},
+            }
+        )
+
+    def _lock_digest(self) -> str:
+        lock = self.root / "requirements.lock"
+        return f"{platform.python_version()} {digest_file(lock) if lock.is_file() else ''}"
+
+    def _imports(self) -> list[str]:
+        """Return the modules that the steps import, in the order of the steps, read from their scripts."""
+        names: dict[str, None] = {}
+        for step in self.pipeline.steps.values():
+            names.update(dict.fromkeys(read_code(step.component.command.replace("${{", "").replace("}}", ""), step.component.code).imports))
+        return list(names)
+
+    def _describe(self, step: str, command: str, literals: Mapping[str, str], assets: Mapping[str, tuple[Path, str]]) -> None:
+        inputs = {name: {"value": value} for name, value in literals.items()}
+        inputs |= {name: {"path": str(path), "digest": digest} for name, (path, digest) in assets.items()}
+        log = str(Path("steps", step, "log.txt"))
+        self.record.describe_step(step, command=command, inputs=inputs, needs=list(self.pipeline.steps[step].needs), log=log)
+
+    def _needs(self) -> dict[str, tuple[str, ...]]:
+        return {name: step.needs for name, step in self.pipeline.steps.items()}
+
+    def _title(self) -> str:
+        commit = f"commit {self.origin.commit[:7]}{' + changes' if self.origin.dirty else ''}" if self.origin.commit else "no commit"
+        return f"{self.pipeline.path.name}  {self.pipeline.experiment} · {commit}"
+
+    def _facts(self) -> dict[str, Any]:
+        inputs: dict[str, Any] = {}
+        for name, bound in self.pipeline.values.items():
+            kind = self.pipeline.inputs[name].type
+            if isinstance(bound, Asset):
+                inputs[name] = {"type": kind, "path": self._short(bound.path), "digest": self.digests.of(bound.path)}
+            elif isinstance(bound, Literal):
+                inputs[name] = {"type": kind, "value": bound.value}
+        path = self._short(self.pipeline.path.resolve())
+        who = {"user": self.origin.user, "commit": self.origin.commit, "dirty": self.origin.dirty}
+        return {"model": self.options.model, "pipeline": path, "experiment": self.pipeline.experiment, **who, "inputs": inputs}
+
+    def _short(self, path: Path) -> str:
+        return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
+
+    def _outputs(self) -> None:
+        """Bind the pipeline's own outputs to what the steps wrote, where they did."""
+        for name, bound in self.pipeline.outputs.items():
+            made = self.record.facts["steps"].get(bound.step, {}).get("outputs", {}).get(bound.output)
+            if made:
+                self.record.facts["outputs"][name] = made
+        failed = [facts for facts in self.record.facts["steps"].values() if facts.get("state") == "failed"]
+        if failed:
+            self.record.facts["error"] = failed[0].get("reason")
+
+
+def _as_text(value: Any, kind: str) -> str:
+    """Return a literal as it stands in a command: booleans as Azure ML writes them, whole numbers without a point."""
+    if kind == "boolean":
+        return str(value if isinstance(value, bool) else TRUTHS[str(value).lower()])
+    if kind == "integer":
+        return str(int(float(value)))
+    return str(value)
+
+
+def why_not(run: LocalRun) -> MlopsError | None:
+    """Return the error of a run that did not complete, for the exit code of the command; None where it did."""
+    failed = [(name, facts) for name, facts in run.record.facts["steps"].items() if facts.get("state") == "failed"]
+    if not failed:
+        return None
+    name, facts = failed[0]
+    kind = PlatformError if facts.get("ours") else JobFailed
+    return kind(
+        f"{name} failed: {facts['reason']}",
+        hint=f"The whole log: {facts.get('log', '')}\nMend it and run the same command again: it starts at {name}.",
+    )

@@ -1,0 +1,188 @@
+"""The code that a step sees, and what it imports, read from the code itself.
+
+On Azure ML a step's working directory is a copy of the whole `code` folder, so one edited script makes every step of the folder run again.
+Here a step that is a plain `python SCRIPT` gets the script, the modules of the folder that it imports (and those that they import), and
+every file that is not Python; nothing else is copied, so nothing else can matter, and an edit to one step leaves the others reused. A script
+that imports by a name made at run time, or starts other programs, gets the whole folder.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+import shlex
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mlops
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pathspec import PathSpec
+
+OURS = Path(mlops.__file__).parent
+_NEVER = {".git", ".venv", ".mlops", "__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
+_DYNAMIC = {"importlib", "runpy", "subprocess", "multiprocessing", "joblib", "imp", "pkgutil"}
+_QUOTED = re.compile(r"""'[^']*'|"[^"$`\\]*\"""")
+_SHELL = set("|&;<>()$`\\*?[]{}~#!\n")
+
+
+@dataclass(frozen=True)
+class Code:
+    """What one command runs: its files, and the third-party modules that they import."""
+
+    files: Mapping[str, Path]
+    """Path below the working directory -> where the file is now."""
+    imports: tuple[str, ...]
+    argv: tuple[str, ...]
+    """The arguments behind `python`, where the command is a plain one; otherwise empty, and a shell runs it."""
+    ours: Mapping[str, Path]
+    """Files of this package that the command runs with `python -m mlops...`: they decide the outputs, and need no copy."""
+
+
+def read_code(command: str, folder: Path | None) -> Code:
+    """Find out what `command` runs in `folder`, without running it.
+
+    Args:
+        command: With its expressions filled in.
+        folder: The component's `code`, a folder or a single file, or None.
+    """
+    everything = dict(_listing(folder)) if folder else {}
+    argv = plain_python(command)
+    if argv and argv[0] == "-m" and argv[1].split(".")[0] == "mlops":
+        ours = _package_files(argv[1])
+        return Code(everything, _third_party(ours), argv, ours)
+    if argv and argv[0] in everything:
+        needed = _closure(argv[0], everything)
+        return Code(needed, _third_party(needed), argv, {})
+    return Code(everything, (), argv if argv and argv[0] == "-m" else (), {})
+
+
+def plain_python(command: str) -> tuple[str, ...]:
+    """Return the arguments behind `python` where the command is that and nothing a shell is needed for, else nothing."""
+    text = command.replace("\\\n", " ").strip()
+    if _SHELL & set(_QUOTED.sub("", text)):
+        return ()
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        return ()
+    if len(words) < 2 or words[0] not in {"python", "python3"}:
+        return ()
+    is_script = words[1].endswith(".py") or (words[1] == "-m" and len(words) > 2)
+    return tuple(words[1:]) if is_script else ()
+
+
+def copy_code(code: Code, target: Path) -> None:
+    """Lay the files out below `target`, which becomes a step's working directory."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name, path in code.files.items():
+        place = target / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, place)
+
+
+def _listing(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the files of a code folder, less what `.amlignore` (or, without one, `.gitignore`) leaves out."""
+    if folder.is_file():
+        yield folder.name, folder
+        return
+    ignored = _ignore(folder)
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if path.is_file() and not _NEVER & set(name.parts) and not (ignored and ignored.match_file(name.as_posix())):
+            yield name.as_posix(), path
+
+
+def _ignore(folder: Path) -> PathSpec[Any] | None:
+    for name in (".amlignore", ".gitignore"):
+        if (folder / name).is_file():
+
+            return pathspec.PathSpec.from_lines("gitignore", (folder / name).read_text(encoding="utf-8").splitlines())
+    return None
+
+
+def _closure(script: str, everything: Mapping[str, Path]) -> dict[str, Path]:
+    """Return the script, what it imports from its folder, and all that is not Python; all of the folder where imports cannot be told."""
+    needed = {name: path for name, path in everything.items() if not name.endswith(".py")}
+    waiting = [script]
+    base = Path(script).parent
+    while waiting:
+        name = waiting.pop()
+        if name in needed:
+            continue
+        needed[name] = everything[name]
+        modules = _imports(everything[name])
+        if modules is None or _DYNAMIC & {module.split(".")[0] for module in modules}:
+            return dict(everything)
+        waiting += [file for module in modules for file in _local(module, base, everything)]
+    return dict(sorted(needed.items()))
+
+
+def _local(module: str, base: Path, everything: Mapping[str, Path]) -> list[str]:
+    """Return the files of the folder that `import module` would run: packages above it included."""
+    parts = module.split(".")
+    found = []
+    for count in range(1, len(parts) + 1):
+        stem = base.joinpath(*parts[:count]).as_posix()
+        found += [name for name in (f"{stem}.py", f"{stem}/__init__.py") if name in everything]
+    return found
+
+
+def _package_files(module: str) -> dict[str, Path]:
+    """Return the files of this package that `python -m module` reaches by its imports, and the files beside them that are not Python."""
+    found: dict[str, Path] = {}
+    waiting = [module, f"{module}.__main__"]
+    while waiting:
+        name = waiting.pop()
+        stem = OURS.parent.joinpath(*name.split("."))
+        path = next((p for p in (stem.with_suffix(".py"), stem / "__init__.py") if p.is_file()), None)
+        if path is None or str(path) in found:
+            continue
+        found[str(path)] = path
+        waiting += [m for m in _imports(path) or () if m.split(".")[0] == "mlops"]
+    folder = OURS.joinpath(*module.split(".")[1:2])
+    for extra in folder.glob("*") if folder != OURS and folder.is_dir() else ():
+        if extra.is_file() and extra.suffix not in {".py", ".pyc"}:
+            found[str(extra)] = extra
+    return {path.relative_to(OURS.parent).as_posix(): path for path in sorted(found.values())}
+
+
+def _third_party(files: Mapping[str, Path]) -> tuple[str, ...]:
+    """Return the modules that the files import and the folder does not hold, in the order of their first use."""
+    local = {Path(name).parts[0].removesuffix(".py") for name in files} | {"mlops", "__future__"}
+    names: dict[str, None] = {}
+    for name, path in files.items():
+        if name.endswith(".py"):
+            names.update(dict.fromkeys(module for module in _imports(path) or () if module.split(".")[0] not in local))
+    return tuple(names)
+
+
+def _imports(path: Path) -> tuple[str, ...] | None:
+    """Return the modules that a file imports, or None where that cannot be told."""
+    stat = path.stat()
+    return _imports_of(path, stat.st_mtime_ns, stat.st_size)
+
+
+@functools.lru_cache(maxsize=4096)
+def _imports_of(path: Path, _modified: int, _size: int) -> tuple[str, ...] | None:
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError):
+        return None
+    names: dict[str, None] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(dict.fromkeys(alias.name for alias in node.names))
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                return None
+            names[str(node.module)] = None
+            names.update(dict.fromkeys(f"{node.module}.{alias.name}" for alias in node.names))
+        elif isinstance(node, ast.Name) and node.id in {"__import__", "exec", "eval", "open_code"}:
+            return None
+    return tuple(names)

@@ -1,0 +1,189 @@
+"""The reader of events that writes to MLflow: a parent run a pipeline run, a nested run a step.
+
+MLflow takes seconds to import, so it lives on a thread of its own and events wait for it in a queue. Only a step that itself imports MLflow
+waits for its run to exist before it starts; the others begin at once and are written down behind them, with their true times.
+
+Steps log with plain `mlflow.log_metric` and the like: the variables that MLflow reads name the step's own nested run.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mlops.engine import events
+from mlops.errors import PlatformError
+from mlops.tracking.server import connect, experiment_id, tracking_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from mlops.local.runs import Origin, RunRecord
+    from mlops.spec.values import Pipeline
+
+_PATIENCE = 60.0
+
+
+@dataclass
+class Tracker:
+    """Writes one pipeline run to MLflow.
+
+    Args:
+        home: The state folder, for the default SQLite store.
+        record: The run's record: a step's command, parameters and inputs are read from it.
+    """
+
+    home: Path
+    record: RunRecord
+    pipeline: Pipeline
+    origin: Origin
+    _inbox: queue.Queue[Callable[[], None] | None] = field(default_factory=queue.Queue)
+    _runs: dict[str, str] = field(default_factory=dict)
+    _error: Exception | None = None
+    _parent: str = ""
+    _client: Any = None
+    _experiment: str = ""
+
+    def __post_init__(self) -> None:
+        self.uri = tracking_uri(self.home)
+        self._inbox.put(self._open)
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def variables(self, step: str, *, wait: bool) -> dict[str, str]:
+        """Return what a step's process must find in its environment to log into its own run.
+
+        Args:
+            step: The step's name.
+            wait: Whether the step needs its run now; otherwise it gets the server's address alone.
+
+        Raises:
+            PlatformError: The tracking server cannot be reached.
+        """
+        given = {"MLFLOW_TRACKING_URI": self.uri, "MLFLOW_EXPERIMENT_NAME": self.pipeline.experiment}
+        if not wait:
+            return given
+        self._inbox.put(lambda: self._begin(step, time.time()))
+        self._drain()
+        return {**given, "MLFLOW_RUN_ID": self._runs[step], "MLFLOW_EXPERIMENT_ID": self._experiment}
+
+    def apply(self, event: events.Event) -> None:
+        """Write an event down, later and elsewhere."""
+        if isinstance(event, events.Started):
+            self._inbox.put(lambda: self._begin(event.step, event.at))
+        elif isinstance(event, events.Finished | events.Failed | events.Canceled):
+            status = {"Finished": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}[type(event).__name__]
+            at = time.time()
+            self._inbox.put(lambda: self._end(event.step, status, at))
+        elif isinstance(event, events.RunFinished):
+            status = {"completed": "FINISHED", "failed": "FAILED"}.get(event.state, "KILLED")
+            self._inbox.put(lambda: self._finish(status))
+
+    def close(self) -> None:
+        """Wait until everything is written.
+
+        Raises:
+            PlatformError: The tracking server could not be reached.
+        """
+        self._inbox.put(None)
+        self._thread.join()
+        self._raise()
+
+    def _drain(self) -> None:
+        done = threading.Event()
+        self._inbox.put(done.set)
+        done.wait(_PATIENCE)
+        self._raise()
+
+    def _raise(self) -> None:
+        if isinstance(self._error, PlatformError):
+            raise self._error
+        if self._error is not None:
+            first = str(self._error).strip().splitlines()[0] if str(self._error).strip() else repr(self._error)
+            hint = "Is it up? Unset MLFLOW_TRACKING_URI to keep runs in .mlops on this machine."
+            raise PlatformError(f"MLflow did not take the run: {first[:300]}", where=self.uri, hint=hint) from self._error
+
+    def _work(self) -> None:
+        while (job := self._inbox.get()) is not None:
+            try:
+                # After a failure only the waiting are let go: nothing more is written.
+                if self._error is None or getattr(job, "__self__", None).__class__ is threading.Event:
+                    job()
+            except Exception as error:  # noqa: BLE001 - told to whoever waits, in `_raise`
+                self._error = error
+
+    def _open(self) -> None:
+        self._client = connect(self.home)
+        self._experiment = experiment_id(self._client, self.home, self.pipeline.experiment)
+        facts = self.record.facts
+        tags = {
+            "mlflow.runName": facts["name"],
+            "mlflow.source.name": facts["pipeline"],
+            "mlflow.source.type": "JOB",
+            "slipway.folder": str(self.record.folder),
+            **self._shared_tags(),
+            **self.pipeline.tags,
+        }
+        run = self._client.create_run(self._experiment, tags=tags, start_time=int(self.record.began * 1000))
+        self._parent = run.info.run_id
+        facts["mlflow_run"] = self._parent
+        self._describe(self._parent, facts["inputs"])
+
+    def _shared_tags(self) -> dict[str, str]:
+        commit = {"mlflow.source.git.commit": self.origin.commit} if self.origin.commit else {}
+        run = self.record.facts["run"]
+        return {"mlflow.user": self.origin.user, "slipway.run": str(run), "slipway.dirty": str(self.origin.dirty).lower(), **commit}
+
+    def _begin(self, step: str, at: float) -> None:
+        if step in self._runs:
+            return
+        tags = {"mlflow.runName": step, "mlflow.parentRunId": self._parent, "slipway.step": step, **self._shared_tags()}
+        run = self._client.create_run(self._experiment, tags=tags, start_time=int(at * 1000))
+        self._runs[step] = run.info.run_id
+        facts = self.record.facts["steps"].get(step, {})
+        self.record.describe_step(step, mlflow_run=run.info.run_id)
+        self._describe(run.info.run_id, facts.get("inputs", {}))
+
+    def _describe(self, run: str, inputs: Mapping[str, Any]) -> None:
+        """Log literals as parameters, and data as dataset inputs with their digests."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag, Param
+
+        literals = [Param(name, str(item["value"])[:6000]) for name, item in inputs.items() if "value" in item]
+        data = [
+            DatasetInput(
+                Dataset(name, item["digest"].removeprefix("sha256:")[:36], "local", str(item["path"])),
+                [InputTag("mlflow.data.context", name)],
+            )
+            for name, item in inputs.items()
+            if "digest" in item
+        ]
+        if literals:
+            self._client.log_batch(run, params=literals)
+        if data:
+            self._client.log_inputs(run, data)
+
+    def _end(self, step: str, status: str, at: float) -> None:
+        run = self._runs.get(step)
+        if run is None:
+            return
+        log = self.record.step_folder(step) / "log.txt"
+        if log.is_file():
+            self._client.log_artifact(run, str(log))
+        metrics = self._client.get_run(run).data.metrics
+        if metrics:
+            from mlflow.entities import Metric
+
+            stamp = int(at * 1000)
+            self._client.log_batch(self._parent, metrics=[Metric(name, value, stamp, 0) for name, value in metrics.items()])
+        self._client.set_terminated(run, status, end_time=int(at * 1000))
+
+    def _finish(self, status: str) -> None:
+        for step, facts in self.record.facts["steps"].items():
+            if facts.get("state") == "reused":
+                self._client.set_tag(self._parent, f"slipway.reused.{step}", facts.get("reason", ""))
+        self._client.set_terminated(self._parent, status)
+        self.record.write()
