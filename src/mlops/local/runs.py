@@ -15,6 +15,7 @@ import json
 import os
 import random
 import subprocess
+import threading
 import time
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -136,16 +137,22 @@ class RunRecord:
     facts: dict[str, Any]
     began: float = field(default_factory=time.time)
     _lock: int = -1
+    _writing: threading.RLock = field(default_factory=threading.RLock)
 
     def step_folder(self, step: str) -> Path:
         return self.folder / "steps" / step
 
     def describe_step(self, step: str, **facts: Any) -> None:
         """Add facts of a step that no event carries: its command, its inputs."""
-        self.facts["steps"].setdefault(step, {}).update(facts)
+        with self._writing:
+            self.facts["steps"].setdefault(step, {}).update(facts)
 
     def apply(self, event: events.Event) -> None:
         """Take an event into the record, and write both files."""
+        with self._writing:
+            self._apply(event)
+
+    def _apply(self, event: events.Event) -> None:
         with contextlib.suppress(OSError), (self.folder / "events.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps({"at": now(), **events.to_json(event)}, ensure_ascii=False) + "\n")
         if isinstance(event, events.RunStarted | events.Progress):
@@ -171,7 +178,8 @@ class RunRecord:
         Raises:
             PlatformError: The disk is full, or the folder not writable.
         """
-        write_json(self.folder / "run.json", self.facts)
+        with self._writing:
+            write_json(self.folder / "run.json", self.facts)
 
     def close(self) -> None:
         """Let go of the run's lock."""

@@ -101,6 +101,7 @@ def _listing(folder: Path) -> Iterator[tuple[str, Path]]:
 def _ignore(folder: Path) -> PathSpec[Any] | None:
     for name in (".amlignore", ".gitignore"):
         if (folder / name).is_file():
+            import pathspec
 
             return pathspec.PathSpec.from_lines("gitignore", (folder / name).read_text(encoding="utf-8").splitlines())
     return None

@@ -1,0 +1,147 @@
+"""The tree of steps in the terminal: a reader of events.
+
+On a terminal the tree is drawn in place, running steps with their seconds; elsewhere each step is one plain line when it ends, so that a CI
+log reads from top to bottom. Both show the same words.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+from mlops.engine import events
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from rich.text import Text
+
+_NAME, _TEXT = 14, 54
+_MARKS = {
+    "done": ("✔", "green"),
+    "reused": ("=", "cyan"),
+    "failed": ("✘", "bold red"),
+    "skipped": ("-", "yellow"),
+    "running": ("…", "blue"),
+    "waiting": (" ", "dim"),
+}
+
+
+@dataclass
+class _Line:
+    name: str
+    state: str = "waiting"
+    text: str = ""
+    seconds: float | None = None
+    began: float = 0.0
+    tail: tuple[str, ...] = ()
+    log: str = ""
+    stage: bool = False
+
+
+@dataclass
+class Tree:
+    """Shows events as they come. Use it as a context manager, and give it each event.
+
+    Args:
+        live: Draw in place; otherwise one line a step. None: whether standard output is a terminal.
+    """
+
+    live: bool | None = None
+    _title: str = ""
+    _lines: dict[str, _Line] = field(default_factory=dict)
+    _in_run: bool = False
+    _display: Any = None
+
+    def __enter__(self) -> Self:
+        from rich.console import Console
+
+        live = sys.stdout.isatty() if self.live is None else self.live
+        self._console = Console(highlight=False, soft_wrap=True, force_terminal=live or None)
+        if live:
+            from rich.live import Live
+
+            self._display = Live(get_renderable=self._render, console=self._console, refresh_per_second=8)
+            self._display.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._display:
+            self._display.stop()
+
+    def apply(self, event: events.Event) -> None:
+        """Take one event in, and show what it changes."""
+        if isinstance(event, events.RunStarted):
+            self._in_run, self._title = True, f"  {event.title} · run {event.run} ({event.name})"
+            self._lines |= {name: _Line(name) for name in event.needs}
+            self._say(self._title)
+        elif isinstance(event, events.RunFinished):
+            self._in_run = False
+        else:
+            line = self._lines.setdefault(event.step, _Line(event.step, stage=not self._in_run))
+            _update(line, event)
+            if line.state not in {"running", "waiting"}:
+                self._say(_one_line(line))
+                for text in _explained(line):
+                    self._say(text)
+        if self._display:
+            self._display.refresh()
+
+    def _say(self, text: Text | str) -> None:
+        if not self._display:
+            self._console.print(text, markup=False)
+
+    def _render(self) -> Any:
+        from rich.console import Group
+
+        return Group(self._title, *self._rows()) if self._title or self._lines else ""
+
+    def _rows(self) -> Iterator[Any]:
+        for line in self._lines.values():
+            if line.state != "waiting" or self._in_run:
+                yield _one_line(line)
+                yield from _explained(line)
+
+
+def _update(line: _Line, event: Any) -> None:
+    if isinstance(event, events.Started):
+        line.state, line.began, line.text = "running", event.at, event.reason
+    elif isinstance(event, events.Progress):
+        line.text = event.text
+    elif isinstance(event, events.Finished):
+        line.state, line.text, line.seconds = "done", event.summary, event.seconds
+    elif isinstance(event, events.Reused):
+        line.state, line.text = "reused", f"reused: {event.reason}"
+    elif isinstance(event, events.Failed):
+        line.state, line.text, line.seconds = "failed", event.reason, event.seconds
+        line.tail, line.log = event.tail, event.log
+    else:
+        line.state, line.text = "skipped", event.reason
+
+
+def _one_line(line: _Line) -> Text:
+    from rich.text import Text
+
+    mark, style = _MARKS[line.state]
+    seconds = time.time() - line.began if line.state == "running" else line.seconds
+    text = line.text if len(line.text) <= _TEXT or line.state in {"failed", "skipped"} else line.text[: _TEXT - 1] + "…"
+    row = Text("  " if line.stage else "  ├─ ", style="dim")
+    row.append(f"{line.name:<{_NAME + (3 if line.stage else 0)}}", style="" if line.state != "waiting" else "dim")
+    row.append(f" {text:<{_TEXT}} ", style="dim" if line.state in {"running", "waiting"} else "")
+    row.append(mark, style=style)
+    row.append(f"{seconds:7.1f} s" if seconds is not None else "", style="dim")
+    row.rstrip()
+    return row
+
+
+def _explained(line: _Line) -> Iterator[Text]:
+    """What a person needs to see of a failure without opening a file: the end of the log, and where the rest is."""
+    from rich.text import Text
+
+    for text in line.tail:
+        yield Text(f"  │    {text}", style="red")
+    if line.log and line.state == "failed":
+        yield Text(f"  │  the whole log: {line.log}", style="dim")
