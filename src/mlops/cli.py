@@ -1,2 +1,169 @@
-"""The command line."""
-def main() -> None: print("hi")
+"""The command line: one function a verb, in the modules of `verbs/`. Only what a verb needs is imported, when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlops.errors import MlopsError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A verb of the command line: where its function is, and what its help says."""
+
+    place: str
+    summary: str
+    example: str
+    arguments: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = ()
+    facts: bool = True
+    """Whether it prints facts, and so takes --json."""
+
+
+def _argument(*names: str, **options: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
+    return names, options
+
+
+_MODEL = _argument("--model", metavar="NAME", help="which model of src/project/project.yml; with one model, none is needed")
+_SET = _argument("--set", action="append", default=[], metavar="inputs.NAME=VALUE", help="give an input of the pipeline; may be repeated")
+_FORCE = _argument("--force", action="store_true", help="run every step, whatever is there already")
+_ENVIRONMENT = {"metavar": "ENVIRONMENT", "help": "staging or production"}
+_REASON = _argument("--reason", metavar="TEXT", default="", help="why, for the record")
+
+VERBS = {
+    "check": Verb(
+        "pipelines:check",
+        "find every mistake in pipeline, component and settings files; run nothing",
+        "mlops check src/pipelines/train.yml",
+        (_argument("files", nargs="*", metavar="FILE", help="YAML files; without any, all of the project's"),),
+    ),
+    "run": Verb(
+        "pipelines:run",
+        "run an Azure ML pipeline or command job on this machine",
+        "mlops run src/pipelines/train.yml --set inputs.max_iter=50",
+        (
+            _argument("file", metavar="FILE", help="the job's YAML"),
+            _SET,
+            _FORCE,
+            _argument(
+                "--why", action="store_true", help="say of each step why it ran or was reused, and what has no effect on this machine"
+            ),
+            _argument("--no-warm", action="store_true", help="start every step as a fresh process"),
+        ),
+    ),
+    "deliver": Verb(
+        "way:deliver",
+        "the whole way of a model: train, compare, gate, register, staging, production (make run)",
+        "mlops deliver --to registry",
+        (
+            _MODEL,
+            _argument(
+                "--to", choices=("registry", "staging", "production"), default="production", help="the last station (default: production)"
+            ),
+            _SET,
+            _FORCE,
+        ),
+    ),
+    "runs": Verb("pipelines:runs", "list the runs, the newest first", "mlops runs --json"),
+    "show": Verb(
+        "pipelines:show",
+        "show one run: steps, reasons, inputs, outputs",
+        "mlops show latest",
+        (_argument("run", metavar="RUN", help="number, name or latest"),),
+    ),
+    "models": Verb("way:models", "list the model versions with their aliases and how they came there", "mlops models", (_MODEL,)),
+    "promote": Verb(
+        "way:promote",
+        "put a registered version into an environment",
+        "mlops promote 3 --to production",
+        (
+            _argument("version", metavar="VERSION", help="a number, or an alias: challenger, staging, champion"),
+            _argument("--to", required=True, **_ENVIRONMENT),
+            _MODEL,
+            _REASON,
+        ),
+    ),
+    "rollback": Verb(
+        "way:rollback",
+        "take an environment back to the version that it served before",
+        'mlops rollback production --reason "calibration drifted at EWR"',
+        (_argument("environment", **_ENVIRONMENT), _MODEL, _REASON),
+    ),
+    "status": Verb("way:status", "what serves where: version, address, health", "mlops status --json", (_MODEL,)),
+    "stop": Verb("way:stop", "end the endpoints; what they serve is remembered", "mlops stop", (_MODEL,)),
+    "report": Verb(
+        "pipelines:report",
+        "write the page about a run, and print where it is",
+        "mlops report latest --open",
+        (
+            _argument("run", nargs="?", default="latest", metavar="RUN", help="number, name or latest (the default)"),
+            _argument("--open", action="store_true", help="open it in the browser"),
+        ),
+    ),
+    "ui": Verb(
+        "pipelines:ui",
+        "start MLflow's pages about all runs and models, until Ctrl-C",
+        "mlops ui --port 5000",
+        (_argument("--port", type=int, default=5000, help="port on this machine (default: 5000)"),),
+        facts=False,
+    ),
+    "doctor": Verb("doctor:doctor", "what is wrong with this machine or set-up, and how to mend it", "mlops doctor"),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    top = argparse.ArgumentParser(
+        prog="mlops",
+        description="From a commit to a model in production. `make run` does the whole way; these are its parts.",
+        epilog="Exit codes: 0 done; 1 your job, data or gate said no; 2 what you asked for is wrong; 3 it could not be carried out; 130 interrupted.",
+    )
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name, verb in VERBS.items():
+        sub = verbs.add_parser(
+            name, help=verb.summary, description=verb.summary[0].upper() + verb.summary[1:] + ".", epilog=f"Example: {verb.example}"
+        )
+        for names, options in verb.arguments:
+            sub.add_argument(*names, **options)
+        if verb.facts:
+            sub.add_argument("--json", action="store_true", help="print the facts as JSON")
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb and return the exit code; an error that a user is meant to read goes to standard error."""
+    arguments = parser().parse_args(argv)
+    module, function = VERBS[arguments.verb].place.split(":")
+    as_json = getattr(arguments, "json", False)
+    try:
+        return int(getattr(importlib.import_module(f"mlops.verbs.{module}"), function)(arguments) or 0)
+    except MlopsError as error:
+        return _tell(error, as_json=as_json)
+    except KeyboardInterrupt:
+        print("\ninterrupted: every process that was started has ended; the same command goes on from here", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _tell(error: MlopsError, *, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps({"error": {"message": error.message, "where": error.where, "hint": error.hint, "exit_code": error.exit_code}}))
+    prefix = "" if isinstance(error, UsageError) and hasattr(error, "problems") else "error: "
+    print(f"{prefix}{error}", file=sys.stderr)
+    return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

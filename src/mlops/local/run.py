@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,8 @@ class LocalRun:
     root: Path
     options: Options
     track: Callable[[RunRecord, Pipeline, Origin], Tracker] | None = None
+    then: Callable[[LocalRun], Mapping[str, Step]] | None = None
+    """Asked when every step has ended well: the steps to run in addition, in the same run and the same warm process."""
     record: RunRecord = field(init=False)
     _tracker: Tracker | None = field(default=None, init=False)
     _recipes: dict[str, Launch] = field(default_factory=dict, init=False)
@@ -78,8 +80,7 @@ class LocalRun:
             yield self._tell(RunStarted(self.record.facts["run"], self.record.facts["name"], self._title(), self._needs()))
             for event in self._steps(executor):
                 yield self._tell(event)
-            states = {facts.get("state") for facts in self.record.facts["steps"].values()}
-            state = "failed" if "failed" in states else "completed"
+            state = "failed" if self.failed else "completed"
         except KeyboardInterrupt:
             yield from self._interrupted(executor)
             raise
@@ -94,11 +95,24 @@ class LocalRun:
         yield end
 
     def _steps(self, executor: ProcessExecutor) -> Iterator[Event]:
-        tasks = {name: Task(name, step.needs, step) for name, step in self.pipeline.steps.items()}
+        yield from self._execute(self.pipeline.steps, executor)
+        if self.then and not self.failed:
+            self._outputs()
+            more = self.then(self)
+            self.pipeline = replace(self.pipeline, steps={**self.pipeline.steps, **more})
+            yield from self._execute(more, executor)
+
+    def _execute(self, steps: Mapping[str, Step], executor: ProcessExecutor) -> Iterator[Event]:
+        tasks = {name: Task(name, step.needs, step) for name, step in steps.items()}
         for event in execute(tasks, self._judge, executor, go_on=self.pipeline.continue_on_step_failure):
             if isinstance(event, Finished):
                 self._keep(event)
             yield event
+
+    @property
+    def failed(self) -> str | None:
+        """The name of the first step that failed, or None."""
+        return next((name for name, facts in self.record.facts["steps"].items() if facts.get("state") == "failed"), None)
 
     def _interrupted(self, executor: ProcessExecutor) -> Iterator[Event]:
         executor.cancel("interrupted")
@@ -239,9 +253,8 @@ class LocalRun:
             made = self.record.facts["steps"].get(bound.step, {}).get("outputs", {}).get(bound.output)
             if made:
                 self.record.facts["outputs"][name] = made
-        failed = [facts for facts in self.record.facts["steps"].values() if facts.get("state") == "failed"]
-        if failed:
-            self.record.facts["error"] = failed[0].get("reason")
+        if self.failed:
+            self.record.facts["error"] = f"{self.failed}: {self.record.facts['steps'][self.failed].get('reason')}"
 
 
 def _as_text(value: Any, kind: str) -> str:
@@ -255,10 +268,10 @@ def _as_text(value: Any, kind: str) -> str:
 
 def why_not(run: LocalRun) -> MlopsError | None:
     """Return the error of a run that did not complete, for the exit code of the command; None where it did."""
-    failed = [(name, facts) for name, facts in run.record.facts["steps"].items() if facts.get("state") == "failed"]
-    if not failed:
+    name = run.failed
+    if name is None:
         return None
-    name, facts = failed[0]
+    facts = run.record.facts["steps"][name]
     kind = PlatformError if facts.get("ours") else JobFailed
     return kind(
         f"{name} failed: {facts['reason']}",

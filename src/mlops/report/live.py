@@ -48,9 +48,11 @@ class Tree:
 
     Args:
         live: Draw in place; otherwise one line a step. None: whether standard output is a terminal.
+        quiet: Show nothing.
     """
 
     live: bool | None = None
+    quiet: bool = False
     _title: str = ""
     _lines: dict[str, _Line] = field(default_factory=dict)
     _in_run: bool = False
@@ -91,7 +93,7 @@ class Tree:
             self._display.refresh()
 
     def _say(self, text: Text | str) -> None:
-        if not self._display:
+        if not self._display and not self.quiet:
             self._console.print(text, markup=False)
 
     def _render(self) -> Any:

@@ -32,7 +32,7 @@ def connect(home: Path) -> Any:
     """
     uri = tracking_uri(home)
     if uri.startswith("http"):
-        _reach(uri)
+        reach(uri)
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
     for name in ("mlflow", "alembic"):
@@ -53,7 +53,7 @@ def connect(home: Path) -> Any:
     return client
 
 
-def _reach(uri: str) -> None:
+def reach(uri: str) -> None:
     """Knock at a server before MLflow does: its own retries keep a person waiting for minutes."""
     parts = urllib.parse.urlsplit(uri)
     port = parts.port or (443 if parts.scheme == "https" else 80)

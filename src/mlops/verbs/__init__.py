@@ -1,0 +1,1 @@
+"""What the verbs of the command line do: read the arguments, call a room, print. No decisions are made here."""

@@ -1,0 +1,195 @@
+"""The verbs about pipelines and runs: check, run, runs, show, report, ui."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops.errors import PlatformError, SpecError, UsageError
+from mlops.settings import find_root, read_environment, read_project, state_dir
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def place() -> tuple[Path, Path]:
+    """Return the project's root and its state folder; outside of a project both are of the working directory."""
+    try:
+        root = find_root(Path.cwd())
+    except UsageError:
+        root = Path.cwd()
+    return root, state_dir(root)
+
+
+def given(pairs: list[str]) -> dict[str, str]:
+    """Return `--set inputs.NAME=VALUE` arguments as a mapping.
+
+    Raises:
+        UsageError: One is not of that form.
+    """
+    result = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"--set {pair!r} has no value", hint="Write --set inputs.NAME=VALUE")
+        result[key.strip().removeprefix("inputs.")] = value
+    return result
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """Read each file as the run would, and tell every mistake of all of them."""
+    files = [Path(name) for name in arguments.files] or _all_files()
+    problems = []
+    for path in files:
+        try:
+            _check_one(path)
+        except SpecError as error:
+            problems += error.problems
+    if problems:
+        raise SpecError(problems)
+    facts = {"files": [str(path) for path in files], "problems": []}
+    print(json.dumps(facts) if arguments.json else f"{len(files)} file{'s' * (len(files) != 1)}: no mistake found")
+    return 0
+
+
+def _all_files() -> list[Path]:
+    root, _ = place()
+    found = sorted([*root.glob("src/*pipelines*/**/*.yml"), *root.glob("environments/*.yml"), *root.glob("src/project/project.yml")])
+    return [path if not path.is_relative_to(Path.cwd()) else path.relative_to(Path.cwd()) for path in found]
+
+
+def _check_one(path: Path) -> None:
+    from mlops.spec.component import Reading, load_component
+    from mlops.spec.pipeline import load_pipeline
+    from mlops.spec.source import read
+
+    value = read(path).value
+    root, _ = place()
+    if path.name == "project.yml":
+        read_project(root)
+    elif path.resolve().parent == (root / "environments").resolve():
+        read_environment(root, path.stem)
+    elif "component" in str(value.get("$schema", "") if isinstance(value, dict) else "").lower():
+        reading = Reading()
+        load_component(path, reading)
+        if reading.problems:
+            raise SpecError(reading.problems)
+    else:
+        load_pipeline(path)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run one pipeline file, show it, and return the exit code of how it ended."""
+    from mlops.local.run import LocalRun, Options, why_not
+    from mlops.report.live import Tree
+    from mlops.spec.pipeline import load_pipeline
+    from mlops.tracking.reader import Tracker
+
+    path = Path(arguments.file)
+    if not path.exists():
+        raise UsageError(f"there is no file {arguments.file!r}", hint="For the example: mlops run src/pipelines/train.yml")
+    pipeline = load_pipeline(path, given(arguments.set))
+    root, home = place()
+    local = read_environment(root, "local") if (root / "environments" / "local.yml").exists() else None
+    options = Options(local.workers if local else 2, (local.warm if local else True) and not arguments.no_warm, arguments.force)
+    running = LocalRun(pipeline, home, root, options, track=lambda record, p, o: Tracker(home, record, p, o))
+    with Tree(live=False if arguments.json else None, quiet=arguments.json) as tree:
+        for event in running.events():
+            tree.apply(event)
+    facts = running.record.facts
+    if arguments.why:
+        _say_why(facts, pipeline.without_effect)
+    if arguments.json:
+        print(json.dumps(facts, ensure_ascii=False))
+    else:
+        print(f"  {facts['state']} in {facts['seconds']:.1f} s · {_short(running.record.folder)}")
+    error = why_not(running)
+    if error:
+        raise error
+    return 0
+
+
+def _say_why(facts: dict[str, Any], without_effect: tuple[str, ...]) -> None:
+    for name, step in facts["steps"].items():
+        warm = {True: " (warm)", False: " (own process)"}.get(step.get("warm"), "")
+        print(f"  why  {name:<14} {step.get('state')}: {step.get('reason', '')}{warm}", file=sys.stderr)
+    for key in without_effect:
+        print(f"  why  no effect on this machine: {key}", file=sys.stderr)
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def runs(arguments: argparse.Namespace) -> int:
+    """List all runs."""
+    from mlops.local.runs import read_runs
+
+    found = read_runs(place()[1])
+    if arguments.json:
+        print(json.dumps(found, ensure_ascii=False))
+    elif not found:
+        print("no runs yet: make run")
+    for facts in [] if arguments.json else found:
+        seconds = f"{facts['seconds']:8.1f} s" if "seconds" in facts else " " * 10
+        print(f"{facts['run']:>5}  {facts['name']:<16} {facts['state']:<10} {seconds}  {facts['started'][:19]}  {facts['pipeline']}")
+    return 0
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """Show one run."""
+    from mlops.local.runs import find_run, read_run
+
+    folder = find_run(place()[1], arguments.run)
+    facts = read_run(folder) or {}
+    if arguments.json:
+        print(json.dumps(facts, ensure_ascii=False))
+        return 0
+    commit = f"commit {facts['commit'][:7]}{' + changes' if facts['dirty'] else ''}" if facts.get("commit") else "no commit"
+    print(f"run {facts['run']} ({facts['name']})  {facts['state']}  {facts['pipeline']}  {commit}  by {facts['user']}  {facts['started']}")
+    for name, value in facts["inputs"].items():
+        print(f"  input {name:<16} {value.get('value', value.get('path', ''))}  {value.get('digest', '')[:19]}")
+    for name, step in facts["steps"].items():
+        seconds = f"{step['seconds']:.1f} s" if step.get("seconds") is not None else ""
+        print(f"  {name:<14} {step.get('state', 'waiting'):<9} {seconds:>8}  {step.get('summary') or step.get('reason', '')}")
+    for name, value in facts["outputs"].items():
+        print(f"  output {name:<15} {value['path']}  {value['digest'][:19]}")
+    print(f"  folder {folder}")
+    return 0
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Write a run's page and say where it is."""
+    from mlops.local.runs import find_run
+    from mlops.report.page import write_report
+
+    page = write_report(find_run(place()[1], arguments.run))
+    print(json.dumps({"report": str(page)}) if arguments.json else page)
+    if arguments.open:
+        import webbrowser
+
+        if not webbrowser.open(page.as_uri()):
+            print("(no browser here: open the file above)", file=sys.stderr)
+    return 0
+
+
+def ui(arguments: argparse.Namespace) -> int:
+    """Become MLflow's server over this project's store."""
+    from mlops.tracking.server import connect, tracking_uri
+
+    home = place()[1]
+    uri = tracking_uri(home)
+    if uri.startswith("http"):
+        print(uri)
+        return 0
+    connect(home)
+    words = ["mlflow", "server", "--backend-store-uri", uri, "--default-artifact-root", str(home / "mlflow-artifacts")]
+    words += ["--host", "127.0.0.1", "--port", str(arguments.port), "--workers", "1"]
+    print(f"MLflow's pages: http://127.0.0.1:{arguments.port}  (Ctrl-C ends them)")
+    program = Path(sys.executable).with_name("mlflow")
+    if not program.exists():
+        raise PlatformError("mlflow is not installed here", where=str(program), hint="make setup")
+    return os.execv(program, words)

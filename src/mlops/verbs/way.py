@@ -1,0 +1,140 @@
+"""The verbs about the way to production and back: deliver, models, promote, rollback, status, stop."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from mlops.delivery.workspace import ENVIRONMENTS, Workspace, open_workspace
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def deliver(arguments: argparse.Namespace) -> int:
+    """Take the model all the way, show it, and end with one screen."""
+    from mlops.delivery.way import Delivery
+    from mlops.errors import MlopsError
+    from mlops.report.live import Tree
+    from mlops.report.screen import closing
+    from mlops.verbs.pipelines import given
+
+    workspace = open_workspace(arguments.model)
+    with Tree(live=False if arguments.json else None, quiet=arguments.json) as tree:
+        delivery = Delivery(workspace, tree.apply, arguments.to, arguments.force, given(arguments.set))
+        error: MlopsError | None = None
+        try:
+            delivery.go()
+        except MlopsError as raised:
+            error = raised
+    facts = {**delivery.facts, "report": workspace.short(delivery.facts.get("report", ""))}
+    if arguments.json:
+        print(json.dumps(facts, ensure_ascii=False))
+    elif delivery.facts:
+        print(closing(facts, width=min(110, shutil.get_terminal_size().columns), colour=_colour()))
+    if error:
+        raise error
+    return 0
+
+
+def _colour() -> bool:
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def models(arguments: argparse.Namespace) -> int:
+    """List versions, and the moves that brought them where they are."""
+    workspace = open_workspace(arguments.model)
+    name = workspace.model.name
+    versions, moves = workspace.registry.versions(name), workspace.registry.history(name)
+    if arguments.json:
+        facts = {"model": name, "versions": [asdict(v) for v in versions], "history": [asdict(m) for m in moves]}
+        print(json.dumps(facts, ensure_ascii=False, default=str))
+        return 0
+    if not versions:
+        print(f"{name} has no version yet: make run")
+    for version in versions:
+        print(f"v{version.version:<4} {version.digest[:19]}…  {version.created[:19]}  {', '.join(version.aliases)}")
+    for move in moves:
+        print(f"  {move.at[:19]}  {move.environment:<10} {_step(move.before, move.after)}  by {move.who}  {move.reason}")
+    return 0
+
+
+def _step(before: int | None, after: int) -> str:
+    return f"v{before} → v{after}" if before else f"v{after}"
+
+
+def promote(arguments: argparse.Namespace) -> int:
+    """Put one version into one environment."""
+    from mlops.delivery.moves import promote as move
+
+    workspace = open_workspace(arguments.model)
+    facts = move(workspace, arguments.version, arguments.to, arguments.reason)
+    before = facts["previous"]["version"] if facts["previous"] else None
+    _say_move(arguments, facts, f"  {arguments.to}: {_step(before, facts['version'])}")
+    return 0
+
+
+def rollback(arguments: argparse.Namespace) -> int:
+    """Take one environment back."""
+    from mlops.delivery.moves import rollback as move
+
+    workspace = open_workspace(arguments.model)
+    facts = move(workspace, arguments.environment, arguments.reason)
+    _say_move(arguments, facts, f"  {arguments.environment}: v{facts['from']} → v{facts['version']}")
+    return 0
+
+
+def _say_move(arguments: argparse.Namespace, facts: dict[str, Any], what: str) -> None:
+    from mlops.delivery.stations import summary
+
+    if arguments.json:
+        print(json.dumps(facts, ensure_ascii=False))
+        return
+    print(f"{what}   {facts['address']}   {facts['seconds']:.1f} s\n  {summary(facts)}")
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Tell what serves where, from the endpoints themselves and from the registry."""
+    workspace = open_workspace(arguments.model)
+    facts = {name: _environment(workspace, name) for name in ENVIRONMENTS}
+    if arguments.json:
+        print(json.dumps({"model": workspace.model.name, "environments": facts}, ensure_ascii=False))
+        return 0
+    for name, served in facts.items():
+        version = f"{workspace.model.name} v{served['version']}" if served["version"] else "nothing yet"
+        print(f"  {name:<12} {version:<16} {served['health']:<12} {served['address'] or ''}")
+        if served["differs"]:
+            print(f"  {'':<12} {served['differs']}")
+    return 0
+
+
+def _environment(workspace: Workspace, name: str) -> dict[str, Any]:
+    from mlops.serving import endpoint
+
+    served = endpoint.look(workspace.endpoint(name))
+    facts = asdict(served)
+    facts |= {key: workspace.short(facts[key]) for key in ("key_file", "sample_file") if facts.get(key)}
+    registered = workspace.registry.resolve(workspace.model.name, name) if served.version is not None else None
+    if served.version is not None and (registered is None or registered.version != served.version):
+        said = f"v{registered.version}" if registered else "no version"
+        facts["differs"] = f"the registry says {said}: a move was cut short. mlops promote {served.version} --to {name} finishes it"
+    else:
+        facts["differs"] = None
+    return facts
+
+
+def stop(arguments: argparse.Namespace) -> int:
+    """End every endpoint of the model."""
+    from mlops.serving import endpoint
+
+    workspace = open_workspace(arguments.model)
+    stopped = [name for name in ENVIRONMENTS if endpoint.stop(workspace.endpoint(name))]
+    if arguments.json:
+        print(json.dumps({"stopped": stopped}))
+    else:
+        print(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
+    return 0
