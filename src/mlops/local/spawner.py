@@ -167,6 +167,8 @@ def _child(request: dict[str, Any], *, warm: bool) -> NoReturn:
     try:
         _become(request)
         if not warm:
+            for number in (signal.SIGPIPE, signal.SIGXFSZ):  # an interpreter ignores these, and what it becomes must not
+                signal.signal(number, signal.SIG_DFL)
             argv = [sys.executable, *request["argv"]] if request["argv"] else ["/bin/bash", "-c", request["command"]]
             os.execve(argv[0], argv, request["env"])
         _forget()
@@ -185,7 +187,7 @@ def _become(request: dict[str, Any]) -> None:
     os.setsid()
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGPIPE):
+    for number in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)

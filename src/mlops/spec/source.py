@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Keys = tuple[str | int, ...]
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MOST_NODES = 200_000
+_PLAIN = {"map", "seq", "str", "int", "float", "bool", "null", "timestamp"}
 
 
 @dataclass(frozen=True)
@@ -96,13 +97,13 @@ class _Builder:
         if self.count > _MOST_NODES:
             raise ValueError(f"more than {_MOST_NODES:,} values (aliases count each time they are used)")
         self.marks[keys] = self.place(node)
+        if node.tag.removeprefix("tag:yaml.org,2002:") not in _PLAIN:
+            self.note(node, f"the tag {node.tag!r} is not plain data", "Remove the tag.")
+            return None
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, keys)
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item, (*keys, index)) for index, item in enumerate(node.value)]
-        if not node.tag.startswith("tag:yaml.org,2002:"):
-            self.note(node, f"the tag {node.tag!r} is not plain data", "Remove the tag.")
-            return None
         return self.scalars.construct_object(node)
 
     def mapping(self, node: yaml.MappingNode, keys: Keys) -> dict[Any, Any]:

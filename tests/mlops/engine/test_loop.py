@@ -1,0 +1,58 @@
+from collections import deque
+
+from mlops.engine.events import Canceled, Failed, Finished, Reused, Skipped, Started
+from mlops.engine.freshness import Fresh, Recipe, Stale, compare
+from mlops.engine.loop import Task, execute
+
+
+class Inline:
+    """Runs each task at once, in the caller's thread: `work` is what it should end as."""
+
+    def __init__(self):
+        self.events = deque()
+
+    def start(self, task, reason, products):
+        self.events.append(Started(task.name, reason, 0.0))
+        self.events.append(Finished(task.name, 1.0, {}) if task.work else Failed(task.name, 1.0, "no"))
+
+    def next(self):
+        return self.events.popleft()
+
+    def cancel(self, reason):
+        names = [e.step for e in self.events if isinstance(e, Finished | Failed)]
+        self.events = deque(Canceled(name, 0.0, reason) for name in names)
+
+
+def told(tasks, fresh=(), **options):
+    graph = {name: Task(name, needs, work) for name, needs, work in tasks}
+    judge = lambda task, products: Fresh("same", {}) if task.name in fresh else Stale("new")  # noqa: E731
+    return [(type(event), event.step) for event in execute(graph, judge, Inline(), **options) if not isinstance(event, Started)]
+
+
+def test_steps_run_in_the_order_of_their_needs():
+    assert told([("c", ("b",), True), ("a", (), True), ("b", ("a",), True)]) == [(Finished, "a"), (Finished, "b"), (Finished, "c")]
+
+
+def test_a_fresh_step_is_not_started():
+    assert told([("a", (), True), ("b", ("a",), True)], fresh=["a"]) == [(Reused, "a"), (Finished, "b")]
+
+
+def test_what_needs_a_failed_step_is_skipped_and_the_rest_goes_on():
+    tasks = [("a", (), False), ("b", ("a",), True), ("c", ("b",), True), ("d", (), True)]
+    assert told(tasks) == [(Failed, "a"), (Skipped, "b"), (Skipped, "c"), (Finished, "d")]
+
+
+def test_one_failure_ends_everything_where_the_pipeline_says_so():
+    tasks = [("a", (), False), ("d", (), True), ("e", ("d",), True)]
+    assert told(tasks, go_on=False) == [(Failed, "a"), (Canceled, "d"), (Skipped, "e")]
+
+
+def test_the_reason_for_running_again_names_what_changed():
+    before = Recipe({"parameter n": "5", "input data": "sha256:" + "0" * 64})
+    assert compare(None, before) == "never run before"
+    assert compare(before, before) == "its earlier outputs are gone"
+    assert compare(before, Recipe({"parameter n": "6", "input data": "sha256:" + "1" * 64})) == "input data changed, parameter n 5 -> 6"
+
+
+def test_the_same_recipe_has_the_same_key_whatever_the_order():
+    assert Recipe({"a": "1", "b": "2"}).key == Recipe({"b": "2", "a": "1"}).key != Recipe({"a": "2", "b": "1"}).key

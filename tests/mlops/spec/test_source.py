@@ -1,0 +1,45 @@
+import pytest
+
+from mlops.errors import SpecError
+from mlops.spec.source import did_you_mean, read
+
+
+def test_every_value_knows_its_line(tmp_path):
+    path = tmp_path / "x.yml"
+    path.write_text("a: 1\nb:\n  - c: hello\n")
+    source = read(path)
+    problem = source.problem(("b", 0, "c"), "wrong")
+    assert source.value == {"a": 1, "b": [{"c": "hello"}]}
+    assert (problem.line, problem.column, problem.text, problem.length) == (3, 8, "  - c: hello", 5)
+
+
+def test_a_key_given_twice_is_a_mistake(tmp_path):
+    (tmp_path / "x.yml").write_text("a: 1\na: 2\n")
+    with pytest.raises(SpecError, match=r"x.yml:2:1 .*the key 'a' is given twice"):
+        read(tmp_path / "x.yml")
+
+
+@pytest.mark.parametrize("text", ["a: [1, 2\n", "\ta: 1\n", "a: b: c\n", "a: !!python/object/apply:os.system [ls]\n", "- &a [*a]\n"])
+def test_what_is_not_plain_yaml_is_told_with_its_line(tmp_path, text):
+    """X3: no object is ever built from a tag."""
+    (tmp_path / "x.yml").write_text(text)
+    with pytest.raises(SpecError, match=r"x.yml:\d+:\d+"):
+        read(tmp_path / "x.yml")
+
+
+def test_a_billion_laughs_are_refused(tmp_path):
+    lines = ["a0: &a0 [x,x,x,x,x,x,x,x,x,x]"] + [f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 9)]
+    (tmp_path / "x.yml").write_text("\n".join(lines))
+    with pytest.raises(SpecError, match="aliases count"):
+        read(tmp_path / "x.yml")
+
+
+def test_a_file_that_is_not_utf8_says_where(tmp_path):
+    (tmp_path / "x.yml").write_bytes(b"a: caf\xe9\n")
+    with pytest.raises(SpecError, match="not UTF-8: .* at byte 6"):
+        read(tmp_path / "x.yml")
+
+
+def test_the_nearest_name_is_offered():
+    assert did_you_mean("max_iterations", ["max_iter", "seed"]).startswith('did you mean "max_iter"?')
+    assert did_you_mean("qqq", []) == "known here: none"
