@@ -209,7 +209,14 @@ class ProcessExecutor:
         kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         path = os.environ.get("PATH", os.defpath)
         first = path if path.split(os.pathsep)[0] == folder else f"{folder}{os.pathsep}{path}"
-        return {**kept, "PATH": first, **self.environment(launch), **launch.variables, "MLOPS_STEP_ID": launch.step}
+        return {
+            "PYTHONUNBUFFERED": "1",
+            **kept,
+            "PATH": first,
+            **self.environment(launch),
+            **launch.variables,
+            "MLOPS_STEP_ID": launch.step,
+        }
 
     def _spawner(self, *, warm: bool) -> _Spawner:
         if warm not in self._spawners:

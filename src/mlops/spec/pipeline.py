@@ -74,13 +74,13 @@ def _pipeline(source: Source, reading: Reading) -> Pipeline | None:
     if len(steps) == len(jobs):
         for step in steps.values():
             _check_references(source, step, steps, reading)
-    for name in declared.keys() - outputs.keys():
-        reading.note(
-            source,
-            ("outputs", name),
-            f"no step writes the pipeline's output {name!r}",
-            f"In a job: outputs: {{...: ${{{{parent.outputs.{name}}}}}}}",
-        )
+        for name in declared.keys() - outputs.keys():
+            reading.note(
+                source,
+                ("outputs", name),
+                f"no step writes the pipeline's output {name!r}",
+                f"In a job: outputs: {{...: ${{{{parent.outputs.{name}}}}}}}",
+            )
     on_failure, force = _settings(source, body.get("settings"), reading)
     return _assemble(source, inputs, values, outputs, steps, reading, continue_on_step_failure=on_failure, force_rerun=force)
 

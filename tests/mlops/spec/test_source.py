@@ -36,7 +36,7 @@ def test_a_billion_laughs_are_refused(tmp_path):
 
 def test_a_file_that_is_not_utf8_says_where(tmp_path):
     (tmp_path / "x.yml").write_bytes(b"a: caf\xe9\n")
-    with pytest.raises(SpecError, match="not UTF-8: .* at byte 6"):
+    with pytest.raises(SpecError, match=r"not UTF-8: .* at byte 6"):
         read(tmp_path / "x.yml")
 
 
