@@ -6,6 +6,7 @@ import argparse
 import importlib
 import json
 import os
+import signal
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -143,6 +144,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit code; an error that a user is meant to read goes to standard error."""
     arguments = parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _interrupt)  # a canceled CI job ends as Ctrl-C does
     module, function = VERBS[arguments.verb].place.split(":")
     as_json = getattr(arguments, "json", False)
     try:
@@ -155,6 +157,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _tell(error: MlopsError, *, as_json: bool) -> int:

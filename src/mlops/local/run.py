@@ -82,7 +82,12 @@ class LocalRun:
                 yield self._tell(event)
             state = "failed" if self.failed else "completed"
         except KeyboardInterrupt:
-            yield from self._interrupted(executor)
+            for event in self._interrupted(executor):
+                yield self._tell(event)
+            raise
+        except GeneratorExit:
+            for event in self._interrupted(executor):
+                self._tell(event)
             raise
         finally:
             executor.close()
@@ -114,15 +119,15 @@ class LocalRun:
         """The name of the first step that failed, or None."""
         return next((name for name, facts in self.record.facts["steps"].items() if facts.get("state") == "failed"), None)
 
-    def _interrupted(self, executor: ProcessExecutor) -> Iterator[Event]:
+    @staticmethod
+    def _interrupted(executor: ProcessExecutor) -> Iterator[Event]:
+        """End every running step; a second interrupt does not wait for them to end well."""
         executor.cancel("interrupted")
-        try:
-            while executor.busy:
-                yield self._tell(executor.next())
-        except KeyboardInterrupt:
-            executor.cancel("interrupted")
-            while executor.busy:
-                yield self._tell(executor.next())
+        while executor.busy:
+            try:
+                yield executor.next()
+            except KeyboardInterrupt:
+                executor.cancel("interrupted")
 
     def _judge(self, task: Task, products: Products) -> Fresh | Stale:
         launch = self._prepare(task.work, products)
