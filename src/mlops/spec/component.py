@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,22 +44,50 @@ class Reading:
     problems: list[Problem] = field(default_factory=list)
     without_effect: list[str] = field(default_factory=list)
 
-    def note(self, source: Source, keys: Keys, message: str, hint: str | None = None, *, at_key: bool = False) -> None:
-        self.problems.append(source.problem(keys, message, hint, at_key=at_key))
 
-    def keys(self, source: Source, at: Keys, value: Mapping[str, Any], executed: Iterable[str], what: str) -> None:
-        """Judge each key of a mapping: executed, without effect here, refused, or unknown."""
+@dataclass(frozen=True)
+class Here:
+    """A place in a file that is being read: what is found wrong here is noted with its line."""
+
+    source: Source
+    keys: Keys
+    reading: Reading
+
+    def at(self, *keys: str | int) -> Here:
+        """Return the place that `keys` leads to from here."""
+        return replace(self, keys=(*self.keys, *keys))
+
+    def note(self, message: str, hint: str | None = None, *, at_key: bool = False) -> None:
+        """Note a mistake at this place: at its value, or at its key."""
+        self.reading.problems.append(self.source.problem(self.keys, message, hint, at_key=at_key))
+
+    def beside(self, path: str) -> Path:
+        """Return the full path of what the file names relative to itself."""
+        return Path(self.source.path.parent, path).resolve()
+
+    def judge_keys(self, value: Mapping[str, Any], executed: Iterable[str], what: str) -> None:
+        """Judge each key of the mapping here: executed, without effect on this machine, refused, or unknown."""
         executed = frozenset(executed)
         for key in value:
             if key in executed:
                 continue
             if key in WITHOUT_EFFECT:
-                self.without_effect.append(f"{source.path.name}: {'.'.join(map(str, (*at, key)))}")
+                self.without_effect(key)
             elif key in NOT_HERE:
-                self.note(source, (*at, key), NOT_HERE[key], at_key=True)
+                self.at(key).note(NOT_HERE[key], at_key=True)
             else:
                 hint = did_you_mean(str(key), executed | WITHOUT_EFFECT)
-                self.note(source, (*at, key), f"unknown key {str(key)!r} in {what}", hint, at_key=True)
+                self.at(key).note(f"unknown key {str(key)!r} in {what}", hint, at_key=True)
+
+    def without_effect(self, key: str) -> None:
+        """Note a key that is right, and means nothing on one machine."""
+        self.reading.without_effect.append(f"{self.source.path.name}: {'.'.join(map(str, (*self.keys, key)))}")
+
+    def mapping(self, value: Any) -> Mapping[str, Any]:
+        """Return the value here where it is a mapping; nothing, and a note, where it is something else."""
+        if value is not None and not isinstance(value, dict):
+            self.note(f"`{self.keys[-1]}` is a mapping of names, not {value!r}")
+        return value if isinstance(value, dict) else {}
 
 
 def load_component(path: Path, reading: Reading) -> Component | None:
@@ -69,63 +97,60 @@ def load_component(path: Path, reading: Reading) -> Component | None:
         SpecError: The file cannot be read or is not YAML.
     """
     source = read(path)
+    here = Here(source, (), reading)
     if not isinstance(source.value, dict):
-        reading.note(source, (), "a component file is a mapping of keys", "See src/pipelines/components for one that works.")
+        here.note("a component file is a mapping of keys", "See src/pipelines/components for one that works.")
         return None
-    return parse_component(source, (), source.value, reading, fallback=path.stem)
+    return parse_component(here, source.value, fallback=path.stem)
 
 
-def parse_component(source: Source, at: Keys, value: Mapping[str, Any], reading: Reading, *, fallback: str) -> Component | None:
-    """Turn the mapping at `at` into a component; `fallback` names it where it has no name of its own."""
+def parse_component(here: Here, value: Mapping[str, Any], *, fallback: str) -> Component | None:
+    """Turn the mapping here into a component; `fallback` names it where it has no name of its own."""
     kind = value.get("type", "command")
     if kind != "command":
-        hint = OTHER_TYPES.get(str(kind), "known types: command")
-        reading.note(source, (*at, "type"), f"type {kind!r} is not run on this machine yet", hint)
+        here.at("type").note(f"type {kind!r} is not run on this machine yet", OTHER_TYPES.get(str(kind), "known types: command"))
         return None
-    reading.keys(source, at, value, EXECUTED, "a command component")
+    here.judge_keys(value, EXECUTED, "a command component")
     command = value.get("command")
     if not isinstance(command, str) or not command.strip():
-        reading.note(source, (*at, "command"), "a command component needs a `command`", "For example: command: python train.py")
+        here.at("command").note("a command component needs a `command`", "For example: command: python train.py")
         return None
+    variables = here.at("environment_variables").mapping(value.get("environment_variables"))
     component = Component(
         name=str(value.get("name", fallback)),
         version=str(value.get("version", "1")),
         display_name=str(value.get("display_name", value.get("name", fallback))),
         command=command,
-        inputs=_inputs(source, (*at, "inputs"), value.get("inputs"), reading),
-        outputs=parse_outputs(source, (*at, "outputs"), value.get("outputs"), reading),
-        code=_code(source, at, value.get("code"), reading),
+        inputs=_inputs(here.at("inputs"), value.get("inputs")),
+        outputs=parse_outputs(here.at("outputs"), value.get("outputs")),
+        code=_code(here.at("code"), value.get("code")),
         environment=value.get("environment"),
-        environment_variables=_words(source, (*at, "environment_variables"), value.get("environment_variables"), reading),
+        environment_variables={str(key): str(word) for key, word in variables.items()},
         is_deterministic=value.get("is_deterministic", True) is not False,
-        timeout=_timeout(source, at, value.get("limits"), reading),
-        place=Place(source, at),
+        timeout=_timeout(here.at("limits"), value.get("limits")),
+        place=Place(here.source, here.keys),
     )
-    _check_command(component, reading)
+    _check_command(component, here.at("command"))
     return component
 
 
-def _inputs(source: Source, at: Keys, value: Any, reading: Reading) -> dict[str, Input]:
-    result = {}
-    for name, declared in _mapping(source, at, value, reading).items():
-        parsed = parse_input(source, (*at, name), str(name), declared, reading)
-        if parsed:
-            result[str(name)] = parsed
-    return result
+def _inputs(here: Here, value: Any) -> dict[str, Input]:
+    parsed = (parse_input(here.at(name), str(name), declared) for name, declared in here.mapping(value).items())
+    return {one.name: one for one in parsed if one}
 
 
 INPUT_KEYS = frozenset({"type", "optional", "default", "min", "max", "enum", "description", "mode", "path"})
 
 
-def parse_input(source: Source, at: Keys, name: str, declared: Any, reading: Reading) -> Input | None:
+def parse_input(here: Here, name: str, declared: Any) -> Input | None:
     """Read one declared input; a bare value is a literal of its own type, as in an inline command job."""
     if not isinstance(declared, dict):
         return Input(name, literal_type(declared), default=declared)
-    reading.keys(source, at, declared, INPUT_KEYS, f"input {name!r}")
+    here.judge_keys(declared, INPUT_KEYS, f"input {name!r}")
     kind = declared.get("type", "uri_folder" if "path" in declared else None)
     if kind not in LITERAL_TYPES | ASSET_TYPES:
         hint = did_you_mean(str(kind), LITERAL_TYPES | ASSET_TYPES, label="types")
-        reading.note(source, (*at, "type"), f"input {name!r} has the unknown type {kind!r}", hint)
+        here.at("type").note(f"input {name!r} has the unknown type {kind!r}", hint)
         return None
     made = Input(
         name=name,
@@ -139,7 +164,7 @@ def parse_input(source: Source, at: Keys, name: str, declared: Any, reading: Rea
     )
     complaint = made.complaint(made.default) if made.default is not None else None
     if complaint:
-        reading.note(source, (*at, "default"), f"the default of {name!r}: {complaint}")
+        here.at("default").note(f"the default of {name!r}: {complaint}")
     return made
 
 
@@ -149,76 +174,61 @@ def literal_type(value: Any) -> str:
     return kinds.get(type(value), "string")
 
 
-def parse_outputs(source: Source, at: Keys, value: Any, reading: Reading) -> dict[str, Output]:
+def parse_outputs(here: Here, value: Any) -> dict[str, Output]:
     """Read declared outputs; one without a body is a `uri_folder`, as on Azure ML."""
     result = {}
-    for name, declared in _mapping(source, at, value, reading).items():
+    for name, declared in here.mapping(value).items():
         body = declared if isinstance(declared, dict) else {}
-        reading.keys(source, (*at, name), body, {"type", "description", "mode"}, f"output {name!r}")
+        here.at(name).judge_keys(body, {"type", "description", "mode"}, f"output {name!r}")
         kind = body.get("type", "uri_folder")
         if kind not in ASSET_TYPES:
-            hint = did_you_mean(str(kind), ASSET_TYPES, label="types")
-            reading.note(source, (*at, name, "type"), f"output {name!r} has the unknown type {kind!r}", hint)
+            here.at(name, "type").note(
+                f"output {name!r} has the unknown type {kind!r}", did_you_mean(str(kind), ASSET_TYPES, label="types")
+            )
         result[str(name)] = Output(str(name), str(kind), str(body.get("description", "")))
     return result
 
 
-def _mapping(source: Source, at: Keys, value: Any, reading: Reading) -> Mapping[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        reading.note(source, at, f"`{at[-1]}` is a mapping of names, not {value!r}")
-        return {}
-    return value
-
-
-def _words(source: Source, at: Keys, value: Any, reading: Reading) -> dict[str, str]:
-    return {str(key): str(word) for key, word in _mapping(source, at, value, reading).items()}
-
-
-def _code(source: Source, at: Keys, value: Any, reading: Reading) -> Path | None:
+def _code(here: Here, value: Any) -> Path | None:
     if value is None:
         return None
     text = str(value)
     if re.match(r"(azureml:|git\+|https?:)", text):
-        reading.note(source, (*at, "code"), f"code {text!r} is not on this machine", "Name a folder relative to this file.")
+        here.note(f"code {text!r} is not on this machine", "Name a folder relative to this file.")
         return None
-    folder = Path(source.path.parent, text).resolve()
+    folder = here.beside(text)
     if not folder.exists():
-        reading.note(source, (*at, "code"), f"there is no folder {text!r}", f"Paths are relative to this file: it would be {folder}")
+        here.note(f"there is no folder {text!r}", f"Paths are relative to this file: it would be {folder}")
         return None
     return folder
 
 
-def _timeout(source: Source, at: Keys, limits: Any, reading: Reading) -> float | None:
-    body = _mapping(source, (*at, "limits"), limits, reading)
-    reading.keys(source, (*at, "limits"), body, {"timeout"}, "limits")
+def _timeout(here: Here, limits: Any) -> float | None:
+    body = here.mapping(limits)
+    here.judge_keys(body, {"timeout"}, "limits")
     timeout = body.get("timeout")
     if timeout is None:
         return None
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout <= 0:
-        reading.note(source, (*at, "limits", "timeout"), f"timeout {timeout!r} is not a number of seconds above zero")
+        here.at("timeout").note(f"timeout {timeout!r} is not a number of seconds above zero")
         return None
     return float(timeout)
 
 
-def _check_command(component: Component, reading: Reading) -> None:
+def _check_command(component: Component, here: Here) -> None:
     """Find in the command what could only fail later: an unknown name, or a script that is not in the code folder."""
-    source, at = component.place.source, (*component.place.keys, "command")
     known = {"inputs": component.inputs, "outputs": component.outputs}
     for parts in expressions.used(component.command):
         if parts[0] in known and len(parts) == 2:
             if parts[1] not in known[parts[0]]:
                 hint = did_you_mean(parts[1], known[parts[0]], label=parts[0])
-                reading.note(source, at, f"the command uses {'.'.join(parts)}, which is not among the {parts[0]} of {component.name}", hint)
+                here.note(f"the command uses {'.'.join(parts)}, which is not among the {parts[0]} of {component.name}", hint)
         elif parts != ("name",):
-            reading.note(
-                source, at, f"unknown expression ${{{{{'.'.join(parts)}}}}}", "A command knows ${{inputs.NAME}} and ${{outputs.NAME}}."
-            )
+            here.note(f"unknown expression ${{{{{'.'.join(parts)}}}}}", "A command knows ${{inputs.NAME}} and ${{outputs.NAME}}.")
     script = python_script(component.command)
     if script and component.code and component.code.is_dir() and not (component.code / script).is_file():
         scripts = [path.name for path in component.code.glob("*.py")]
-        reading.note(source, at, f"there is no script {script!r} in {component.code}", did_you_mean(script, scripts, label="scripts there"))
+        here.note(f"there is no script {script!r} in {component.code}", did_you_mean(script, scripts, label="scripts there"))
 
 
 def python_script(command: str) -> str | None:
