@@ -1,0 +1,119 @@
+"""Runs written to MLflow: on SQLite, on a real server, and on a server that is not there."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+
+from mlops.engine.events import Failed, Finished
+from mlops.errors import PlatformError
+from mlops.local.run import LocalRun, Options
+from mlops.spec.pipeline import load_pipeline
+from mlops.tracking.reader import Tracker
+from mlops.tracking.server import connect
+
+LOGS = "import mlflow\nmlflow.log_metric('numbers', 5.0)\nmlflow.log_param('from', 'the script')\n"
+
+
+def tracked(project):
+    running = LocalRun(
+        load_pipeline(project.pipeline), project.home, project.root, Options(), lambda record, p, o: Tracker(project.home, record, p, o)
+    )
+    return list(running.events()), running.record.facts
+
+
+def runs_of(home, experiment="numbers"):
+    client = connect(home)
+    found = client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
+    return {run.data.tags["mlflow.runName"]: run for run in found}
+
+
+@pytest.mark.slow
+def test_a_run_is_a_parent_with_one_nested_run_a_step(project):
+    project.edit("code/make.py", "import sys", LOGS + "import sys")
+    _, facts = tracked(project)
+    runs = runs_of(project.home)
+    parent = runs[facts["name"]]
+    assert set(runs) == {facts["name"], "make", "double", "count"}
+    assert {run.data.tags.get("mlflow.parentRunId") for name, run in runs.items() if name != facts["name"]} == {parent.info.run_id}
+    assert parent.data.params == {"n": "5"}
+    assert runs["make"].data.params == {"n": "5", "from": "the script"}
+    assert parent.data.metrics == runs["make"].data.metrics == {"numbers": 5.0}
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    (given,) = runs["double"].inputs.dataset_inputs
+    assert facts["steps"]["make"]["outputs"]["numbers"]["digest"].removeprefix("sha256:").startswith(given.dataset.digest)
+    assert parent.data.tags["mlflow.user"] == facts["user"]
+
+
+@pytest.mark.slow
+def test_a_failed_step_is_a_failed_run_and_a_reused_one_is_noted_on_the_parent(project):
+    """E11: no run is left RUNNING, and none that failed says FINISHED."""
+    project.edit("code/double.py", "import rule", "import rule\nraise SystemExit(1)")
+    tracked(project)
+    events, facts = tracked(project)
+    runs = runs_of(project.home)
+    assert any(isinstance(e, Failed) for e in events)
+    assert (runs["double"].info.status, runs[facts["name"]].info.status) == ("FAILED", "FAILED")
+    assert runs[facts["name"]].data.tags["slipway.reused.make"] == "same data, code, parameters"
+
+
+@pytest.mark.slow
+def test_a_server_takes_the_same_runs(project, tmp_path, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    words = ["server", "--backend-store-uri", f"sqlite:///{tmp_path / 'server.db'}", "--artifacts-destination", str(tmp_path / "artifacts")]
+    command = [sys.executable, "-m", "mlflow", *words, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True) as server:
+        try:
+            monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+            wait_for(f"http://127.0.0.1:{port}/health")
+            project.edit("code/make.py", "import sys", LOGS + "import sys")
+            events, facts = tracked(project)
+            assert sum(isinstance(e, Finished) for e in events) == 3
+            assert runs_of(project.home)[facts["name"]].data.metrics == {"numbers": 5.0}
+            assert not (project.home / "mlflow.db").exists()
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+
+
+def wait_for(url):
+    for _ in range(300):
+        try:
+            urllib.request.urlopen(url, timeout=1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError(f"{url} never answered")
+
+
+def test_a_server_that_is_not_there_is_told_at_once(tmp_path, monkeypatch):
+    """R11: an unreachable tracking server is one clear error, not minutes of retries."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+    with pytest.raises(PlatformError, match="does not answer") as caught:
+        connect(tmp_path)
+    assert "unset it" in caught.value.hint
+
+
+@pytest.mark.slow
+def test_a_broken_database_is_one_clear_error(tmp_path):
+    """E6: a corrupted state database."""
+    (tmp_path / "mlflow.db").write_bytes(b"this is not a database" * 100)
+    with pytest.raises(PlatformError, match="cannot be used"):
+        connect(tmp_path)
+
+
+@pytest.mark.slow
+def test_many_processes_may_be_the_first_to_use_the_database(tmp_path):
+    """E12: one migrates under the lock, the others wait."""
+    script = "import sys; from pathlib import Path; from mlops.tracking.server import connect; connect(Path(sys.argv[1]))"
+    started = [subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stderr=subprocess.PIPE) for _ in range(4)]
+    errors = [process.communicate()[1].decode() for process in started]
+    assert [process.returncode for process in started] == [0] * 4, errors
