@@ -1,0 +1,226 @@
+"""From the rules of a contract to Great Expectations: which frame each is run on, and as which expectation.
+
+Rules about a column's values are run on the table itself. Two small frames are made beside it, so that Great Expectations judges those rules
+as well: the *kinds* (one row that holds the type of each column, where a column may be missing) and the *partitions* (one row per month, say,
+with its number of rows and the like).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlops.errors import Problem, SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+
+    from mlops.contract.standard import Range, Rule, Table
+
+ACCEPTED = {
+    "string": ["string", "empty"],
+    "integer": ["integer", "empty"],
+    "number": ["number", "integer", "empty"],
+    "boolean": ["boolean", "empty"],
+    "date": ["date", "timestamp", "string", "empty"],
+    "timestamp": ["timestamp", "empty"],
+}
+STATISTICS = {"mean": "mean", "median": "median", "min": "min", "max": "max", "sum": "sum", "stdev": "std"}
+LARGEST = 1.7976931348623157e308
+
+
+@dataclass(frozen=True)
+class Check:
+    """One rule as Great Expectations gets it."""
+
+    rule: Rule
+    frame: str
+    """kinds, rows or partitions."""
+    expectation: str
+    arguments: Mapping[str, Any]
+
+
+def compile_rule(rule: Rule, path: Path) -> Check:
+    """Return the expectation that a rule is.
+
+    Raises:
+        SpecError: The rule is a custom one per partition that has no counterpart there.
+    """
+    frame = "kinds" if rule.kind == "type" else "partitions" if rule.per_partition else "rows"
+    if rule.per_partition:
+        return Check(rule, frame, "expect_column_values_to_be_between", {"column": rule.name, **_between(_partition_range(rule, path))})
+    mostly = {"mostly": 1 - rule.share} if rule.share else {}
+    name, arguments = _expectation(rule)
+    return Check(rule, frame, name, {**arguments, **mostly})
+
+
+def _expectation(rule: Rule) -> tuple[str, dict[str, Any]]:
+    given = rule.arguments
+    column = {"column": rule.columns[0]} if len(rule.columns) == 1 else {}
+    if rule.kind == "type":
+        kinds = list(ACCEPTED[given["type"]])
+        return "expect_column_values_to_be_in_set", {"column": f"{rule.table}.{rule.columns[0]}", "value_set": kinds}
+    if rule.kind == "rows":
+        low, high = _whole(given["range"])
+        return "expect_table_row_count_to_be_between", {"min_value": low, "max_value": high}
+    if rule.kind == "required":
+        return "expect_column_values_to_not_be_null", column
+    if rule.kind == "unique" and len(rule.columns) > 1:
+        return "expect_compound_columns_to_be_unique", {"column_list": list(rule.columns)}
+    if rule.kind == "unique":
+        return "expect_column_values_to_be_unique", column
+    if rule.kind == "set":
+        return "expect_column_values_to_be_in_set", {**column, "value_set": list(given["values"])}
+    if rule.kind == "pattern":
+        return "expect_column_values_to_match_regex", {**column, "regex": given["pattern"]}
+    if rule.kind == "length":
+        return "expect_column_value_lengths_to_be_between", {**column, **_between(given["range"])}
+    if rule.kind == "custom":
+        return given["type"], {**column, **given["kwargs"]}
+    return "expect_column_values_to_be_between", {**column, **_between(given["range"])}
+
+
+def _between(limits: Range) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    if limits.low is not None:
+        made |= {"min_value": limits.low, "strict_min": limits.above}
+    if limits.high is not None:
+        made |= {"max_value": limits.high, "strict_max": limits.below}
+    return made
+
+
+def _whole(limits: Range) -> tuple[int | None, int | None]:
+    """Return a range of counts with both ends in it."""
+    low = None if limits.low is None else int(limits.low) + limits.above
+    high = None if limits.high is None else int(limits.high) - limits.below
+    return low, high
+
+
+def _statistic(rule: Rule) -> str:
+    """Return which statistic of a partition a rule is about."""
+    if rule.kind == "rows":
+        return "size"
+    if rule.kind == "required":
+        return "missing"
+    return STATISTICS.get(str(rule.arguments.get("type")).removeprefix("expect_column_").removesuffix("_to_be_between"), "")
+
+
+def _partition_range(rule: Rule, path: Path) -> Range:
+    from mlops.contract.standard import Range
+
+    if not _statistic(rule):
+        hint = f"Per partition there are rowCount, nullValues, and expect_column_STATISTIC_to_be_between: {', '.join(STATISTICS)}."
+        raise SpecError([Problem(str(path), rule.line, 1, f"{rule.name} cannot be checked per partition", hint)])
+    if rule.kind == "required":
+        return Range(high=rule.share)
+    if rule.kind == "custom":
+        kwargs = rule.arguments["kwargs"]
+        return Range(kwargs.get("min_value"), kwargs.get("max_value"), kwargs.get("strict_min", False), kwargs.get("strict_max", False))
+    return rule.arguments["range"]  # type: ignore[no-any-return]
+
+
+def kinds(tables: Sequence[Table], frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return one row with the kind of every column that the contract names, as `table.column`."""
+    import pandas as pd
+
+    row = {f"{t.name}.{name}": kind_of(frames[t.name], name) for t in tables for name in t.types}
+    return pd.DataFrame([row], dtype="object")
+
+
+def kind_of(frame: pd.DataFrame, name: str) -> str:
+    """Return what a column holds: one of the contract's types, `empty`, `missing`, or what pandas finds in a mixed one."""
+    import pandas as pd
+
+    if name not in frame:
+        return "missing"
+    column, types = frame[name], pd.api.types
+    tests = [
+        ("boolean", types.is_bool_dtype),
+        ("integer", types.is_integer_dtype),
+        ("number", types.is_numeric_dtype),
+        ("timestamp", types.is_datetime64_any_dtype),
+    ]
+    found = next((kind for kind, test in tests if test(column.dtype)), "")
+    if len(column) and column.isna().all():
+        return "empty"
+    if found or isinstance(column.dtype, pd.StringDtype):
+        return found or "string"
+    return str(types.infer_dtype(column, skipna=True))
+
+
+def partition_labels(table: Table, frame: pd.DataFrame) -> pd.Series | None:
+    """Return the partition of each row as text, such as 2013-08; None where the table has none, or a column of it is missing."""
+    if not table.partition or any(name not in frame for name in table.partition):
+        return None
+    label = None
+    for name in table.partition:
+        column = frame[name]
+        whole = column.dtype.kind == "f" and (column.dropna() % 1 == 0).all()
+        codes, values = (column.astype("Int64") if whole else column).factorize(use_na_sentinel=False)
+        words = values.astype("str").str.zfill(2).to_numpy()[codes]
+        label = words if label is None else label + "-" + words
+    import pandas as pd
+
+    return pd.Series(label, index=frame.index, name="partition")
+
+
+def partitions(table: Table, frame: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
+    """Return one row per partition, with the statistic of each rule that is about partitions under the rule's name."""
+    made = {"partition": None}
+    grouped = frame.groupby(labels, sort=True)
+    for rule in table.rules:
+        if not rule.per_partition or any(name not in frame for name in rule.columns):
+            continue
+        statistic = _statistic(rule)
+        if statistic == "size":
+            made[rule.name] = grouped.size()
+        elif statistic == "missing":
+            made[rule.name] = frame[rule.columns[0]].isna().groupby(labels).mean()
+        else:
+            made[rule.name] = grouped[rule.columns[0]].agg(statistic)
+    made.pop("partition")
+    import pandas as pd
+
+    return pd.DataFrame(made).rename_axis("partition").reset_index()
+
+
+class Engine:
+    """Great Expectations in this process: no project, no network, no telemetry, no progress bars."""
+
+    def __init__(self, path: Path) -> None:
+        os.environ["GX_ANALYTICS_ENABLED"] = "false"
+        warnings.filterwarnings("ignore", module="great_expectations")
+        import great_expectations
+
+        logging.getLogger("great_expectations").setLevel(logging.ERROR)
+        self.gx = great_expectations
+        self.path = path
+        self.context = great_expectations.get_context(mode="ephemeral")
+        self.context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+        self.source = self.context.data_sources.add_pandas("frames")
+
+    def run(self, name: str, frame: pd.DataFrame, checks: Sequence[Check]) -> dict[str, Any]:
+        """Validate one frame; return Great Expectations' own result, with every unexpected row, as plain values."""
+        suite = self.gx.ExpectationSuite(name=name, expectations=[self._expectation(check) for check in checks])
+        batch = self.source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
+        result = batch.validate(suite, result_format={"result_format": "COMPLETE", "return_unexpected_index_query": False})
+        return result.to_json_dict()  # type: ignore[no-any-return]
+
+    def _expectation(self, check: Check) -> Any:
+        from great_expectations.expectations.registry import get_expectation_impl
+
+        severity = "critical" if check.rule.severity == "stop" else "warning"
+        meta = {"rule": check.rule.name, "line": check.rule.line}
+        try:
+            return get_expectation_impl(check.expectation)(**check.arguments, severity=severity, meta=meta)
+        except Exception as error:
+            first = str(error).strip().splitlines()[0]
+            hint = "See Great Expectations' gallery for its expectations and their arguments."
+            problem = Problem(str(self.path), check.rule.line, 1, f"{check.expectation} is no expectation that can be run: {first}", hint)
+            raise SpecError([problem]) from error

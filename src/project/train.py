@@ -1,0 +1,84 @@
+"""Train: fit the model and save it as an MLflow model, with its signature, an example and what it must be served with."""
+
+import argparse
+import os
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import mlflow
+import mlflow.sklearn
+import pandas as pd
+import yaml
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, Schema
+from model import build, predictors
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--train", type=Path, required=True, help="Parquet file with features and target")
+    parser.add_argument("--features", required=True, help="columns to learn from, comma-separated, in the signature's order")
+    parser.add_argument("--categories", required=True, help="those of them that are categories, comma-separated")
+    parser.add_argument("--target", required=True, help="column to predict: 0 or 1")
+    parser.add_argument("--leakage", required=True, help="columns known only afterwards, comma-separated: refused as features")
+    parser.add_argument("--max_iter", type=int, required=True, help="number of trees")
+    parser.add_argument("--learning_rate", type=float, required=True, help="how far each tree moves the prediction")
+    parser.add_argument("--max_leaf_nodes", type=int, required=True, help="most leaves of a tree")
+    parser.add_argument("--min_samples_leaf", type=int, required=True, help="fewest rows of a leaf")
+    parser.add_argument("--l2_regularization", type=float, required=True, help="pull of the leaves towards zero")
+    parser.add_argument("--seed", type=int, required=True, help="the same seed and data give the same model")
+    parser.add_argument(
+        "--requirements", required=True, help="packages the model is served with, comma-separated: pinned as installed here"
+    )
+    parser.add_argument("--project", type=Path, required=True, help="project.yml: the types that the model file may hold")
+    parser.add_argument("--name", required=True, help="the model's name in project.yml")
+    parser.add_argument("--model", type=Path, required=True, help="folder to write the MLflow model into")
+    args = parser.parse_args(argv)
+
+    features, categories = args.features.split(","), args.categories.split(",")
+    table = pd.read_parquet(args.train)
+    check(table, features, categories, args.target, args.leakage.split(","))
+    names = ("max_iter", "learning_rate", "max_leaf_nodes", "min_samples_leaf", "l2_regularization")
+    settings = {name: getattr(args, name) for name in names} | {"random_state": args.seed}
+    data, target = predictors(table, features, categories), table[args.target]
+    model = build(features, categories, **settings).fit(data, target)
+    save(model, data.head(2), categories, args)
+    if "MLFLOW_RUN_ID" in os.environ:
+        mlflow.log_params(settings | {"features": ",".join(features)})
+        mlflow.log_metrics({"train_rows": len(table), "train_positive_share": target.mean()})
+    print(f"{len(table):,} rows, {len(features)} features ({', '.join(categories)} as categories)")
+    print(f"{type(model[-1]).__name__}, {model[-1].n_iter_} trees, {len(table):,} rows")
+
+
+def check(table, features, categories, target, leakage):
+    used = [name for name in features if name in leakage or name == target]
+    if used:
+        sys.exit(f"train: {', '.join(used)} cannot be a feature: known only after the question is asked. Take it out of `features`.")
+    unknown = [name for name in [*features, target] if name not in table]
+    if unknown:
+        sys.exit(f"train: there is no column {', '.join(unknown)}. There are: {', '.join(table)}.")
+    stray = [name for name in categories if name not in features]
+    if stray:
+        sys.exit(f"train: {', '.join(stray)} is among `categories` and not among `features`.")
+    empty = [name for name in features if table[name].isna().all()]
+    if empty:
+        print(f"nothing to learn from, all values are missing: {', '.join(empty)}")
+
+
+def save(model, example, categories, args):
+    inputs = Schema([ColSpec("string" if name in categories else "double", name) for name in example])
+    trusted = yaml.safe_load(args.project.read_text(encoding="utf-8"))["models"][args.name]["trusted_types"]
+    mlflow.sklearn.save_model(
+        model,
+        args.model,
+        signature=ModelSignature(inputs, Schema([ColSpec("long")])),
+        input_example=example,
+        pip_requirements=[f"{name}=={version(name)}" for name in args.requirements.split(",")],
+        serialization_format="skops",
+        skops_trusted_types=trusted,
+    )
+
+
+if __name__ == "__main__":
+    main()
