@@ -1,0 +1,366 @@
+"""What the project's settings files say, as frozen values: `src/project/project.yml` and `environments/*.yml`.
+
+Every mistake is told with its file and line: an unknown key, a missing one, a value of another kind. Nothing has a default that a reader of
+the file could not guess.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops.errors import Problem, SpecError, UsageError
+from mlops.files import unwritable
+from mlops.spec.source import Keys, Source, did_you_mean, read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+PROJECT_FILE = Path("src/project/project.yml")
+MODES = ("on", "dry-run", "off")
+PLACES = ("local", "azure")
+"""Where an environment may run. `azure` is known, and refused until its room is built."""
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """One model of the project: where its code, pipeline and contract are, and what its rows are called."""
+
+    name: str
+    package: str
+    pipeline: str
+    contract: str
+    target: str
+    positive: int | str
+    keys: tuple[str, ...]
+    trusted_types: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Project:
+    """The repository: its name and its models."""
+
+    name: str
+    description: str
+    models: Mapping[str, ModelSettings]
+    root: Path
+
+
+@dataclass(frozen=True)
+class ServeSettings:
+    """How an endpoint listens. The port is a wish: where it is taken another is chosen, and remembered."""
+
+    port: int
+    max_body_mb: float = 8.0
+    timeout_seconds: float = 10.0
+
+
+@dataclass(frozen=True)
+class TestSettings:
+    """What an endpoint must show before it goes on: held-out rows equal to the offline predictions, and load within bounds."""
+
+    __test__ = False
+
+    smoke_requests: int
+    load_seconds: float = 0.0
+    connections: int = 16
+    p95_ms: float | None = None
+    error_rate: float | None = None
+
+
+@dataclass(frozen=True)
+class CompareRule:
+    """The challenger wins where the lower end of the interval of the metric's difference is above `must_gain`."""
+
+    mode: str
+    metric: str
+    must_gain: float = 0.0
+    confidence: float = 0.95
+    resamples: int = 1000
+    seed: int = 7
+
+
+@dataclass(frozen=True)
+class SlicesRule:
+    """No slice may fall by more than `may_fall_by` against the champion, where its own interval confirms the fall."""
+
+    mode: str
+    columns: tuple[str, ...]
+    metric: str
+    may_fall_by: float
+    min_rows: int = 500
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A bound on one number of the evidence; `leakage` has none, it is broken by the first column."""
+
+    name: str
+    mode: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+@dataclass(frozen=True)
+class GateRules:
+    """What a model must show to be promoted."""
+
+    compare: CompareRule
+    slices: SlicesRule | None
+    limits: tuple[Limit, ...]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One file of `environments/`."""
+
+    name: str
+    where: str
+    workers: int = 2
+    warm: bool = True
+    serve: ServeSettings | None = None
+    gate: GateRules | None = None
+    test: TestSettings | None = None
+
+
+def find_root(start: Path) -> Path:
+    """Return the nearest folder at or above `start` that holds a project.
+
+    Raises:
+        UsageError: There is none.
+    """
+    for folder in (start.resolve(), *start.resolve().parents):
+        if (folder / PROJECT_FILE).is_file():
+            return folder
+    raise UsageError(f"there is no {PROJECT_FILE} here or above", where=str(start), hint="Run this inside a clone of the project.")
+
+
+def state_dir(root: Path) -> Path:
+    """Return the folder that all state is kept in, made where it is new: `.mlops`, or what MLOPS_HOME names.
+
+    Raises:
+        PlatformError: It cannot be made.
+    """
+    folder = Path(os.environ.get("MLOPS_HOME") or root / ".mlops").absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    return folder
+
+
+def read_project(root: Path) -> Project:
+    """Read the project's own file.
+
+    Raises:
+        SpecError: With every mistake at its line.
+    """
+    reader = _Reader(read(root / PROJECT_FILE))
+    body = reader.mapping((), {"name", "description", "models"})
+    models = {}
+    for name in reader.mapping(("models",), None):
+        at: Keys = ("models", name)
+        reader.mapping(at, set(ModelSettings.__dataclass_fields__) - {"name"})
+        models[str(name)] = ModelSettings(
+            name=str(name),
+            package=reader.text((*at, "package")),
+            pipeline=reader.file((*at, "pipeline"), root),
+            contract=reader.file((*at, "contract"), root),
+            target=reader.text((*at, "target")),
+            positive=reader.get((*at, "positive"), 1),
+            keys=reader.words((*at, "keys")),
+            trusted_types=reader.words((*at, "trusted_types")),
+        )
+    if not models and not reader.problems:
+        reader.note(("models",), "a project has at least one model")
+    reader.done()
+    return Project(str(body.get("name", root.name)), str(body.get("description", "")), models, root)
+
+
+def choose_model(project: Project, name: str | None) -> ModelSettings:
+    """Return the model called `name`; without a name, the only one.
+
+    Raises:
+        UsageError: There is none of that name, or several and no name.
+    """
+    if name is None and len(project.models) == 1:
+        return next(iter(project.models.values()))
+    if name is None:
+        raise UsageError("which model?", hint=f"Name one with --model (make: MODEL=): {', '.join(project.models)}")
+    if name not in project.models:
+        raise UsageError(f"there is no model {name!r}", hint=did_you_mean(name, project.models, label="models"))
+    return project.models[name]
+
+
+def read_environment(root: Path, name: str) -> Environment:
+    """Read `environments/<name>.yml`.
+
+    Raises:
+        SpecError: With every mistake at its line.
+        UsageError: There is no such file.
+    """
+    path = root / "environments" / f"{name}.yml"
+    if not path.is_file():
+        known = [p.stem for p in path.parent.glob("*.yml")]
+        raise UsageError(f"there is no environment {name!r}", where=str(path), hint=did_you_mean(name, known, label="environments"))
+    reader = _Reader(read(path))
+    body = reader.mapping((), set(Environment.__dataclass_fields__) - {"name"})
+    made = Environment(
+        name=name,
+        where=reader.choice(("where",), PLACES, "local"),
+        workers=reader.whole(("workers",), 2, least=1),
+        warm=reader.truth(("warm",), default=True),
+        serve=_serve(reader) if body.get("serve") is not None else None,
+        gate=_gate(reader) if body.get("gate") is not None else None,
+        test=_test(reader) if body.get("test") is not None else None,
+    )
+    if made.where == "azure":
+        reader.note(("where",), "`where: azure` is not built yet", "Use where: local; docs/azure.md says what is planned.")
+    reader.done()
+    return made
+
+
+def _serve(reader: _Reader) -> ServeSettings:
+    at: Keys = ("serve",)
+    reader.mapping(at, ServeSettings.__dataclass_fields__)
+    return ServeSettings(
+        reader.whole((*at, "port"), 0, least=0, most=65535),
+        reader.number((*at, "max_body_mb"), 8.0, least=0.001),
+        reader.number((*at, "timeout_seconds"), 10.0, least=0.1),
+    )
+
+
+def _test(reader: _Reader) -> TestSettings:
+    at: Keys = ("test",)
+    body = reader.mapping(at, TestSettings.__dataclass_fields__)
+    return TestSettings(
+        reader.whole((*at, "smoke_requests"), None, least=1),
+        reader.number((*at, "load_seconds"), 0.0, least=0),
+        reader.whole((*at, "connections"), 16, least=1),
+        reader.number((*at, "p95_ms"), None, least=0) if "p95_ms" in body else None,
+        reader.number((*at, "error_rate"), None, least=0) if "error_rate" in body else None,
+    )
+
+
+def _gate(reader: _Reader) -> GateRules:
+    reader.mapping(("gate",), GateRules.__dataclass_fields__)
+    at: Keys = ("gate", "compare")
+    reader.mapping(at, CompareRule.__dataclass_fields__)
+    compare = CompareRule(
+        reader.mode((*at, "mode")),
+        reader.text((*at, "metric")),
+        reader.number((*at, "must_gain"), 0.0),
+        reader.number((*at, "confidence"), 0.95, least=0.5, most=0.9999),
+        reader.whole((*at, "resamples"), 1000, least=100),
+        reader.whole((*at, "seed"), 7),
+    )
+    slices = _slices(reader) if reader.get(("gate", "slices"), None) is not None else None
+    limits = []
+    for name in reader.mapping(("gate", "limits"), None):
+        place: Keys = ("gate", "limits", name)
+        body = reader.mapping(place, {"mode", "at_least", "at_most"})
+        bounds = {key: reader.number((*place, key), None) for key in ("at_least", "at_most") if key in body}
+        limits.append(Limit(str(name), reader.mode((*place, "mode")), **bounds))
+        if name != "leakage" and not bounds:
+            reader.note(place, f"the limit {name!r} has neither at_least nor at_most", at_key=True)
+    return GateRules(compare, slices, tuple(limits))
+
+
+def _slices(reader: _Reader) -> SlicesRule:
+    at: Keys = ("gate", "slices")
+    reader.mapping(at, SlicesRule.__dataclass_fields__)
+    return SlicesRule(
+        reader.mode((*at, "mode")),
+        reader.words((*at, "columns")),
+        reader.text((*at, "metric")),
+        reader.number((*at, "may_fall_by"), None, least=0),
+        reader.whole((*at, "min_rows"), 500, least=1),
+    )
+
+
+_MISSING = object()
+
+
+@dataclass
+class _Reader:
+    """Takes typed values out of a file, and notes every mistake with its line."""
+
+    source: Source
+    problems: list[Problem] = field(default_factory=list)
+
+    def note(self, keys: Keys, message: str, hint: str | None = None, *, at_key: bool = False) -> None:
+        self.problems.append(self.source.problem(keys, message, hint, at_key=at_key))
+
+    def done(self) -> None:
+        if self.problems:
+            raise SpecError(self.problems)
+
+    def get(self, keys: Keys, default: Any) -> Any:
+        value: Any = self.source.value
+        for key in keys:
+            value = value.get(key, _MISSING) if isinstance(value, dict) else _MISSING
+        return default if value is _MISSING or value is None else value
+
+    def mapping(self, keys: Keys, known: Iterable[str] | None) -> Mapping[str, Any]:
+        """Return the mapping at `keys`; every key must be `known`, unless that is None."""
+        value = self.get(keys, {})
+        if not isinstance(value, dict):
+            self.note(keys, f"`{keys[-1] if keys else 'the file'}` is a mapping of keys, not {value!r}")
+            return {}
+        allowed = set(value) if known is None else set(known)
+        for key in value.keys() - allowed:
+            self.note((*keys, key), f"unknown key {str(key)!r}", did_you_mean(str(key), allowed), at_key=True)
+        return value
+
+    def text(self, keys: Keys) -> str:
+        return str(self._typed(keys, _MISSING, lambda v: isinstance(v, str) and bool(v.strip()), "a word or a text", ""))
+
+    def file(self, keys: Keys, root: Path) -> str:
+        path = self.text(keys)
+        if path and not (root / path).is_file():
+            self.note(keys, f"there is no file {path!r}", "The path is relative to the project's folder.")
+        return path
+
+    def words(self, keys: Keys) -> tuple[str, ...]:
+        value = self._typed(keys, [], lambda v: isinstance(v, list) and all(isinstance(w, str) for w in v), "a list of words", [])
+        return tuple(value)
+
+    def whole(self, keys: Keys, default: int | None, *, least: float = float("-inf"), most: float = float("inf")) -> int:
+        fits = lambda v: isinstance(v, int) and not isinstance(v, bool) and least <= v <= most  # noqa: E731
+        return int(self._typed(keys, _MISSING if default is None else default, fits, f"a whole number{_between(least, most)}", 0))
+
+    def number(self, keys: Keys, default: float | None, *, least: float = float("-inf"), most: float = float("inf")) -> float:
+        fits = lambda v: isinstance(v, int | float) and not isinstance(v, bool) and least <= v <= most  # noqa: E731
+        return float(self._typed(keys, _MISSING if default is None else default, fits, f"a number{_between(least, most)}", 0.0))
+
+    def truth(self, keys: Keys, *, default: bool) -> bool:
+        return bool(self._typed(keys, default, lambda v: isinstance(v, bool), "true or false", default))
+
+    def choice(self, keys: Keys, known: tuple[str, ...], default: str) -> str:
+        value = self._typed(keys, default, lambda v: v in known, f"one of {', '.join(known)}", default)
+        return str(value)
+
+    def mode(self, keys: Keys) -> str:
+        """Return a rule's mode; bare `on` and `off` are booleans to YAML 1.1."""
+        value = self.get(keys, _MISSING)
+        if isinstance(value, bool):
+            return "on" if value else "off"
+        return str(self._typed(keys, _MISSING, lambda v: v in MODES, f"one of {', '.join(MODES)}", "on"))
+
+    def _typed(self, keys: Keys, default: Any, fits: Callable[[Any], bool], wanted: str, instead: Any) -> Any:
+        value = self.get(keys, default)
+        if value is _MISSING:
+            self.note(keys[:-1], f"`{keys[-1]}` is missing: {wanted}", at_key=True)
+            return instead
+        if not fits(value):
+            self.note(keys, f"`{keys[-1]}` is {value!r}, and must be {wanted}")
+            return instead
+        return value
+
+
+def _between(least: float, most: float) -> str:
+    if least == float("-inf"):
+        return ""
+    return f" of at least {least:g}" if most == float("inf") else f" from {least:g} to {most:g}"
