@@ -1,0 +1,179 @@
+"""The page about a run: one HTML file that needs nothing else, made from the JSON files of the run's folder.
+
+Everything that comes from data is escaped: by the template (autoescape), or in `svg` for what stands in a picture. Each part of the page is
+there or says why it is not, so that a run that failed at its first step has a page too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops.files import write_atomic
+from mlops.report import charts, comparison, figures, pieces
+from mlops.report.changes import Change, changes
+from mlops.report.comparison import mapping, mappings
+from mlops.report.contract import read_contract
+from mlops.report.gantt import bars, gantt
+from mlops.report.headline import champion, failed_step, headline, name
+from mlops.report.tiles import tiles
+
+if TYPE_CHECKING:
+    from mlops.report.pieces import Piece, Pieces
+    from mlops.report.svg import Svg
+
+WIDE, NARROW = 860.0, 340.0
+
+
+def write_report(run_folder: Path) -> Path:
+    """Write `report.html` into a run's folder, and return its path.
+
+    Raises:
+        UsageError: The folder has no run.json.
+        PlatformError: run.json is not JSON, or the disk is full or not writable.
+    """
+    path = run_folder / "report.html"
+    write_atomic(path, render(pieces.read_pieces(run_folder)))
+    return path
+
+
+def render(found: Pieces) -> str:
+    """Return the page as HTML."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    here = Path(__file__).parent
+    environment = Environment(
+        loader=FileSystemLoader(here), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    shown = (figures.count, figures.decimal, figures.line, figures.moment, figures.percent, figures.seconds, figures.short, figures.signed)
+    environment.filters |= {function.__name__: function for function in shown}
+    environment.filters |= {"picture": _markup, "metric": figures.metric}
+    style = (here / "page.css").read_text(encoding="utf-8")
+    return environment.get_template("page.html.j2").render(style=_markup(style), **_view(found))
+
+
+def _markup(trusted: str) -> str:
+    """Mark our own CSS, and SVG that escaped its data itself, as safe."""
+    from markupsafe import Markup
+
+    return Markup(trusted)  # noqa: S704 - never called with data
+
+
+def _view(found: Pieces) -> dict[str, Any]:
+    delivery, run = found.delivery, found.run
+    met = comparison.opponent(found.evidence.value)
+    steps = bars(run, delivery)
+    return {
+        "run": run,
+        "delivery": delivery,
+        "headline": headline(run, delivery),
+        "tiles": tiles(found, steps),
+        "name": name(delivery),
+        "version": _version(delivery),
+        "champion": champion(delivery),
+        "met": met,
+        "baseline": found.baseline,
+        "evidence": found.evidence,
+        "metrics": comparison.metrics(found.evidence.value),
+        "own_metrics": _own_metrics(found.evaluation["metrics"]),
+        "worst": comparison.worst_slice(found.evidence.value),
+        "verdict": found.verdict,
+        "rules": pieces.rules(found.verdict.value),
+        "plots": _plots(found),
+        "unreached": found.run.get("state") != "completed" and not (found.evidence or found.verdict or found.evaluation["metrics"]),
+        "months": charts.months(found.evaluation["monthly"].value),
+        "monthly": _both(lambda width: charts.monthly(charts.months(found.evaluation["monthly"].value), width, _positives(found))),
+        "monthly_missing": found.evaluation["monthly"].missing or "monthly.json has fewer than two months",
+        "positives": _positives(found),
+        "slices": comparison.slices(found.evidence.value),
+        "own_slices": mappings(found.evaluation["slices"].value),
+        "whiskers": _both(lambda width: charts.whiskers(comparison.slices(found.evidence.value), width, met.short)),
+        "contract": read_contract(found.validation, found.validated),
+        "previous": found.previous,
+        "changes": _changes(found),
+        "steps": steps,
+        "gantt": _both(lambda width: gantt(steps, width)),
+        "failure": _failure(found),
+        "lineage": _lineage(found),
+        "columns": mapping(mapping(found.evidence.value).get("model")).get("inputs") or [],
+    }
+
+
+def _version(delivery: dict[str, Any]) -> str:
+    return f"v{delivery['version']}" if delivery.get("version") else "candidate"
+
+
+def _both(draw: Any) -> list[tuple[str, Svg]]:
+    """One picture for wide screens and paper, one for phones: text in it stays readable on both."""
+    drawn = [("wide", draw(WIDE)), ("narrow", draw(NARROW))]
+    return [(kind, svg) for kind, svg in drawn if svg is not None]
+
+
+def _positives(found: Pieces) -> str:
+    """What a positive is called: the target that any step was given."""
+    for facts in mapping(found.run.get("steps")).values():
+        target = mapping(mapping(mapping(facts).get("inputs")).get("target")).get("value")
+        if target:
+            return f"share of {figures.line(target)}"
+    return "share of positives"
+
+
+def _own_metrics(metrics: Piece) -> list[tuple[str, Any]]:
+    return [(figures.metric(key), value) for key, value in mapping(metrics.value).items()]
+
+
+def _plots(found: Pieces) -> list[tuple[str, Svg | None, str]]:
+    """Heading, picture, and why it is not there."""
+    curves, own = found.evaluation["curves"], mapping(found.evaluation["metrics"].value)
+    known = {entry.get("name"): figures.real(entry.get("candidate")) for entry in mappings(mapping(found.evidence.value).get("metrics"))}
+    number = {key: known.get(key, figures.real(own.get(key))) for key in ("auc", "average_precision", "calibration_error")}
+    share = figures.real(mapping(mapping(found.evidence.value).get("rows")).get("positive_share"))
+    share = figures.real(own.get("positive_share")) if share is None else share
+    who, missing = _version(found.delivery), curves.missing or "curves.json does not hold it"
+    weights = found.evaluation["importance"]
+    return [
+        ("ROC", charts.roc(curves.value, number["auc"], who), missing),
+        ("Precision and recall", charts.precision_recall(curves.value, number["average_precision"], share, who), missing),
+        ("Calibration", charts.calibration(curves.value, number["calibration_error"], who), missing),
+        ("Permutation importance", charts.importance(weights.value), weights.missing or "importance.json is empty"),
+    ]
+
+
+def _changes(found: Pieces) -> list[Change]:
+    if not found.previous:
+        return []
+    evidence = (found.evidence.value, found.previous_evidence.value)
+    now, then = (mapping(mapping(value).get("model")).get("inputs") for value in evidence)
+    return changes(found.run, found.previous.value, (now, then))
+
+
+def _failure(found: Pieces) -> dict[str, Any] | None:
+    step = failed_step(found.run)
+    if step is None:
+        return None
+    title, facts = step
+    return {"step": title, "facts": facts, "tail": pieces.log_tail(found.folder, facts)}
+
+
+def _lineage(found: Pieces) -> list[tuple[str, str, str]]:
+    """From what serves back to the data: what, its name, and a remark."""
+    run, delivery = found.run, found.delivery
+    links: list[tuple[str, str, str]] = []
+    for environment in ("production", "staging"):
+        served = mapping(delivery.get(environment))
+        if served and not links:
+            links.append(("endpoint", figures.line(served.get("address")), environment))
+    if delivery.get("version"):
+        links.append(("model version", name(delivery), ""))
+    digest = delivery.get("digest") or mapping(mapping(run.get("outputs")).get("model")).get("digest")
+    if digest:
+        links.append(("model digest", figures.line(digest), ""))
+    links.append(("run", f"{run.get('run')} ({figures.line(run.get('name'))})", f"by {figures.line(run.get('user')) or 'unknown'}"))
+    links.append(("pipeline", figures.line(run.get("pipeline")) or "unknown", ""))
+    links.append(("commit", figures.line(run.get("commit")) or "no commit", "with uncommitted changes" if run.get("dirty") else ""))
+    given = [(key, mapping(value)) for key, value in mapping(run.get("inputs")).items()]
+    return links + [
+        (f"data: {figures.line(key)}", figures.line(value["digest"]), figures.line(value.get("path")))
+        for key, value in given
+        if value.get("digest")
+    ]
