@@ -25,8 +25,7 @@ def build(features, categories, **settings):
             ("numbers", as_array("float64"), numbers),
         ]
     )
-    trees = HistGradientBoostingClassifier(categorical_features=list(range(len(words))), early_stopping=False, **settings)
-    return Pipeline([("columns", columns), ("trees", trees)])
+    return Pipeline([("columns", columns), ("trees", HistGradientBoostingClassifier(early_stopping=False, **settings))])
 
 
 def as_array(dtype):
@@ -34,5 +33,5 @@ def as_array(dtype):
 
 
 def predictors(table, features, categories):
-    """Return the model's columns with the types of its signature: text for categories, float64 (which has room for missing) for the rest."""
+    """Return the model's columns in the types of its signature: text for categories, float64 (which has room for missing) for the rest."""
     return table[features].astype({name: "str" if name in categories else "float64" for name in features})

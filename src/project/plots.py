@@ -4,11 +4,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 
-def draw(curves, importance, metrics, folder):
+def draw(curves, importance, share, folder):
     """Write roc.png, precision_recall.png, calibration.png and permutation_importance.png into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     roc, pr, calibration = curves["roc"], curves["pr"], curves["calibration"]
-    share = metrics["positive_share"]
     lines(folder / "roc.png", roc["fpr"], roc["tpr"], ([0, 1], [0, 1]), "false positive rate", "true positive rate", "ROC")
     lines(
         folder / "precision_recall.png",

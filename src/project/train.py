@@ -1,18 +1,14 @@
-"""Train: fit the model and save it as an MLflow model, with its signature, an example and what it must be served with."""
+"""Train: fit the model, and save it with its signature, an example and the packages it must be served with."""
 
 import argparse
 import os
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 import mlflow
-import mlflow.sklearn
 import pandas as pd
-import yaml
-from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, Schema
 from model import build, predictors
+from saved import save, trusted_types
 
 
 def main(argv=None):
@@ -28,9 +24,7 @@ def main(argv=None):
     parser.add_argument("--min_samples_leaf", type=int, required=True, help="fewest rows of a leaf")
     parser.add_argument("--l2_regularization", type=float, required=True, help="pull of the leaves towards zero")
     parser.add_argument("--seed", type=int, required=True, help="the same seed and data give the same model")
-    parser.add_argument(
-        "--requirements", required=True, help="packages the model is served with, comma-separated: pinned as installed here"
-    )
+    parser.add_argument("--requirements", required=True, help="packages it is served with, comma-separated: pinned as installed here")
     parser.add_argument("--project", type=Path, required=True, help="project.yml: the types that the model file may hold")
     parser.add_argument("--name", required=True, help="the model's name in project.yml")
     parser.add_argument("--model", type=Path, required=True, help="folder to write the MLflow model into")
@@ -43,12 +37,12 @@ def main(argv=None):
     settings = {name: getattr(args, name) for name in names} | {"random_state": args.seed}
     data, target = predictors(table, features, categories), table[args.target]
     model = build(features, categories, **settings).fit(data, target)
-    save(model, data.head(2), categories, args)
+    save(model, args.model, data.head(2), categories, args.requirements.split(","), trusted_types(args.project, args.name))
     if "MLFLOW_RUN_ID" in os.environ:
         mlflow.log_params(settings | {"features": ",".join(features)})
-        mlflow.log_metrics({"train_rows": len(table), "train_positive_share": target.mean()})
-    print(f"{len(table):,} rows, {len(features)} features ({', '.join(categories)} as categories)")
-    print(f"{type(model[-1]).__name__}, {model[-1].n_iter_} trees, {len(table):,} rows")
+        mlflow.log_metrics({"train_rows": len(table), "train_positive_share": float(target.mean())})
+    print(f"{len(table):,} rows, {len(features)} features, of them categories: {', '.join(categories)}")
+    print(f"{type(model[-1]).__name__}, {model[-1].n_iter_} trees on {len(table):,} rows")
 
 
 def check(table, features, categories, target, leakage):
@@ -61,23 +55,14 @@ def check(table, features, categories, target, leakage):
     stray = [name for name in categories if name not in features]
     if stray:
         sys.exit(f"train: {', '.join(stray)} is among `categories` and not among `features`.")
+    words = [name for name in features if name not in categories and table[name].dtype.kind not in "biuf"]
+    if words:
+        sys.exit(f"train: {', '.join(words)} holds no numbers. Add it to `categories`, or take it out of `features`.")
+    if not table[target].isin([0, 1]).all() or table[target].nunique() < 2:
+        sys.exit(f"train: {target} must be 0 or 1 in each row, and both must occur; it holds {table[target].unique()[:5].tolist()}.")
     empty = [name for name in features if table[name].isna().all()]
     if empty:
         print(f"nothing to learn from, all values are missing: {', '.join(empty)}")
-
-
-def save(model, example, categories, args):
-    inputs = Schema([ColSpec("string" if name in categories else "double", name) for name in example])
-    trusted = yaml.safe_load(args.project.read_text(encoding="utf-8"))["models"][args.name]["trusted_types"]
-    mlflow.sklearn.save_model(
-        model,
-        args.model,
-        signature=ModelSignature(inputs, Schema([ColSpec("long")])),
-        input_example=example,
-        pip_requirements=[f"{name}=={version(name)}" for name in args.requirements.split(",")],
-        serialization_format="skops",
-        skops_trusted_types=trusted,
-    )
 
 
 if __name__ == "__main__":
