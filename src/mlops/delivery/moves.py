@@ -1,0 +1,115 @@
+"""Moves of a version between environments, each recorded with who, when, from where and on which evidence: put, promote, roll back.
+
+The order within a move is: everything that can fail first (files whole, model loads, endpoint ready, test passed), then the alias. A move
+that was killed in between leaves an endpoint that serves one version and an alias that names another; `mlops status` shows it, and the same
+command again finishes the move.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from mlops.delivery import stations
+from mlops.errors import JobFailed, UsageError
+from mlops.files import locked
+from mlops.local.runs import origin
+from mlops.serving import endpoint
+
+if TYPE_CHECKING:
+    from mlops.delivery.workspace import Workspace
+    from mlops.registry.versions import ModelVersion
+
+
+def put(
+    workspace: Workspace, environment: str, version: ModelVersion, *, reason: str, expected: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Serve a version in an environment, try it there, and move the aliases.
+
+    Args:
+        workspace: The model and where its state is.
+        environment: staging or production.
+        version: A registered version.
+        reason: For the record.
+        kind: promote, or rollback.
+        expected: The champion that the decision was made against; where production serves another by now, the move is refused.
+
+    Returns:
+        Address, version, health, key and sample file, what was served before, and the trial's facts.
+
+    Raises:
+        JobFailed: Tampered files, a champion that changed, a test that was not passed; what served before goes on.
+        PlatformError: The endpoint could not be started.
+    """
+    clock = stations.Clock()
+    registry, name = workspace.registry, workspace.model.name
+    with locked(workspace.endpoint(environment) / "move.lock"):
+        before = registry.resolve(name, environment)
+        if environment == "production" and expected is not None and (before is None or before.version != expected["version"]):
+            now = f"v{before.version}" if before else "nothing"
+            hint = "Run `make run` again: it compares with what serves now."
+            raise JobFailed(f"production was v{expected['version']} when this was decided, and is {now} now", hint=hint)
+        folder = registry.fetch(version)
+        served = stations.deploy(workspace, environment, version, folder)
+        trial = stations.trial(workspace, environment, served, registry.attachment(version, stations.SMOKE_FILE))
+        try:
+            stations.check_passed(environment, trial)
+        except JobFailed:
+            _back(workspace, environment, before)
+            raise
+        who = origin(workspace.root).user
+        registry.move(name, environment, version, expected=before.version if before else None, who=who, reason=reason, kind=kind)
+    return {**_facts(workspace, served, before), **trial, "seconds": clock.seconds}
+
+
+def _back(workspace: Workspace, environment: str, before: ModelVersion | None) -> None:
+    """Undo a deployment that did not pass: serve what was served before, or nothing."""
+    if before is None:
+        endpoint.stop(workspace.endpoint(environment))
+    else:
+        stations.deploy(workspace, environment, before, workspace.registry.fetch(before))
+
+
+def promote(workspace: Workspace, which: str, environment: str, reason: str) -> dict[str, Any]:
+    """Put a registered version into an environment by hand.
+
+    Raises:
+        UsageError: There is no such version or environment.
+        JobFailed: It was not through staging, its files are not whole, or it did not pass the environment's test.
+    """
+    workspace.environment(environment)
+    name = workspace.model.name
+    version = workspace.registry.resolve(name, which)
+    if version is None:
+        known = ", ".join(f"v{v.version}" for v in workspace.registry.versions(name)) or "none yet: make run"
+        raise UsageError(f"{name} has no version {which!r}", hint=f"Versions: {known}")
+    workspace.registry.clear_rolled_back(version)
+    return put(workspace, environment, version, reason=reason or "promoted by hand")
+
+
+def rollback(workspace: Workspace, environment: str, reason: str) -> dict[str, Any]:
+    """Take an environment back to the version that it served before, after making sure that this one is whole and loads.
+
+    Raises:
+        JobFailed: There is no earlier version, or it is not whole; what serves goes on.
+    """
+    workspace.environment(environment)
+    registry, name = workspace.registry, workspace.model.name
+    now = registry.resolve(name, environment)
+    before = registry.previous(name, environment)
+    if now is None or before is None:
+        hint = "An earlier version comes to be when a second one is promoted. See: mlops models"
+        raise JobFailed(f"{environment} has served no version before {f'v{now.version}' if now else 'now'}", hint=hint)
+    facts = put(workspace, environment, before, reason=reason or "rolled back", kind="rollback")
+    registry.mark_rolled_back(now, environment=environment, who=origin(workspace.root).user, reason=reason)
+    return facts | {"from": now.version}
+
+
+def _facts(workspace: Workspace, served: endpoint.Served, before: ModelVersion | None) -> dict[str, Any]:
+    facts = asdict(served)
+    return {
+        **facts,
+        "key_file": workspace.short(served.key_file),
+        "sample_file": workspace.short(served.sample_file),
+        "previous": {"version": before.version} if before else None,
+    }

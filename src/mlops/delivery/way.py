@@ -1,0 +1,235 @@
+"""The one way to production: train, compare, gate, register, staging, smoke and load, production.
+
+Each station either hands on or ends the delivery with a reason. Nothing that serves is touched before the station that is about it, so a
+delivery that ends early, or is killed, leaves production as it was; the same command goes on from what is there already.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops.delivery import stations
+from mlops.delivery.compare import compare_step, read_evidence
+from mlops.delivery.moves import put
+from mlops.engine.events import Failed, Finished, Started
+from mlops.errors import JobFailed, MlopsError, UsageError
+from mlops.files import locked, read_json, write_json
+from mlops.local.run import LocalRun, Options, why_not
+from mlops.registry.gate import Verdict, judge
+from mlops.report.page import write_report
+from mlops.serving import endpoint
+from mlops.spec.pipeline import load_pipeline
+from mlops.tracking.reader import Tracker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mlops.delivery.workspace import Workspace
+    from mlops.engine.events import Event
+    from mlops.registry.versions import ModelVersion
+    from mlops.spec.values import Step
+
+WAYS = ("registry", "staging", "production")
+OUTPUTS = ("model", "test", "evaluation")
+
+
+@dataclass
+class Delivery:
+    """One model on its way.
+
+    Args:
+        workspace: The project, its model and environments, and where state is kept.
+        tell: The reader of events.
+        to: The last station: registry, staging or production.
+        force: Run every step of the pipeline, whatever is there already.
+        settings: Inputs of the pipeline given on the command line.
+    """
+
+    workspace: Workspace
+    tell: Callable[[Event], None]
+    to: str = "production"
+    force: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict, init=False)
+    _known: ModelVersion | None = field(default=None, init=False)
+
+    def go(self) -> dict[str, Any]:
+        """Deliver, and return the facts of it; the run folder has them as delivery.json.
+
+        Raises:
+            JobFailed: A step failed, a limit is broken, or staging did not pass its test.
+            UsageError: The pipeline or the settings are wrong; nothing was started.
+            PlatformError: Something could not be carried out.
+        """
+        clock = stations.Clock()
+        ws = self.workspace
+        with locked(ws.home / f"deliver-{ws.model.name}.lock", wait=False, busy=f"{ws.model.name} is being delivered already"):
+            run = self._open()
+            try:
+                self._deliver(run)
+            except MlopsError as error:
+                self.facts.setdefault("reason", error.message)
+                raise
+            finally:
+                self.facts["seconds"] = clock.seconds
+                self._write(run)
+        return self.facts
+
+    def _open(self) -> LocalRun:
+        ws = self.workspace
+        pipeline = load_pipeline(ws.root / ws.model.pipeline, self.settings)
+        missing = [name for name in OUTPUTS if name not in pipeline.outputs]
+        if missing:
+            hint = f"The gate needs the outputs {', '.join(OUTPUTS)}."
+            raise UsageError(f"the pipeline has no output {missing[0]!r}", where=str(ws.model.pipeline), hint=hint)
+        _ = ws.staging, ws.production  # a mistake in a settings file is told before any work starts
+        options = Options(ws.local.workers, ws.local.warm, self.force, ws.model.name)
+        run = LocalRun(pipeline, ws.home, ws.root, options, lambda record, p, o: Tracker(ws.home, record, p, o), self._then)
+        empty = dict.fromkeys(("reason", "version", "digest", "champion", "verdict", "evidence", "staging", "production"))
+        self.facts.update(empty | {"model": ws.model.name, "outcome": "failed", "run": run.record.facts["run"]})
+        return run
+
+    def _deliver(self, run: LocalRun) -> None:
+        for event in run.events():
+            self.tell(event)
+        error = why_not(run)
+        if error:
+            raise error
+        if self._is_there(run):
+            return
+        if self._known is None:
+            verdict = self._judged(run)
+            self._known = self._registered(run, verdict)
+            if verdict.outcome == "keep":
+                return
+        if self.to != "registry":
+            self._put(run, "staging")
+        if self.to == "production":
+            self._put(run, "production")
+
+    def _is_there(self, run: LocalRun) -> bool:
+        """Return whether there is nothing left to do for this model, and say so in the facts."""
+        digest = run.record.facts["outputs"]["model"]["digest"]
+        self.facts["digest"] = digest
+        ws = self.workspace
+        if self.to == "production" and _serves(ws, "production", digest):
+            served = endpoint.look(ws.endpoint("production"))
+            self.facts.update(
+                outcome="unchanged", version=served.version, reason=f"{ws.model.name} v{served.version} is this model, and serves"
+            )
+            self.facts["production"] = _served_facts(ws, served)
+            return True
+        if self._known is not None and self.to == "registry":
+            self.facts.update(
+                outcome="unchanged", version=self._known.version, reason=f"{ws.model.name} v{self._known.version} is this model"
+            )
+            return True
+        if self._known is not None and self._known.rolled_back:
+            self.facts.update(outcome="keep", version=self._known.version, reason=self._known.rolled_back)
+            return True
+        return False
+
+    def _then(self, run: LocalRun) -> dict[str, Step]:
+        """After the pipeline's own steps: compare its model with the champion, unless it has been through that already."""
+        ws, name = self.workspace, self.workspace.model.name
+        digest = run.record.facts["outputs"]["model"]["digest"]
+        if self.to == "production" and _serves(ws, "production", digest):
+            return {}
+        champion = ws.registry.resolve(name, "champion")
+        same = ws.registry.by_digest(name, digest)
+        serves = champion.version if champion else None
+        if same is not None and (same.rolled_back or same.version == serves or (same.approved and same.against == serves)):
+            self._known = same
+            return {}
+        self.facts["champion"] = {"version": champion.version, "digest": champion.digest} if champion else None
+        against = (champion, ws.registry.fetch(champion)) if champion else None
+        return {"compare": compare_step(ws, run.record.folder / "gate", run.record.facts["outputs"], against)}
+
+    def _judged(self, run: LocalRun) -> Verdict:
+        path, evidence = read_evidence(run.record.facts)
+        rules = self.workspace.staging.gate
+        if rules is None:
+            raise UsageError(
+                "there is no `gate` section", where="environments/staging.yml", hint="Without rules nothing can pass: add gate: {...}"
+            )
+        verdict = judge(evidence, rules)
+        facts = asdict(verdict)
+        self.facts.update(verdict=facts, evidence=str(path), outcome=verdict.outcome, reason=verdict.reason)
+        write_json(run.record.folder / "gate" / "gate.json", facts)
+        passed = sum(rule.passed is True for rule in verdict.rules)
+        counted = sum(rule.mode != "off" for rule in verdict.rules)
+        self.tell(Started("gate", "", 0.0))
+        if verdict.outcome == "stop":
+            self.tell(Failed("gate", 0.0, verdict.reason))
+            hint = "Nothing was registered; production is as it was. The limits are in environments/staging.yml."
+            raise JobFailed(f"the gate stopped the model: {verdict.reason}", hint=hint)
+        self.tell(Finished("gate", 0.0, {}, f"{passed} of {counted} rules" if verdict.outcome == "promote" else "not promoted: see below"))
+        return verdict
+
+    def _registered(self, run: LocalRun, verdict: Verdict) -> ModelVersion:
+        ws, clock = self.workspace, stations.Clock()
+        made = run.record.facts["outputs"]["model"]
+        maker = _maker(ws.home, Path(made["path"])) or run.record.facts
+        self.tell(Started("registered", "", clock.at))
+        evidence = Path(self.facts["evidence"])
+        version = ws.registry.register(
+            ws.model.name,
+            Path(made["path"]),
+            made["digest"],
+            maker.get("mlflow_run"),
+            evidence=evidence.parent,
+            approved=verdict.outcome == "promote",
+            against=self.facts["champion"]["version"] if self.facts["champion"] else None,
+            tags={
+                "slipway.run": str(maker["run"]),
+                "slipway.commit": maker.get("commit") or "",
+                "slipway.dirty": str(maker.get("dirty")).lower(),
+            },
+        )
+        self.facts["version"] = version.version
+        self.tell(Finished("registered", clock.seconds, {}, f"{ws.model.name} v{version.version}   {version.digest[:19]}…"))
+        return version
+
+    def _put(self, run: LocalRun, environment: str) -> None:
+        assert self._known is not None  # noqa: S101 - registered above
+        clock = stations.Clock()
+        self.facts.update(version=self._known.version)
+        self.tell(Started(environment, "", clock.at))
+        try:
+            facts = put(self.workspace, environment, self._known, reason=f"run {run.record.facts['run']}", expected=self.facts["champion"])
+        except MlopsError as error:
+            self.tell(Failed(environment, clock.seconds, error.message))
+            raise
+        self.facts[environment] = facts
+        self.facts["outcome"] = "promote"
+        if environment == self.to:
+            self.facts["reason"] = self.facts["reason"] or f"v{self._known.version} serves again"
+        said = f"v{self._known.version} serves 100 %   {facts['address']}" if environment == "production" else stations.summary(facts)
+        self.tell(Finished(environment, clock.seconds, {}, said))
+
+    def _write(self, run: LocalRun) -> None:
+        folder = run.record.folder
+        self.facts["report"] = str(folder / "report.html")
+        write_json(folder / "delivery.json", self.facts)
+        write_report(folder)
+
+
+def _serves(workspace: Workspace, environment: str, digest: str) -> bool:
+    served = endpoint.look(workspace.endpoint(environment))
+    return bool(served.health == "ready" and served.digest == digest)
+
+
+def _served_facts(workspace: Workspace, served: endpoint.Served) -> dict[str, Any]:
+    facts = asdict(served)
+    return facts | {"key_file": workspace.short(served.key_file), "sample_file": workspace.short(served.sample_file)}
+
+
+def _maker(home: Path, product: Path) -> dict[str, Any] | None:
+    """Return the record of the run whose folder a product lies in: a reused model was made by an earlier run."""
+    runs = home / "runs"
+    if not product.is_relative_to(runs):
+        return None
+    found = read_json(runs / product.relative_to(runs).parts[0] / "run.json")
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,73 @@
+"""What every station of the way needs to know: the project, one model of it, its environments, and where state is kept."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlops.errors import UsageError
+from mlops.registry.versions import Registry
+from mlops.settings import Environment, ModelSettings, Project, choose_model, find_root, read_environment, read_project, state_dir
+from mlops.spec.source import did_you_mean
+from mlops.tracking.server import tracking_uri
+
+ENVIRONMENTS = ("staging", "production")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One model of one project on this machine."""
+
+    root: Path
+    home: Path
+    project: Project
+    model: ModelSettings
+
+    def endpoint(self, environment: str) -> Path:
+        """Return the folder of the model's endpoint in an environment."""
+        return self.home / "endpoints" / self.model.name / environment
+
+    @functools.cached_property
+    def registry(self) -> Registry:
+        """The model versions; reading them imports MLflow."""
+        return Registry(self.home, tracking_uri(self.home))
+
+    @functools.cached_property
+    def local(self) -> Environment:
+        return read_environment(self.root, "local")
+
+    @functools.cached_property
+    def staging(self) -> Environment:
+        return read_environment(self.root, "staging")
+
+    @functools.cached_property
+    def production(self) -> Environment:
+        return read_environment(self.root, "production")
+
+    def environment(self, name: str) -> Environment:
+        """Return an environment that models are deployed to.
+
+        Raises:
+            UsageError: There is none of that name.
+        """
+        if name not in ENVIRONMENTS:
+            raise UsageError(f"there is no environment {name!r}", hint=did_you_mean(name, ENVIRONMENTS, label="environments"))
+        return self.staging if name == "staging" else self.production
+
+    def short(self, path: Path | str) -> str:
+        """Return a path as a person at the project's root would type it."""
+        full = Path(path)
+        return str(full.relative_to(self.root)) if full.is_relative_to(self.root) else str(full)
+
+
+def open_workspace(model: str | None) -> Workspace:
+    """Find the project around the working directory, and choose its model.
+
+    Raises:
+        UsageError: There is no project here, no such model, or its settings are wrong.
+        PlatformError: The state folder cannot be written.
+    """
+    root = find_root(Path.cwd())
+    project = read_project(root)
+    return Workspace(root, state_dir(root), project, choose_model(project, model))
