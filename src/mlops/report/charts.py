@@ -265,10 +265,9 @@ def whiskers(slices: Sequence[Difference], width: float, against: str, most: int
     if not drawable:
         return None
     ordered = sorted(drawable, key=lambda s: (list(dict.fromkeys(d.group for d in drawable)).index(s.group), s.difference or 0.0))
-    ends = [end for s in ordered for end in (s.low, s.high, s.difference) if end is not None]
     gutter = 118.0 if width < 500 else 176.0
     bottom = 22.0 + 20 * len(ordered)
-    frame = Frame(Scale(*around([0.0, *ends]), gutter, width - 60), Scale(0, 1, bottom, 14))
+    frame = Frame(Scale(*around([0.0, *_ends_of(ordered)]), gutter, width - 60), Scale(0, 1, bottom, 14))
     parts: list[str] = [
         frame.level(frame.x.ticks(3 if width < 500 else 6), _tenths),
         segment((frame.x(0), 14), (frame.x(0), bottom), "zero"),
@@ -280,12 +279,31 @@ def whiskers(slices: Sequence[Difference], width: float, against: str, most: int
     return picture((width, bottom + 42), f"Difference of AUC to {against} on {len(ordered)} slices; clearly worse on {worse}", *parts)
 
 
+def _ends_of(slices: Sequence[Difference]) -> list[float]:
+    """The values to scale by: every difference, and the intervals but for a few very wide ones, which would press all others together."""
+    spans = sorted(s.high - s.low for s in slices if s.low is not None and s.high is not None)
+    most = 4 * spans[len(spans) // 2] if spans else 0.0
+    kept = [s for s in slices if s.low is not None and s.high is not None and s.high - s.low <= most]
+    return [end for s in kept for end in (s.low, s.high) if end is not None] + [s.difference or 0.0 for s in slices]
+
+
+def _cut_off(frame: Frame, y: float, low: float, high: float) -> list[Svg]:
+    """A sign at either edge that an interval goes on beyond it."""
+    left = (
+        [text((frame.x.start - 1, y + 4), "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}", "value", "middle")] if low < frame.x.low else []
+    )
+    right = (
+        [text((frame.x.end + 1, y + 4), "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}", "value", "middle")] if high > frame.x.high else []
+    )
+    return left + right
+
+
 def _whisker(frame: Frame, y: float, item: Difference, gutter: float, width: float) -> Svg:
     kind = {"▲": "good", "▼": "bad"}.get(item.mark, "even")
     hover = f"{item.label}: {item.shown or NONE}, {count(item.rows)} rows"
     parts: list[str] = [text((gutter - 8, y + 4), fit(item.label, gutter - 10), "tick strong", "end")]
     if item.low is not None and item.high is not None:
-        parts.append(segment((frame.x(item.low), y), (frame.x(item.high), y), f"{kind} whisker"))
+        parts += [segment((frame.x(item.low), y), (frame.x(item.high), y), f"{kind} whisker"), *_cut_off(frame, y, item.low, item.high)]
     parts.append(dot((frame.x(item.difference or 0.0), y), f"{kind} mark", hover, 4))
     value = f"{item.mark or ' '} {decimal(item.candidate)}"
     return join([*parts, text((width - 4, y + 4), value, f"value {kind}-ink", "end")])

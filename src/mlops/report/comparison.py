@@ -10,6 +10,7 @@ from mlops.report import figures
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+FEW = 100  # rows; a slice of fewer tells little, and stands in the tables only
 _WORDS = {"▲": "better", "≈": "no clear difference", "▼": "worse", "": "not available"}
 
 
@@ -85,9 +86,14 @@ def slices(evidence: Any) -> list[Difference]:
     return sorted(found, key=lambda s: (s.difference is None, s.difference or 0.0))
 
 
+def telling(slices: list[Difference]) -> list[Difference]:
+    """Return the slices with enough rows to tell something; all where none has."""
+    return [entry for entry in slices if entry.rows is None or entry.rows >= FEW] or slices
+
+
 def worst_slice(evidence: Any) -> Difference | None:
     """Return the slice on which the candidate itself is at its lowest."""
-    scored = [entry for entry in slices(evidence) if entry.candidate is not None]
+    scored = [entry for entry in telling(slices(evidence)) if entry.candidate is not None]
     return min(scored, key=lambda s: s.candidate or 0.0, default=None)
 
 

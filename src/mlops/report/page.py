@@ -61,33 +61,18 @@ def _markup(trusted: str) -> str:
 
 def _view(found: Pieces) -> dict[str, Any]:
     delivery, run = found.delivery, found.run
-    met = comparison.opponent(found.evidence.value)
     steps = bars(run, delivery)
     return {
         "run": run,
         "delivery": delivery,
         "headline": headline(run, delivery),
         "tiles": tiles(found, steps),
-        "name": name(delivery),
         "version": _version(delivery),
         "champion": champion(delivery),
-        "met": met,
         "baseline": found.baseline,
-        "evidence": found.evidence,
-        "metrics": comparison.metrics(found.evidence.value),
-        "own_metrics": _own_metrics(found.evaluation["metrics"]),
-        "worst": comparison.worst_slice(found.evidence.value),
         "verdict": found.verdict,
         "rules": pieces.rules(found.verdict.value),
-        "plots": _plots(found),
-        "unreached": found.run.get("state") != "completed" and not (found.evidence or found.verdict or found.evaluation["metrics"]),
-        "months": charts.months(found.evaluation["monthly"].value),
-        "monthly": _both(lambda width: charts.monthly(charts.months(found.evaluation["monthly"].value), width, _positives(found))),
-        "monthly_missing": found.evaluation["monthly"].missing or "monthly.json has fewer than two months",
-        "positives": _positives(found),
-        "slices": comparison.slices(found.evidence.value),
-        "own_slices": mappings(found.evaluation["slices"].value),
-        "whiskers": _both(lambda width: charts.whiskers(comparison.slices(found.evidence.value), width, met.short)),
+        "unreached": run.get("state") != "completed" and not (found.evidence or found.verdict or found.evaluation["metrics"]),
         "contract": read_contract(found.validation, found.validated),
         "previous": found.previous,
         "changes": _changes(found),
@@ -95,7 +80,40 @@ def _view(found: Pieces) -> dict[str, Any]:
         "gantt": _both(lambda width: gantt(steps, width)),
         "failure": _failure(found),
         "lineage": _lineage(found),
-        "columns": mapping(mapping(found.evidence.value).get("model")).get("inputs") or [],
+        **_compared(found),
+        **_evaluated(found),
+    }
+
+
+def _compared(found: Pieces) -> dict[str, Any]:
+    """What the page says of candidate and champion."""
+    evidence = found.evidence.value
+    met, slices = comparison.opponent(evidence), comparison.slices(evidence)
+    telling = comparison.telling(slices)
+    return {
+        "evidence": found.evidence,
+        "met": met,
+        "metrics": comparison.metrics(evidence),
+        "worst": comparison.worst_slice(evidence),
+        "slices": slices,
+        "small": len(slices) - len(telling),
+        "few": comparison.FEW,
+        "whiskers": _both(lambda width: charts.whiskers(telling, width, met.short)),
+        "columns": mapping(mapping(evidence).get("model")).get("inputs") or [],
+    }
+
+
+def _evaluated(found: Pieces) -> dict[str, Any]:
+    """What the page says of the candidate alone, from what its evaluate step wrote."""
+    months, positives = charts.months(found.evaluation["monthly"].value), _positives(found)
+    return {
+        "own_metrics": _own_metrics(found.evaluation["metrics"]),
+        "own_slices": mappings(found.evaluation["slices"].value),
+        "plots": _plots(found),
+        "months": months,
+        "monthly": _both(lambda width: charts.monthly(months, width, positives)),
+        "monthly_missing": found.evaluation["monthly"].missing or "monthly.json has fewer than two months",
+        "positives": positives,
     }
 
 
@@ -118,8 +136,11 @@ def _positives(found: Pieces) -> str:
     return "share of positives"
 
 
-def _own_metrics(metrics: Piece) -> list[tuple[str, Any]]:
-    return [(figures.metric(key), value) for key, value in mapping(metrics.value).items()]
+def _own_metrics(metrics: Piece) -> list[tuple[str, Any, Any]]:
+    """Name, the candidate's value and the baseline's, as the evaluate step wrote them: `auc` beside `baseline_auc`."""
+    told = mapping(metrics.value)
+    of_baseline = [key for key in told if key.startswith("baseline_") and key.removeprefix("baseline_") in told]
+    return [(figures.metric(key), value, told.get(f"baseline_{key}")) for key, value in told.items() if key not in of_baseline]
 
 
 def _plots(found: Pieces) -> list[tuple[str, Svg | None, str]]:

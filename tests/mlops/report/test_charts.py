@@ -40,6 +40,14 @@ def test_whiskers_stay_inside_the_picture(width):
     assert max(across) <= width
 
 
+def test_one_very_wide_interval_does_not_press_the_others_together():
+    items = [Difference(f"origin={n}", "higher", 0.7, 0.6, 0.0, -0.01, 0.01, 500, "origin") for n in range(5)]
+    wide = Difference("origin=x", "higher", 0.7, 0.6, 0.0, -0.9, 0.9, 500, "origin")
+    svg = charts.whiskers([*items, wide], 860, "v3")
+    assert ">0.5</text>" not in svg
+    assert svg.count("\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}") == 1
+
+
 def test_months_of_which_one_has_no_auc_leave_a_gap():
     entries = [{"month": n, "auc": None if n == 3 else 0.7, "positive_share": 0.2, "rows": 9, "phase": "train"} for n in range(1, 7)]
     svg = charts.monthly(charts.months(entries), 860, "share of late")

@@ -274,3 +274,20 @@ def test_first_version_has_no_way_back_but_stop(tmp_path, sample):
     delivery = sample.delivery_facts(version=1, champion=None)
     delivery["production"]["previous"] = None
     assert "make stop" in text(page(sample.make_run(tmp_path, delivery=delivery)).split('id="undo"')[1])
+
+
+def test_slice_of_a_few_rows_is_not_called_the_worst(tmp_path, sample):
+    proof = sample.evidence()
+    proof["slices"][0].update(rows=17, candidate=0.1)
+    told = text(page(sample.make_run(tmp_path, delivery=sample.delivery_facts(), proof=proof)))
+    assert "1 with fewer than 100 rows stands in the table only" in told
+    assert "carrier=HA 17 0.100" in told
+    assert "Worst slice: carrier=HA" not in told
+
+
+def test_metrics_without_a_comparison_stand_beside_the_baseline(tmp_path, sample):
+    folder = sample.make_run(tmp_path)
+    sample.write(folder, "steps/evaluate/outputs/evaluation/metrics.json", {"auc": 0.7, "baseline_auc": 0.65, "rows": 55409})
+    told = text(page(folder))
+    assert "AUC 0.700 0.650" in told
+    assert "rows 55,409" in told
