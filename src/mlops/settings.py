@@ -6,8 +6,10 @@ the file could not guess.
 
 from __future__ import annotations
 
+import errno
+import math
 import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,16 @@ PROJECT_FILE = Path("src/project/project.yml")
 MODES = ("on", "dry-run", "off")
 PLACES = ("local", "azure")
 """Where an environment may run. `azure` is known, and refused until its room is built."""
+METRICS: Mapping[str, str] = {
+    "auc": "higher",
+    "average_precision": "higher",
+    "log_loss": "lower",
+    "brier": "lower",
+    "calibration_error": "lower",
+}
+"""What a gate may ask of a probability, and which way is better."""
+SLICE_METRICS = ("auc", "log_loss", "brier")
+BUDGETS = ("latency_ms", "size_mb")
 
 
 @dataclass(frozen=True)
@@ -124,6 +136,16 @@ class Environment:
     gate: GateRules | None = None
     test: TestSettings | None = None
 
+    def gate_facts(self) -> dict[str, Any] | None:
+        """Return the gate's rules as JSON values (see `gate_rules`); None where the environment has no gate."""
+        return asdict(self.gate) if self.gate is not None else None
+
+
+def gate_rules(facts: Mapping[str, Any]) -> GateRules:
+    """Return the rules that `Environment.gate_facts` turned into JSON."""
+    slices = facts["slices"] and SlicesRule(**{**facts["slices"], "columns": tuple(facts["slices"]["columns"])})
+    return GateRules(CompareRule(**facts["compare"]), slices or None, tuple(Limit(**limit) for limit in facts["limits"]))
+
 
 def find_root(start: Path) -> Path:
     """Return the nearest folder at or above `start` that holds a project.
@@ -141,11 +163,13 @@ def state_dir(root: Path) -> Path:
     """Return the folder that all state is kept in, made where it is new: `.mlops`, or what MLOPS_HOME names.
 
     Raises:
-        PlatformError: It cannot be made.
+        PlatformError: It cannot be made or written.
     """
     folder = Path(os.environ.get("MLOPS_HOME") or root / ".mlops").absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "it is read-only")
     except OSError as error:
         raise unwritable(folder, error) from error
     return folder
@@ -169,7 +193,7 @@ def read_project(root: Path) -> Project:
             pipeline=reader.file((*at, "pipeline"), root),
             contract=reader.file((*at, "contract"), root),
             target=reader.text((*at, "target")),
-            positive=reader.get((*at, "positive"), 1),
+            positive=reader.label((*at, "positive"), 1),
             keys=reader.words((*at, "keys")),
             trusted_types=reader.words((*at, "trusted_types")),
         )
@@ -250,22 +274,31 @@ def _gate(reader: _Reader) -> GateRules:
     reader.mapping(at, CompareRule.__dataclass_fields__)
     compare = CompareRule(
         reader.mode((*at, "mode")),
-        reader.text((*at, "metric")),
+        reader.word((*at, "metric"), METRICS),
         reader.number((*at, "must_gain"), 0.0),
         reader.number((*at, "confidence"), 0.95, least=0.5, most=0.9999),
         reader.whole((*at, "resamples"), 1000, least=100),
         reader.whole((*at, "seed"), 7),
     )
     slices = _slices(reader) if reader.get(("gate", "slices"), None) is not None else None
-    limits = []
-    for name in reader.mapping(("gate", "limits"), None):
-        place: Keys = ("gate", "limits", name)
-        body = reader.mapping(place, {"mode", "at_least", "at_most"})
-        bounds = {key: reader.number((*place, key), None) for key in ("at_least", "at_most") if key in body}
-        limits.append(Limit(str(name), reader.mode((*place, "mode")), **bounds))
-        if name != "leakage" and not bounds:
-            reader.note(place, f"the limit {name!r} has neither at_least nor at_most", at_key=True)
-    return GateRules(compare, slices, tuple(limits))
+    names = reader.mapping(("gate", "limits"), (*METRICS, *BUDGETS, "leakage"))
+    return GateRules(compare, slices, tuple(_limit(reader, str(name)) for name in names))
+
+
+def _limit(reader: _Reader, name: str) -> Limit:
+    """Read one limit. A bound on the wrong side would let everything through, so it is a mistake."""
+    at: Keys = ("gate", "limits", name)
+    body = reader.mapping(at, {"mode", "at_least", "at_most"})
+    bounds = {key: reader.number((*at, key), None) for key in ("at_least", "at_most") if key in body}
+    mode = reader.mode((*at, "mode"))
+    if name == "leakage" and bounds:
+        reader.note(at, "the limit 'leakage' has no bound: the first such column breaks it", "Only its mode can be chosen.", at_key=True)
+    elif name in METRICS or name in BUDGETS:
+        higher = METRICS.get(name) == "higher"
+        wanted = "at_least" if higher else "at_most"
+        if wanted not in bounds:
+            reader.note(at, f"the limit {name!r} needs {wanted}: {'higher' if higher else 'lower'} is better", at_key=True)
+    return Limit(name, mode, **bounds)
 
 
 def _slices(reader: _Reader) -> SlicesRule:
@@ -274,7 +307,7 @@ def _slices(reader: _Reader) -> SlicesRule:
     return SlicesRule(
         reader.mode((*at, "mode")),
         reader.words((*at, "columns")),
-        reader.text((*at, "metric")),
+        reader.word((*at, "metric"), SLICE_METRICS),
         reader.number((*at, "may_fall_by"), None, least=0),
         reader.whole((*at, "min_rows"), 500, least=1),
     )
@@ -323,6 +356,10 @@ class _Reader:
             self.note(keys, f"there is no file {path!r}", "The path is relative to the project's folder.")
         return path
 
+    def label(self, keys: Keys, default: int | str) -> int | str:
+        value = self._typed(keys, default, lambda v: isinstance(v, int | str), "a class of the target: a number or a word", default)
+        return str(value) if isinstance(value, str) else int(value)
+
     def words(self, keys: Keys) -> tuple[str, ...]:
         value = self._typed(keys, [], lambda v: isinstance(v, list) and all(isinstance(w, str) for w in v), "a list of words", [])
         return tuple(value)
@@ -332,8 +369,15 @@ class _Reader:
         return int(self._typed(keys, _MISSING if default is None else default, fits, f"a whole number{_between(least, most)}", 0))
 
     def number(self, keys: Keys, default: float | None, *, least: float = float("-inf"), most: float = float("inf")) -> float:
-        fits = lambda v: isinstance(v, int | float) and not isinstance(v, bool) and least <= v <= most  # noqa: E731
+        fits = lambda v: isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) and least <= v <= most  # noqa: E731
         return float(self._typed(keys, _MISSING if default is None else default, fits, f"a number{_between(least, most)}", 0.0))
+
+    def word(self, keys: Keys, known: Iterable[str]) -> str:
+        """Return one of the `known` words; another is a mistake that the nearest of them is named for."""
+        value = self.text(keys)
+        if value and value not in known:
+            self.note(keys, f"unknown {keys[-1]} {value!r}", did_you_mean(value, known))
+        return value
 
     def truth(self, keys: Keys, *, default: bool) -> bool:
         return bool(self._typed(keys, default, lambda v: isinstance(v, bool), "true or false", default))

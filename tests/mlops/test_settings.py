@@ -1,0 +1,161 @@
+"""Settings files are read into frozen values, and every mistake in them is told with its line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mlops.errors import PlatformError, SpecError, UsageError
+from mlops.settings import choose_model, find_root, gate_rules, read_environment, read_project, state_dir
+
+ROOT = Path(__file__).parents[2]
+PROJECT = """\
+name: flights
+description: late or not
+models:
+  flights:
+    package: src/project
+    pipeline: train.yml
+    contract: flights.odcs.yml
+    target: late
+    positive: 1
+    keys: [date, flight]
+    trusted_types: []
+"""
+GATE = """\
+where: local
+gate:
+  compare: {mode: on, metric: auc}
+  slices: {mode: off, columns: [origin], metric: auc, may_fall_by: 0.02}
+  limits:
+    auc: {mode: dry-run, at_least: 0.6}
+    leakage: {mode: on}
+"""
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "src/project").mkdir(parents=True)
+    (tmp_path / "environments").mkdir()
+    for name in ("train.yml", "flights.odcs.yml"):
+        (tmp_path / name).touch()
+    (tmp_path / "src/project/project.yml").write_text(PROJECT)
+    (tmp_path / "environments/staging.yml").write_text(GATE)
+    return tmp_path
+
+
+def edit(root, name, old, new):
+    path = root / name
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+def mistakes(root, old, new, name="environments/staging.yml"):
+    edit(root, name, old, new)
+    with pytest.raises(SpecError) as caught:
+        read_environment(root, "staging") if name.startswith("env") else read_project(root)
+    return caught.value.problems
+
+
+def test_the_files_of_this_repository_are_read():
+    project = read_project(ROOT)
+    assert choose_model(project, None).target == "late"
+    assert read_environment(ROOT, "local").where == "local"
+    assert read_environment(ROOT, "production").serve.port == 8801
+    assert read_environment(ROOT, "staging").gate.compare.mode == "on"
+
+
+def test_bare_on_and_off_are_modes_though_yaml_reads_them_as_booleans(root):
+    gate = read_environment(root, "staging").gate
+    assert (gate.compare.mode, gate.slices.mode, gate.limits[0].mode) == ("on", "off", "dry-run")
+
+
+def test_rules_are_the_same_after_a_way_through_json(root):
+    staging = read_environment(root, "staging")
+    assert gate_rules(json.loads(json.dumps(staging.gate_facts()))) == staging.gate
+
+
+def test_an_unknown_key_is_told_with_its_line_its_text_and_the_nearest_known_one(root):
+    (problem,) = mistakes(root, "may_fall_by: 0.02", "may_fall_by: 0.02, min_row: 5")
+    assert (problem.line, problem.text.strip()[:6]) == (4, "slices")
+    assert "'min_row'" in problem.message
+    assert 'did you mean "min_rows"?' in problem.hint
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("metric: auc}", "metric: acu}", 3, "unknown metric 'acu'"),
+        ("mode: dry-run", "mode: dryrun", 6, "one of on, dry-run, off"),
+        ("at_least: 0.6", "at_least: high", 6, "must be a number"),
+        ("at_least: 0.6", "at_least: .nan", 6, "must be a number"),
+        ("at_least: 0.6", "at_most: 0.6", 6, "needs at_least: higher is better"),
+        (", may_fall_by: 0.02", "", 4, "`may_fall_by` is missing"),
+        ("leakage: {mode: on}", "leakage: {mode: on, at_most: 1}", 7, "has no bound"),
+        ("leakage: {mode: on}", "leak: {mode: on}", 7, "unknown key 'leak'"),
+        ("where: local", "where: moon", 1, "one of local, azure"),
+        ("where: local", "where: azure", 1, "not built yet"),
+        ("columns: [origin]", "columns: origin", 4, "a list of words"),
+    ],
+)
+def test_a_wrong_value_is_told_with_its_line(root, old, new, line, words):
+    """R9: a limit on the wrong side, or one that is no number, would let everything through."""
+    (problem,) = mistakes(root, old, new)
+    assert problem.line == line
+    assert words in problem.message
+
+
+def test_all_mistakes_of_a_file_are_told_at_once(root):
+    edit(root, "environments/staging.yml", "mode: dry-run", "mode: maybe")
+    assert [p.line for p in mistakes(root, "metric: auc}", "metric: acu}")] == [3, 6]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("    target: late\n", "", "`target` is missing"),
+        ("train.yml", "tarin.yml", "there is no file 'tarin.yml'"),
+        ("positive: 1", "positive: [1]", "a class of the target"),
+        ("    trusted_types: []", "    trusted: []", "unknown key 'trusted'"),
+    ],
+)
+def test_a_mistake_in_the_project_file_is_told(root, old, new, words):
+    assert words in mistakes(root, old, new, "src/project/project.yml")[0].message
+
+
+def test_with_several_models_one_must_be_named(root):
+    edit(root, "src/project/project.yml", "models:\n", "models:\n  delays:\n" + PROJECT.split("  flights:\n")[1])
+    project = read_project(root)
+    assert choose_model(project, "delays").name == "delays"
+    with pytest.raises(UsageError, match="delays, flights"):
+        choose_model(project, None)
+    with pytest.raises(UsageError, match='did you mean "flights"'):
+        choose_model(project, "flight")
+
+
+def test_an_environment_that_is_not_there_is_a_wrong_request(root):
+    with pytest.raises(UsageError, match='did you mean "staging"'):
+        read_environment(root, "stagign")
+
+
+def test_the_root_is_found_from_any_folder_below_it(root):
+    assert find_root(root / "src/project") == root
+
+
+def test_outside_of_a_project_it_says_what_is_missing(tmp_path):
+    with pytest.raises(UsageError, match=r"no src/project/project\.yml"):
+        find_root(tmp_path)
+
+
+def test_the_state_folder_can_be_moved(root, monkeypatch):
+    monkeypatch.delenv("MLOPS_HOME", raising=False)
+    assert state_dir(root) == root / ".mlops"
+    monkeypatch.setenv("MLOPS_HOME", str(root / "elsewhere"))
+    assert state_dir(root) == root / "elsewhere"
+    assert (root / "elsewhere").is_dir()
+
+
+def test_a_state_folder_that_cannot_be_made_is_no_fault_of_the_user(root, monkeypatch):
+    monkeypatch.setenv("MLOPS_HOME", str(root / "train.yml" / "state"))
+    with pytest.raises(PlatformError, match="cannot write"):
+        state_dir(root)
