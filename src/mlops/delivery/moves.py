@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 
 def put(
-    workspace: Workspace, environment: str, version: ModelVersion, *, reason: str, expected: dict[str, Any] | None = None
+    workspace: Workspace,
+    environment: str,
+    version: ModelVersion,
+    *,
+    reason: str,
+    expected: dict[str, Any] | None = None,
+    kind: str = "promote",
 ) -> dict[str, Any]:
     """Serve a version in an environment, try it there, and move the aliases.
 

@@ -6,8 +6,10 @@ draw of row counts, shared by all metrics and by both models, so that their diff
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,40 +22,48 @@ if TYPE_CHECKING:
     Weighted = Callable[[Numbers], float]
 
 BINS = 10
+PARTS = 8
+"""The resamples are drawn in so many parts, each from a seed of its own: the same result on any number of threads."""
 
 
 def auc(target: Numbers, score: Numbers) -> Weighted:
     """Area under the ROC curve, ties counted half (Hanley and McNeil 1982). Shapes: (n,), (n,)."""
-    order = np.argsort(score, kind="stable")
-    starts = _starts(score[order])
-    positive = target[order]
+    ranked = _Ranked(target, score)
 
     def ask(weights: Numbers) -> float:
-        drawn = weights[order]
-        above = np.add.reduceat(drawn * positive, starts)
-        below = np.add.reduceat(drawn, starts) - above
-        total = above.sum() * below.sum()
-        return float(above @ (np.cumsum(below) - below / 2) / total) if total else float("nan")
+        drawn = weights[ranked.order]
+        hits = drawn[ranked.positives]
+        below = np.concatenate(([0.0], np.cumsum(drawn * ranked.negative)))
+        total = hits.sum() * below[-1]
+        return float(hits @ (below[ranked.starts] + below[ranked.ends]) / 2 / total) if total else float("nan")
 
     return ask
 
 
 def average_precision(target: Numbers, score: Numbers) -> Weighted:
     """Precision averaged over the steps of recall, as scikit-learn's `average_precision_score`."""
-    order = np.argsort(-score, kind="stable")
-    ends = np.append(_starts(score[order])[1:], len(score)) - 1
-    positive = target[order]
+    ranked = _Ranked(target, -score)
+    groups = np.searchsorted(ranked.positives, ranked.ends)  # how many positives stand before the end of each positive's tie
 
     def ask(weights: Numbers) -> float:
-        drawn = weights[order]
-        hits, shown = np.cumsum(drawn * positive)[ends], np.cumsum(drawn)[ends]
-        if not hits[-1]:
-            return float("nan")
-        with np.errstate(divide="ignore", invalid="ignore"):
-            precision = np.where(shown > 0, hits / shown, 0.0)
-        return float(np.diff(hits, prepend=0.0) @ precision / hits[-1])
+        drawn = weights[ranked.order]
+        hits = drawn[ranked.positives]
+        found, shown = np.concatenate(([0.0], np.cumsum(hits)))[groups], np.cumsum(drawn)[ranked.ends - 1]
+        return float(hits @ np.divide(found, shown, out=np.zeros_like(found), where=shown > 0) / hits.sum()) if hits.any() else float("nan")
 
     return ask
+
+
+class _Ranked:
+    """Rows in the order of a score, and for each positive row where its tie starts and ends in that order."""
+
+    def __init__(self, target: Numbers, score: Numbers) -> None:
+        self.order = np.argsort(score, kind="stable")
+        ordered = score[self.order]
+        self.positives = np.flatnonzero(target[self.order] == 1)
+        self.negative = (target[self.order] != 1).astype(float)
+        self.starts = np.searchsorted(ordered, ordered[self.positives], side="left")
+        self.ends = np.searchsorted(ordered, ordered[self.positives], side="right")
 
 
 def log_loss(target: Numbers, score: Numbers) -> Weighted:
@@ -114,13 +124,20 @@ def compare(
         seed: The same seed draws the same rows.
     """
     asked = {name: (METRICS[name][1](target, candidate), METRICS[name][1](target, other)) for name in names}
-    draw = np.random.default_rng(seed)
-    count = len(target)
-    differences: dict[str, list[float]] = {name: [] for name in names}
-    for _ in range(resamples):
-        weights = np.bincount(draw.integers(0, count, count), minlength=count).astype(float)
-        for name, (one, two) in asked.items():
-            differences[name].append(one(weights) - two(weights))
+    count, names = len(target), list(names)
+
+    def some(part: tuple[np.random.SeedSequence, int]) -> list[list[float]]:
+        draw = np.random.default_rng(part[0])
+        told = []
+        for _ in range(part[1]):
+            weights = np.bincount(draw.integers(0, count, count, dtype=np.int32), minlength=count).astype(float)
+            told.append([one(weights) - two(weights) for one, two in asked.values()])
+        return told
+
+    sizes = [len(part) for part in np.array_split(np.arange(resamples), PARTS)]
+    with ThreadPoolExecutor(os.cpu_count()) as threads:  # numpy lets go of the interpreter's lock while it counts
+        drawn = [row for rows in threads.map(some, zip(np.random.SeedSequence(seed).spawn(PARTS), sizes, strict=True)) for row in rows]
+    differences = {name: [row[index] for row in drawn] for index, name in enumerate(names)}
     ones = np.ones(count)
     return {name: _difference(one(ones), two(ones), differences[name], confidence) for name, (one, two) in asked.items()}
 
@@ -140,8 +157,3 @@ def _finite(value: float) -> float | None:
 
 def _mean(values: Numbers) -> Weighted:
     return lambda weights: float(weights @ values / weights.sum())
-
-
-def _starts(ordered: Numbers) -> NDArray[Any]:
-    """Return where each run of equal values starts."""
-    return np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
