@@ -9,7 +9,7 @@ param pullers array
 var acrPull = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '7f951dda-4ed3-4680-a7ca-43fe172d538d')
 
 resource registry 'Microsoft.ContainerRegistry/registries@2025-11-01' = {
-  // checkov:skip=CKV_AZURE_139:private networking is a variant of its own and not written yet: docs/how-to/azure.md; until then every caller signs in with Entra
+  // checkov:skip=CKV_AZURE_139:private networking is a variant of its own and not written yet: docs/azure.md; until then every caller signs in with Entra
   // checkov:skip=CKV_AZURE_166:quarantine needs a scanner that releases images; without one nothing could be pulled
   name: name
   location: location

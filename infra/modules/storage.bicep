@@ -10,7 +10,7 @@ param writers array
 var blobDataContributor = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', 'ba92f5b4-2d11-453d-a403-e96b0029c9fe')
 
 resource account 'Microsoft.Storage/storageAccounts@2026-04-01' = {
-  // checkov:skip=CKV_AZURE_35:private networking is a variant of its own and not written yet: docs/how-to/azure.md; until then every caller signs in with Entra
+  // checkov:skip=CKV_AZURE_35:private networking is a variant of its own and not written yet: docs/azure.md; until then every caller signs in with Entra
   // checkov:skip=CKV_AZURE_206:a parameter of each environment: storageRedundancy
   name: name
   location: location

@@ -28,7 +28,7 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
   properties: {
     Application_Type: 'web'
     WorkspaceResourceId: logs.id
-    // Stays on until it has been seen that the workspace's own collectors sign in without a connection string (docs/how-to/azure.md).
+    // Stays on until it has been seen that the workspace's own collectors sign in without a connection string (docs/azure.md).
     DisableLocalAuth: false
   }
 }

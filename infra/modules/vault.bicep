@@ -4,8 +4,8 @@ param location string
 param tags object
 
 resource vault 'Microsoft.KeyVault/vaults@2026-02-01' = {
-  // checkov:skip=CKV_AZURE_109:private networking is a variant of its own and not written yet: docs/how-to/azure.md; until then every caller signs in with Entra
-  // checkov:skip=CKV_AZURE_189:private networking is a variant of its own and not written yet: docs/how-to/azure.md; until then every caller signs in with Entra
+  // checkov:skip=CKV_AZURE_109:private networking is a variant of its own and not written yet: docs/azure.md; until then every caller signs in with Entra
+  // checkov:skip=CKV_AZURE_189:private networking is a variant of its own and not written yet: docs/azure.md; until then every caller signs in with Entra
   name: name
   location: location
   tags: tags

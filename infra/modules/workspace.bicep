@@ -14,7 +14,7 @@ param deployers array
 var dataScientist = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', 'f6c7c914-8db3-469d-8ca1-694a8f32e121')
 
 resource workspace 'Microsoft.MachineLearningServices/workspaces@2026-05-01' = {
-  // checkov:skip=CKV_AZURE_243:private networking is a variant of its own and not written yet: docs/how-to/azure.md; until then every caller signs in with Entra
+  // checkov:skip=CKV_AZURE_243:private networking is a variant of its own and not written yet: docs/azure.md; until then every caller signs in with Entra
   name: name
   location: location
   tags: tags

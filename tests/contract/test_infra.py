@@ -114,7 +114,7 @@ def test_a_cluster_without_work_has_no_machine() -> None:
 
 def test_the_roles_that_are_granted_are_the_ones_that_the_page_names() -> None:
     granted = {role for path in BICEP for role in re.findall(r"roleDefinitions', '([0-9a-f-]{36})'", code(path))}
-    page = (ROOT / "docs/how-to/azure.md").read_text()
+    page = (ROOT / "docs/azure.md").read_text()
     owner, contributor = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635", "b24988ac-6180-42a0-ab88-20f7382dd24c"
     assert granted
     assert granted.isdisjoint({owner, contributor})

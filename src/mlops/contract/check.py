@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from mlops.contract.standard import Contract, Rule, Table
+    from mlops.contract.rules import Contract, Rule, Table
+
+
+KINDS = {"missing": "there is no such column", "number": "it holds fractions, or some are missing"}
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,7 @@ class Finding:
     @property
     def quarantines(self) -> bool:
         """Whether the rows that break this leave the table while the run goes on."""
-        by_row = self.rule.kind not in {"type", "rows", "custom"} and not self.rule.share and not self.rule.per_partition
-        return self.outcome == "broken" and self.rule.severity == "warn" and by_row and bool(self.rows)
+        return self.outcome == "broken" and self.rule.severity == "warn" and self.rule.by_row and bool(self.rows)
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def _blocked(check: Check, table: Table, frame: pd.DataFrame) -> Finding | None:
         kind = kind_of(frame, name) if name in table.types else "missing" * (name not in frame)
         if kind == "missing":
             return Finding(check.rule, "not evaluated", total=len(frame), observed=f"there is no column {name}")
-        if kind.startswith("mixed") or (kind == "string" and check.rule.kind == "range"):
+        if kind.startswith("mixed") or (kind == "string" and check.rule.kind in {"range", "finite"}):
             return Finding(check.rule, "not evaluated", total=len(frame), observed=f"{name} holds {kind} values")
     return None
 
@@ -142,7 +144,7 @@ def _finding(item: Check, entry: Mapping[str, Any], count: int) -> Finding:
     rows = tuple(int(row) for row in result.get("unexpected_index_list") or ())
     if item.frame == "kinds":
         kind = str((result.get("partial_unexpected_list") or ["unknown"])[0])
-        return Finding(item.rule, "broken", count, count, "there is no such column" if kind == "missing" else f"it holds {kind} values")
+        return Finding(item.rule, "broken", 0, total, KINDS.get(kind, f"it holds {kind} values"))
     observed = result.get("observed_value")
     return Finding(
         item.rule, "broken", int(result.get("unexpected_count", 0)), total, "" if observed is None else f"found {observed:,}", rows

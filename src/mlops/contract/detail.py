@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mlops.contract.check import Finding
-    from mlops.contract.standard import Table
+    from mlops.contract.rules import Table
 
 EXAMPLES = 10
 
@@ -59,7 +59,7 @@ def detail(finding: Finding, table: Table, frame: pd.DataFrame) -> Detail:
 
 def _of_partitions(finding: Finding, frame: pd.DataFrame, labels: pd.Series) -> Detail:
     sizes = frame.groupby(labels, sort=True).size()
-    column = finding.rule.columns[0] if finding.rule.columns else None
+    column = finding.rule.columns[0] if finding.rule.columns else ""
     known = column in frame and frame[column].dtype.kind in "iuf"
     values = frame.groupby(labels, sort=True)[column].median() if known else sizes
     rows = set(finding.rows)
@@ -95,12 +95,12 @@ def _text(value: Any) -> str:
 
 def _remark(finding: Finding, frame: pd.DataFrame, labels: pd.Series, history: tuple[Share, ...]) -> str:
     """Say so where the broken partitions look like the others in another unit."""
-    whole = {share.partition for share in history if share.failed > share.rows / 100}
+    broken = {share.partition for share in history if share.failed}
     column = finding.rule.columns[0]
-    if finding.rule.kind != "range" or not whole or len(whole) == len(history):
+    if finding.rule.kind != "range" or len(broken) in {0, len(history)}:
         return ""
-    inside = labels.isin(whole)
+    inside = labels.isin(broken)
     before, now = frame.loc[~inside, column].median(), frame.loc[inside, column].median()
-    if not before or not now or 0.95 < now / before < 1.05:
+    if not before or not now or 0.8 < now / before < 1.25:
         return ""
     return f"the median is {now / before:.4g} times that of the other partitions ({now:,.6g}, {before:,.6g}): another unit?"

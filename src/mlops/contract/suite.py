@@ -13,6 +13,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mlops.contract.rules import Range
 from mlops.errors import Problem, SpecError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from mlops.contract.standard import Range, Rule, Table
+    from mlops.contract.rules import Rule, Table
 
 ACCEPTED = {
     "string": ["string", "empty"],
@@ -81,6 +82,8 @@ def _expectation(rule: Rule) -> tuple[str, dict[str, Any]]:
         return "expect_column_values_to_match_regex", {**column, "regex": given["pattern"]}
     if rule.kind == "length":
         return "expect_column_value_lengths_to_be_between", {**column, **_between(given["range"])}
+    if rule.kind == "finite":
+        return "expect_column_values_to_be_between", {**column, **_between(Range(-LARGEST, LARGEST))}
     if rule.kind == "custom":
         return given["type"], {**column, **given["kwargs"]}
     return "expect_column_values_to_be_between", {**column, **_between(given["range"])}
@@ -112,8 +115,6 @@ def _statistic(rule: Rule) -> str:
 
 
 def _partition_range(rule: Rule, path: Path) -> Range:
-    from mlops.contract.standard import Range
-
     if not _statistic(rule):
         hint = f"Per partition there are rowCount, nullValues, and expect_column_STATISTIC_to_be_between: {', '.join(STATISTICS)}."
         raise SpecError([Problem(str(path), rule.line, 1, f"{rule.name} cannot be checked per partition", hint)])
@@ -122,7 +123,8 @@ def _partition_range(rule: Rule, path: Path) -> Range:
     if rule.kind == "custom":
         kwargs = rule.arguments["kwargs"]
         return Range(kwargs.get("min_value"), kwargs.get("max_value"), kwargs.get("strict_min", False), kwargs.get("strict_max", False))
-    return rule.arguments["range"]  # type: ignore[no-any-return]
+    limits: Range = rule.arguments["range"]
+    return limits
 
 
 def kinds(tables: Sequence[Table], frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -158,22 +160,28 @@ def partition_labels(table: Table, frame: pd.DataFrame) -> pd.Series | None:
     """Return the partition of each row as text, such as 2013-08; None where the table has none, or a column of it is missing."""
     if not table.partition or any(name not in frame for name in table.partition):
         return None
-    label = None
-    for name in table.partition:
-        column = frame[name]
-        whole = column.dtype.kind == "f" and (column.dropna() % 1 == 0).all()
-        codes, values = (column.astype("Int64") if whole else column).factorize(use_na_sentinel=False)
-        words = values.astype("str").str.zfill(2).to_numpy()[codes]
-        label = words if label is None else label + "-" + words
+    label = _words(frame[table.partition[0]])
+    for name in table.partition[1:]:
+        label = label + "-" + _words(frame[name])
+    return label.rename("partition")
+
+
+def _words(column: pd.Series) -> pd.Series:
+    """Return values as text of two characters or more, whole numbers without their `.0`."""
     import pandas as pd
 
-    return pd.Series(label, index=frame.index, name="partition")
+    whole = column.dtype.kind == "f" and bool((column.dropna() % 1 == 0).all())
+    codes, values = (column.astype("Int64") if whole else column).factorize(use_na_sentinel=False)
+    names = pd.Series(values).astype("str").fillna("missing").str.zfill(2)
+    return pd.Series(names.to_numpy()[codes], index=column.index, dtype="str")
 
 
 def partitions(table: Table, frame: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
     """Return one row per partition, with the statistic of each rule that is about partitions under the rule's name."""
-    made = {"partition": None}
+    import pandas as pd
+
     grouped = frame.groupby(labels, sort=True)
+    made: dict[str, Any] = {}
     for rule in table.rules:
         if not rule.per_partition or any(name not in frame for name in rule.columns):
             continue
@@ -184,9 +192,6 @@ def partitions(table: Table, frame: pd.DataFrame, labels: pd.Series) -> pd.DataF
             made[rule.name] = frame[rule.columns[0]].isna().groupby(labels).mean()
         else:
             made[rule.name] = grouped[rule.columns[0]].agg(statistic)
-    made.pop("partition")
-    import pandas as pd
-
     return pd.DataFrame(made).rename_axis("partition").reset_index()
 
 

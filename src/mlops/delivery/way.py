@@ -70,7 +70,7 @@ class Delivery:
             try:
                 self._deliver(run)
             except MlopsError as error:
-                self.facts.setdefault("reason", error.message)
+                self.facts["error"] = error.message
                 raise
             finally:
                 self.facts["seconds"] = clock.seconds
@@ -143,7 +143,7 @@ class Delivery:
         if same is not None and (same.rolled_back or same.version == serves or (same.approved and same.against == serves)):
             self._known = same
             return {}
-        self.facts["champion"] = {"version": champion.version, "digest": champion.digest} if champion else None
+        self.facts["champion"] = _champion_facts(champion)
         against = (champion, ws.registry.fetch(champion)) if champion else None
         return {"compare": compare_step(ws, run.record.folder / "gate", run.record.facts["outputs"], against)}
 
@@ -202,7 +202,7 @@ class Delivery:
         except MlopsError as error:
             self.tell(Failed(environment, clock.seconds, error.message))
             raise
-        self.facts[environment] = facts
+        self.facts[environment] = facts | {"at": round(clock.at - run.record.began, 2)}
         self.facts["outcome"] = "promote"
         if environment == self.to:
             self.facts["reason"] = self.facts["reason"] or f"v{self._known.version} serves again"
@@ -214,6 +214,13 @@ class Delivery:
         self.facts["report"] = str(folder / "report.html")
         write_json(folder / "delivery.json", self.facts)
         write_report(folder)
+
+
+def _champion_facts(champion: ModelVersion | None) -> dict[str, Any] | None:
+    if champion is None:
+        return None
+    run = champion.tags.get("slipway.run")
+    return {"version": champion.version, "digest": champion.digest, "run": int(run) if run else None}
 
 
 def _serves(workspace: Workspace, environment: str, digest: str) -> bool:

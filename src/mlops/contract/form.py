@@ -1,0 +1,64 @@
+"""Whether a file is an Open Data Contract at all: held against the standard's own model, each mistake with its line."""
+
+from __future__ import annotations
+
+import typing
+from typing import TYPE_CHECKING, Any
+
+from mlops.errors import Problem, SpecError
+from mlops.spec.source import Keys, Source, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def check_form(source: Source) -> None:
+    """Hold a file against the standard's model, and name every key that the standard does not know.
+
+    Raises:
+        SpecError: It is no Open Data Contract.
+    """
+    import pydantic
+    from open_data_contract_standard.model import OpenDataContractStandard
+
+    if not isinstance(source.value, dict) or not source.value.get("schema"):
+        raise source.fail((), "a data contract needs a `schema`: a list of tables", "See data/flights.odcs.yml for one that works.")
+    problems = list(_unknown_keys(source, (), source.value, OpenDataContractStandard))
+    try:
+        OpenDataContractStandard.model_validate(source.value)
+    except pydantic.ValidationError as error:
+        known = [e for e in error.errors() if e["type"] != "extra_forbidden"]
+        problems += [source.problem(_keys_of(e["loc"], source), f"{e['msg'].lower()}, found {e['input']!r}"[:200]) for e in known]
+    if problems:
+        raise SpecError(problems)
+
+
+def _keys_of(location: tuple[str | int, ...], source: Source) -> Keys:
+    """Return the part of pydantic's location that are keys of the file: names of types stand between them."""
+    keys: Keys = ()
+    for part in location:
+        if (*keys, part) in source.marks:
+            keys = (*keys, part)
+    return keys
+
+
+def _unknown_keys(source: Source, at: Keys, value: Any, model: Any) -> Iterator[Problem]:
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _unknown_keys(source, (*at, index), item, model)
+    elif isinstance(value, dict):
+        fields = {info.alias or name: info.annotation for name, info in model.model_fields.items()}
+        for key, item in value.items():
+            if key not in fields:
+                yield source.problem((*at, key), f"the standard has no key {key!r} here", did_you_mean(str(key), fields), at_key=True)
+                continue
+            inner = _model_in(fields[key])
+            if inner is not None:
+                yield from _unknown_keys(source, (*at, key), item, inner)
+
+
+def _model_in(annotation: Any) -> Any:
+    """Return the pydantic model that an annotation such as `list[Model] | None` is about, or None."""
+    if hasattr(annotation, "model_fields"):
+        return annotation
+    return next((found for part in typing.get_args(annotation) if (found := _model_in(part)) is not None), None)
