@@ -1,8 +1,7 @@
-"""An MLflow model folder on this machine: what it takes, and loading it safely. Imports neither MLflow nor pandas.
+"""A model folder: its signature, and the one way to load it.
 
-A model file can hold anything, so three things stand before a load: the digest that the registry recorded, skops (which builds only known
-types, no pickle), and the list of further types in `src/project/project.yml`. The list stands outside the model: one that travels with the file
-protects nobody (GHSA-w582-9x45-8mpx). There is no second loader to fall back on.
+The digest is checked before anything is read, the types that the file may hold come from the repository and never from the file
+(GHSA-w582-9x45-8mpx: MLflow takes them from the model's own MLmodel), and there is no second loader for what the first one refuses.
 """
 
 from __future__ import annotations
@@ -12,95 +11,137 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from mlops.errors import JobFailed
 from mlops.files import digest_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+LARGEST = 4 * 2**30
+"""Bytes that a model file may unpack to."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a model's signature; `type` is MLflow's: double, float, long, integer, string, boolean, datetime."""
+    """One input of a model. `type` is MLflow's: boolean, integer, long, float, double, string, datetime."""
 
     name: str
     type: str
-    required: bool
+    required: bool = True
 
 
 def read_signature(folder: Path) -> tuple[Column, ...]:
-    """Return the columns that a model takes, in its order.
+    """Return a model's inputs, in the order that it takes them.
 
     Raises:
-        JobFailed: The folder is not an MLflow model with a column signature.
+        JobFailed: The folder has no MLmodel, or its signature names no columns.
     """
-    described = _described(folder)
+    signature = read_mlmodel(folder).get("signature") or {}
     try:
-        columns = json.loads(described["signature"]["inputs"])
-        return tuple(Column(str(one["name"]), str(one["type"]), bool(one.get("required", True))) for one in columns)
+        columns = json.loads(signature.get("inputs") or "[]")
+        made = tuple(Column(str(c["name"]), str(c["type"]), bool(c.get("required", True))) for c in columns)
     except (KeyError, TypeError, ValueError) as error:
-        raise JobFailed("the model has no signature with named columns", where=str(folder), hint="Save it with signature=...") from error
+        raise JobFailed("the model's signature does not name its columns", where=str(folder / "MLmodel"), hint=SIGNATURE_HINT) from error
+    if not made:
+        raise JobFailed("the model has no signature", where=str(folder / "MLmodel"), hint=SIGNATURE_HINT)
+    return made
 
 
-def _described(folder: Path) -> dict[str, Any]:
+SIGNATURE_HINT = "Save it with mlflow.sklearn.save_model(..., signature=...), made from a table with named columns."
+
+
+def read_mlmodel(folder: Path) -> Mapping[str, Any]:
+    """Return what `MLmodel` says.
+
+    Raises:
+        JobFailed: There is none, or it is not a YAML mapping.
+    """
+    import yaml
+
+    path = folder / "MLmodel"
     try:
-        found = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise JobFailed(f"this is no MLflow model: {error}", where=str(folder)) from error
+        found = yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe loaders
+    except (OSError, yaml.YAMLError, ValueError) as error:
+        raise JobFailed(f"this is no MLflow model: {_first_line(error)}", where=str(path)) from error
     if not isinstance(found, dict):
-        raise JobFailed("this is no MLflow model: MLmodel is not a mapping", where=str(folder))
+        raise JobFailed("this is no MLflow model: MLmodel is not a mapping", where=str(path))
     return found
 
 
 def load(folder: Path, *, trusted: Sequence[str], digest: str | None = None) -> Any:
-    """Return the scikit-learn model in a folder.
+    """Return the fitted estimator of a model folder.
 
     Args:
-        folder: The MLflow model.
-        trusted: The types that it may hold beyond those that skops trusts.
-        digest: What the folder's files must be; None where they were made in this very run.
+        folder: An MLflow model folder of the scikit-learn flavour, in skops format.
+        trusted: Types beyond those skops knows that the file may hold, from project.yml.
+        digest: What the folder's digest must be; None where it was made just now.
 
     Raises:
-        JobFailed: Tampered with, corrupt, not in skops format, of a type that is not trusted, or made by another scikit-learn.
+        JobFailed: Tampered with, missing, corrupt, of a type that is not trusted, or made by another scikit-learn.
     """
-    if digest is not None and digest_folder(folder) != digest:
+    if not folder.is_dir():
+        raise JobFailed("the model's folder is gone", where=str(folder))
+    if digest is not None and (found := digest_folder(folder)) != digest:
         raise JobFailed(
-            "the model's files are not those that were registered", where=str(folder), hint="It is not loaded. See: mlops models"
+            f"the model was changed after it was registered: its digest is {found[:23]}…, and {digest[:23]}… was registered",
+            where=str(folder),
+            hint="Do not use it. Find out who changed it; a version made again has a digest of its own.",
         )
-    flavor = (_described(folder).get("flavors") or {}).get("sklearn") or {}
-    if flavor.get("serialization_format") != "skops":
-        hint = 'Save it with serialization_format="skops"; other formats can run code when they are loaded.'
-        raise JobFailed(f"the model is stored as {flavor.get('serialization_format')!r}, not as skops", where=str(folder), hint=hint)
-    path = folder / "model.skops"
-    _check_types(path, trusted)
+    flavour = (read_mlmodel(folder).get("flavors") or {}).get("sklearn") or {}
+    _check_scikit_learn(folder, str(flavour.get("sklearn_version")))
+    return _load_skops(_model_file(folder, flavour), trusted)
+
+
+def _check_scikit_learn(folder: Path, made_by: str) -> None:
+    import sklearn
+
+    if made_by != sklearn.__version__:
+        raise JobFailed(
+            f"the model was made by scikit-learn {made_by}, and this is {sklearn.__version__}: its predictions could differ",
+            where=str(folder / "MLmodel"),
+            hint="Train it again here, or install the version that made it.",
+        )
+
+
+def _model_file(folder: Path, flavour: Mapping[str, Any]) -> Path:
+    """Return the model's file, which must be in skops format and inside of the folder, links resolved."""
+    path = folder / str(flavour.get("pickled_model"))
+    if flavour.get("serialization_format") != "skops":
+        raise JobFailed(
+            f"the model is in {flavour.get('serialization_format')} format, which runs code when it is loaded",
+            where=str(folder / "MLmodel"),
+            hint="Save it with serialization_format='skops'.",
+        )
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise JobFailed("the model's file lies outside of its folder", where=str(path))
+    return path
+
+
+def _load_skops(path: Path, trusted: Sequence[str]) -> Any:
+    import zipfile
+
+    import skops.io
     from sklearn.exceptions import InconsistentVersionWarning
-    from skops.io import load as build
+    from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
+        with zipfile.ZipFile(path) as packed:
+            if sum(entry.file_size for entry in packed.infolist()) > LARGEST:
+                raise JobFailed(f"the model unpacks to more than {LARGEST / 2**30:g} GiB", where=str(path))
         with warnings.catch_warnings():
             warnings.simplefilter("error", InconsistentVersionWarning)
-            return build(path, trusted=list(trusted))
+            return skops.io.load(path, trusted=list(trusted))
+    except UntrustedTypesFoundException as error:
+        hint = "Nothing was run. If the type is harmless, add it to `trusted_types` in src/project/project.yml."
+        raise JobFailed(f"the model holds types that are not trusted: {_first_line(error)}", where=str(path), hint=hint) from error
     except InconsistentVersionWarning as error:
-        raise JobFailed(f"the model was made by another scikit-learn: {error}", where=str(path), hint="Train it again here.") from error
-    except Exception as error:  # a damaged file can fail in any way
-        raise _broken(path, error) from error
-
-
-def _check_types(path: Path, trusted: Sequence[str]) -> None:
-    """Refuse a file that holds a type which neither skops nor the project trusts; nothing of it is built to find out."""
-    from skops.io import get_untrusted_types
-
-    try:
-        stray = sorted(set(get_untrusted_types(file=path)) - set(trusted))
+        raise JobFailed(f"the model was made by another scikit-learn: {_first_line(error)}", where=str(path)) from error
+    except JobFailed:
+        raise
     except Exception as error:
-        raise _broken(path, error) from error
-    if stray:
-        hint = "If you know them, name them under trusted_types in src/project/project.yml."
-        raise JobFailed(f"the model holds types that are not trusted: {', '.join(stray)}", where=str(path), hint=hint)
+        raise JobFailed(f"the model cannot be read: {type(error).__name__}: {_first_line(error)}", where=str(path)) from error
 
 
-def _broken(path: Path, error: Exception) -> JobFailed:
-    return JobFailed(f"the model does not load: {type(error).__name__}: {error}"[:400], where=str(path), hint="Train it again.")
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
