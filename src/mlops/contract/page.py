@@ -32,9 +32,9 @@ def render(verdict: Verdict, details: Sequence[Detail], quarantined: int) -> str
         f"owner: {contract.owner or 'nobody named'}",
         f"licence: {contract.licence or 'none named'}",
         f"rows: {counts}",
-        f"to quarantine: {quarantined:,}",
+        f"for quarantine: {quarantined:,}",
     ]
-    sections = "".join(_section(item) for item in details)
+    sections = "".join(_section(item) for item in sorted(details, key=lambda item: item.finding not in verdict.stops))
     body = f'{_headline(verdict)}<p class="quiet">{escape(" · ".join(about))}</p>{sections}{_listing(verdict.findings)}'
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Data contract: {escape(contract.name)}</title>'
     return f'<!doctype html><html lang="en"><head>{head}<style>{STYLE}</style></head><body>{body}</body></html>\n'

@@ -1,0 +1,33 @@
+"""What is kept of a verdict: Great Expectations' own results, and what became of every rule. Strict JSON."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlops.contract.check import Finding, Verdict
+
+LISTED = 20
+"""Entries that are kept of each of the results' lists of rows: all of them are in quarantine, or still in the data."""
+
+
+def record(verdict: Verdict) -> dict[str, Any]:
+    """Return `success`, the number of `declared` rules, `rows` by table, the `rules`, and Great Expectations' `results` by frame."""
+    rules = [_rule(finding) for finding in verdict.findings]
+    results = {name: _short(result) for name, result in verdict.results.items()}
+    return {"success": not verdict.stops, "declared": len(rules), "rows": dict(verdict.counts), "rules": rules, "results": results}
+
+
+def _rule(finding: Finding) -> dict[str, Any]:
+    rule = finding.rule
+    said = {"rule": rule.name, "table": rule.table, "columns": list(rule.columns), "severity": rule.severity, "wording": rule.wording}
+    return {**said, "outcome": finding.outcome, "failed": finding.failed, "total": finding.total, "observed": finding.observed}
+
+
+def _short(value: Any, name: str = "") -> Any:
+    if isinstance(value, dict):
+        return {key: _short(item, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_short(item) for item in (value[:LISTED] if "unexpected" in name else value)]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
