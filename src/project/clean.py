@@ -14,7 +14,7 @@ def main(argv=None):
     parser.add_argument("--minutes", type=float, required=True, help="a flight is late from this delay on")
     parser.add_argument("--target", required=True, help="name of the column to make: 1 for late, 0 for in time")
     parser.add_argument("--leakage", required=True, help="columns known only after departure, comma-separated: dropped")
-    parser.add_argument("--cleaned", type=Path, required=True, help="Parquet file to write")
+    parser.add_argument("--cleaned", type=Path, required=True, help="folder to write flights.parquet into")
     args = parser.parse_args(argv)
 
     flights = pd.read_parquet(args.valid / "flights.parquet")
@@ -28,7 +28,8 @@ def main(argv=None):
     if arrived.empty:
         sys.exit(f"clean: not one of {len(flights):,} flights has a value in {args.delay}: there is nothing to learn from.")
     cleaned = arrived.drop(columns=leakage).assign(**{args.target: (arrived[args.delay] >= args.minutes).astype("int64")})
-    cleaned.to_parquet(args.cleaned, index=False, compression="zstd")
+    args.cleaned.mkdir(parents=True, exist_ok=True)
+    cleaned.to_parquet(args.cleaned / "flights.parquet", index=False, compression="zstd")
     print(f"{len(flights):,} rows in, {len(flights) - len(cleaned):,} cancelled or diverted, {len(cleaned):,} rows out")
     print(f"{len(flights.columns)} columns in, {len(cleaned.columns)} out: without {', '.join(leakage)}; with {args.target}")
     print(f"{len(cleaned):,} flights, {cleaned[args.target].mean():.1%} late")
