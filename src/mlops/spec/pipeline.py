@@ -219,6 +219,7 @@ def _inline(here: Here, name: str, job: Mapping[str, Any]) -> Component | None:
 
 def _bindings(here: Here, job: Mapping[str, Any], component: Component, pipeline_inputs: Mapping[str, Input]) -> dict[str, Binding]:
     given = here.at("inputs").mapping(job.get("inputs"))
+    unknown = set(map(str, given)) - component.inputs.keys()
     result: dict[str, Binding] = {}
     for name, value in given.items():
         declared = component.inputs.get(str(name))
@@ -232,7 +233,7 @@ def _bindings(here: Here, job: Mapping[str, Any], component: Component, pipeline
     for name, declared in component.inputs.items():
         if name not in given and declared.default is not None:
             result[name] = Literal(declared.default)
-        elif name not in given and declared.required:
+        elif name not in given and declared.required and not unknown:  # most often the unknown one is this one misspelt
             here.note(f"{component.name} needs the input {name!r} ({declared.type})", f"In this job: inputs: {{{name}: ...}}", at_key=True)
     return result
 

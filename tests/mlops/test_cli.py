@@ -1,0 +1,161 @@
+"""The command line as a person meets it: help, exit codes, messages, JSON."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mlops.cli import VERBS, main
+
+MLOPS = Path(sys.executable).with_name("mlops")
+
+
+@pytest.fixture
+def here(project, monkeypatch):
+    monkeypatch.chdir(project.root)
+    monkeypatch.delenv("MLOPS_HOME", raising=False)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return project
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_each_verb_teaches_with_an_example(verb, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([verb, "--help"])
+    assert stop.value.code == 0
+    assert f"Example: mlops {verb}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_help_imports_nothing_heavy():
+    script = "import sys\nfrom mlops.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\nprint([m for m in sys.modules if m in %r], file=sys.stderr)"
+    heavy = ("pandas", "sklearn", "mlflow", "great_expectations", "numpy", "rich", "azure", "yaml", "httpx")
+    done = subprocess.run([sys.executable, "-c", script % (heavy,)], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+def test_a_mistake_in_the_yaml_is_exit_2_and_starts_nothing(here, capsys):
+    here.edit("pipeline.yml", "n: ${{parent.inputs.n}}", "m: ${{parent.inputs.n}}")
+    assert main(["run", "pipeline.yml"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("pipeline.yml:14:7  error: make has no input called 'm'")
+    assert "^" in told
+    assert told.rstrip().endswith("Nothing was started.")
+    assert not (here.home / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "nothing.yml"], "there is no file 'nothing.yml'"),
+        (["run", "pipeline.yml", "--set", "inputs.n"], "has no value"),
+        (["run", "pipeline.yml", "--set", "inputs.m=1"], "no input called 'm'"),
+        (["show", "77"], "there is no run '77'"),
+        (["status"], "there is no src/project/project.yml here or above"),
+    ],
+)
+def test_a_wrong_request_is_exit_2_with_one_clear_message(here, words, said, capsys):
+    assert main(words) == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert "Traceback" not in told
+
+
+@pytest.mark.slow
+def test_run_show_runs_and_report_tell_the_same_facts(here, capsys):
+    assert main(["run", "pipeline.yml", "--json", "--set", "inputs.n=3"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["steps"]["count"]["summary"] == "3"
+    assert main(["show", "latest", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["steps"] == facts["steps"]
+    assert main(["runs"]) == 0
+    assert facts["name"] in capsys.readouterr().out
+    assert main(["report"]) == 0
+    assert Path(capsys.readouterr().out.strip()).is_file()
+
+
+@pytest.mark.slow
+def test_a_failed_step_is_exit_1_and_names_its_log(here, capsys):
+    here.write("code/make.py", "raise ValueError('seven')")
+    assert main(["run", "pipeline.yml"]) == 1
+    told = capsys.readouterr()
+    assert "ValueError: seven" in told.out
+    assert "make failed: it ended with exit code 1" in told.err
+    assert "steps/make/log.txt" in told.err
+
+
+@pytest.mark.slow
+def test_why_says_it_of_each_step_and_of_what_has_no_effect_here(here, capsys):
+    main(["run", "pipeline.yml"])
+    capsys.readouterr()
+    assert main(["run", "pipeline.yml", "--why"]) == 0
+    told = capsys.readouterr().err
+    assert "make           reused: same data, code, parameters" in told
+    assert "no effect on this machine: pipeline.yml: settings.default_compute" in told
+
+
+def test_check_tells_every_mistake_of_every_file(here, capsys):
+    here.edit("pipeline.yml", "n: 5", "n: five")
+    here.edit("double.yml", "outputs:", "output:")
+    assert main(["check", "pipeline.yml", "double.yml"]) == 2
+    told = capsys.readouterr().err
+    assert "'five' is not an integer" in told
+    assert "unknown key 'output'" in told
+    assert main(["check", "make.yml", "--json"]) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_is_exit_130_with_nothing_left_behind(here, number):
+    """E3: Ctrl-C, or a canceled CI job."""
+    here.write("code/make.py", "import subprocess\nsubprocess.run(['sleep', '65.625'])\n")
+    with subprocess.Popen([MLOPS, "run", "pipeline.yml"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        for _ in range(200):
+            if "sleep\x0065.625" in _lines():
+                break
+            time.sleep(0.05)
+        process.send_signal(number)
+        told = process.communicate(timeout=20)[0]
+    assert process.returncode == 130
+    assert "interrupted" in told
+    assert "Traceback" not in told
+    assert "sleep\x0065.625" not in _lines()
+
+
+def _lines():
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found.append(path.read_bytes().rstrip(b"\0").decode(errors="replace"))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.slow
+def test_an_unreachable_tracking_server_is_exit_3(here, monkeypatch, capsys):
+    """R11: told at once, with what to do."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    assert main(["run", "pipeline.yml"]) == 3
+    told = capsys.readouterr().err
+    assert "the tracking server does not answer" in told
+    assert "Traceback" not in told
+
+
+def test_doctor_finds_what_is_wrong_and_says_how_to_mend_it(here, monkeypatch, capsys):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    assert main(["doctor"]) == 3
+    told = capsys.readouterr()
+    assert "✘ tracking" in told.out
+    assert "mend: " in told.out
+
+
+def test_a_reader_that_closes_the_pipe_gets_no_traceback(here):
+    done = subprocess.run(
+        f"{MLOPS} --help | head -1; {MLOPS} check *.yml | true", shell=True, capture_output=True, text=True, env=os.environ
+    )
+    assert "Traceback" not in done.stderr
