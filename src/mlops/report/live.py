@@ -49,10 +49,12 @@ class Tree:
     Args:
         live: Draw in place; otherwise one line a step. None: whether standard output is a terminal.
         quiet: Show nothing.
+        console: Where to show it, a `rich.console.Console`; None for standard output.
     """
 
     live: bool | None = None
     quiet: bool = False
+    console: Any = None
     _title: str = ""
     _lines: dict[str, _Line] = field(default_factory=dict)
     _in_run: bool = False
@@ -62,11 +64,11 @@ class Tree:
         from rich.console import Console
 
         live = sys.stdout.isatty() if self.live is None else self.live
-        self._console = Console(highlight=False, soft_wrap=True, force_terminal=live or None)
+        self.console = self.console or Console(highlight=False, soft_wrap=True, force_terminal=live or None)
         if live:
             from rich.live import Live
 
-            self._display = Live(get_renderable=self._render, console=self._console, refresh_per_second=8)
+            self._display = Live(get_renderable=self._render, console=self.console, refresh_per_second=8)
             self._display.start()
         return self
 
@@ -94,7 +96,7 @@ class Tree:
 
     def _say(self, text: Text | str) -> None:
         if not self._display and not self.quiet:
-            self._console.print(text, markup=False)
+            self.console.print(text, markup=False)
 
     def _render(self) -> Any:
         from rich.console import Group
