@@ -50,12 +50,14 @@ def read_json(path: Path) -> Any:
     """Return the JSON in `path`, or None where there is no such file.
 
     Raises:
-        PlatformError: The file is there and is not JSON.
+        PlatformError: The file is there and cannot be read, or is not JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise PlatformError(f"cannot read: {error.strerror or error}", where=str(path), hint="Mend its permissions.") from error
     except (ValueError, UnicodeDecodeError) as error:
         raise PlatformError(f"not JSON: {error}", where=str(path), hint="Delete the file; it is written anew.") from error
 

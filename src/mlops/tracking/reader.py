@@ -12,15 +12,16 @@ import queue
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.engine import events
 from mlops.errors import PlatformError
+from mlops.local.runs import alive
 from mlops.tracking.server import connect, experiment_id, tracking_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from mlops.local.runs import Origin, RunRecord
     from mlops.spec.values import Pipeline
@@ -119,12 +120,12 @@ class Tracker:
     def _open(self) -> None:
         self._client = connect(self.home)
         self._experiment = experiment_id(self._client, self.home, self.pipeline.experiment)
+        self._reap()
         facts = self.record.facts
         tags = {
             "mlflow.runName": facts["name"],
             "mlflow.source.name": facts["pipeline"],
             "mlflow.source.type": "JOB",
-            "slipway.folder": str(self.record.folder),
             **self._shared_tags(),
             **self.pipeline.tags,
         }
@@ -133,10 +134,25 @@ class Tracker:
         facts["mlflow_run"] = self._parent
         self._describe(self._parent, facts["inputs"])
 
+    def _reap(self) -> None:
+        """End the MLflow runs of pipeline runs whose process was killed; one that ended, or is still alive, is left alone."""
+        from mlflow.entities import RunStatus
+
+        for run in self._client.search_runs([self._experiment], "attributes.status = 'RUNNING'", max_results=1000):
+            folder = run.data.tags.get("slipway.folder")
+            if folder and Path(folder) != self.record.folder and not alive(Path(folder)):
+                self._client.set_terminated(run.info.run_id, RunStatus.to_string(RunStatus.KILLED))
+
     def _shared_tags(self) -> dict[str, str]:
         commit = {"mlflow.source.git.commit": self.origin.commit} if self.origin.commit else {}
         run = self.record.facts["run"]
-        return {"mlflow.user": self.origin.user, "slipway.run": str(run), "slipway.dirty": str(self.origin.dirty).lower(), **commit}
+        return {
+            "mlflow.user": self.origin.user,
+            "slipway.run": str(run),
+            "slipway.folder": str(self.record.folder),
+            "slipway.dirty": str(self.origin.dirty).lower(),
+            **commit,
+        }
 
     def _begin(self, step: str, at: float) -> None:
         if step in self._runs:

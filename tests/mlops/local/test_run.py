@@ -250,12 +250,12 @@ def test_the_last_event_of_a_run_is_its_end(project):
     assert [json.loads(line)["event"] for line in (project.home / "runs/1/events.jsonl").read_text().splitlines()][-1] == "RunFinished"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_state_folder_that_cannot_be_written_is_one_clear_error(project):
-    """E6: read-only state."""
+@pytest.mark.parametrize("place", ["/proc/nobody/may/write/here", "a file"])
+def test_a_state_folder_that_cannot_be_written_is_one_clear_error(project, place):
+    """E6: read-only state, even for root."""
     from mlops.errors import PlatformError
 
-    project.home.mkdir(mode=0o500)
+    project.home = project.write("a file", "") if place == "a file" else Path(place)
     with pytest.raises(PlatformError, match="cannot write"):
         run(project)
 

@@ -117,3 +117,28 @@ def test_many_processes_may_be_the_first_to_use_the_database(tmp_path):
     started = [subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stderr=subprocess.PIPE) for _ in range(4)]
     errors = [process.communicate()[1].decode() for process in started]
     assert [process.returncode for process in started] == [0] * 4, errors
+
+
+@pytest.mark.slow
+def test_the_runs_of_a_killed_process_are_ended_by_the_next_and_finished_ones_are_left_alone(project):
+    """E11: no run stays RUNNING for ever, and no terminal state is overwritten."""
+    project.write(
+        "code/make.py", "import mlflow, os, signal\nmlflow.log_metric('a', 1)\nos.kill(int(os.environ['ENGINE']), signal.SIGKILL)"
+    )
+    script = (
+        "import os, sys; from pathlib import Path; root = Path(sys.argv[1]); os.environ['ENGINE'] = str(os.getpid())\n"
+        "from mlops.local.run import LocalRun, Options; from mlops.spec.pipeline import load_pipeline; from mlops.tracking.reader import Tracker\n"
+        "track = lambda record, p, o: Tracker(root / '.mlops', record, p, o)\n"
+        "list(LocalRun(load_pipeline(root / 'pipeline.yml'), root / '.mlops', root, Options(), track).events())"
+    )
+    assert subprocess.run([sys.executable, "-c", script, str(project.root)]).returncode == -signal.SIGKILL
+    killed = {name: run.info.status for name, run in runs_of(project.home).items() if name != "make"}
+    assert killed == {"clear-egret": "RUNNING"}
+    project.write("code/make.py", "import sys\nopen(sys.argv[2], 'w').write('0 1')")
+    tracked(project)
+    client = connect(project.home)
+    found = client.search_runs([client.get_experiment_by_name("numbers").experiment_id])
+    ended = {run.data.tags["mlflow.runName"]: run.info.status for run in found if run.data.tags["slipway.run"] == "1"}
+    assert ended["clear-egret"] == "KILLED"
+    assert "RUNNING" not in ended.values()
+    assert {run.info.status for run in found if run.data.tags["slipway.run"] == "2"} == {"FINISHED"}
