@@ -7,8 +7,10 @@ that does not win stays a challenger, and nothing is red. What cannot be compute
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from mlops.settings import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -66,22 +68,31 @@ def judge(evidence: Mapping[str, Any], rules: GateRules) -> Verdict:
     if lost:
         return Verdict("keep", "; ".join(rule.reason for rule in lost), tuple(told))
     won = next(rule for rule in told if rule.name == "compare")
-    return Verdict("promote", won.reason if won.mode == "on" else "all limits hold, and no comparison is asked for", tuple(told))
+    return Verdict("promote", won.reason if won.mode == "on" else f"all limits hold; the comparison is {won.mode}", tuple(told))
+
+
+def read_verdict(facts: Mapping[str, Any]) -> Verdict:
+    """Return the verdict that gate.json holds (`dataclasses.asdict` of one)."""
+    return Verdict(facts["outcome"], facts["reason"], tuple(RuleVerdict(**rule) for rule in facts["rules"]))
 
 
 def _limit(limit: Limit, evidence: Mapping[str, Any]) -> RuleVerdict:
+    bound = _bound(limit)
+    told = RuleVerdict(limit.name, "limit", limit.mode, None, "off", None, bound)
     if limit.mode == "off":
-        return RuleVerdict(limit.name, "limit", "off", None, "off")
+        return told
     if limit.name == "leakage":
-        return _leakage(limit, evidence)
-    value, bound = _value(limit.name, evidence), _bound(limit)
+        return _leakage(told, _mapping(evidence.get("leakage")))
+    value = _value(limit.name, evidence)
     title, unit = TITLES.get(limit.name, limit.name), UNITS.get(limit.name, "")
     if value is None:
-        return RuleVerdict(limit.name, "limit", limit.mode, False, f"{title} could not be computed", None, bound)
+        return replace(told, passed=False, reason=f"{title} could not be computed")
+    if not bound:
+        return replace(told, passed=False, value=value, reason=f"{title} {_number(value)}{unit} has no limit to hold it against")
     low = limit.at_least is None or value >= limit.at_least
     high = limit.at_most is None or value <= limit.at_most
-    broken = f"is below {limit.at_least:g}" if not low else f"is above {limit.at_most:g}" if not high else f"is {bound}"
-    return RuleVerdict(limit.name, "limit", limit.mode, low and high, f"{title} {_number(value)}{unit} {broken}{unit}", value, bound)
+    words = f"is below {limit.at_least:g}" if not low else f"is above {limit.at_most:g}" if not high else f"is {bound}"
+    return replace(told, passed=low and high, value=value, reason=f"{title} {_number(value)}{unit} {words}{unit}")
 
 
 def _bound(limit: Limit) -> str:
@@ -92,93 +103,126 @@ def _bound(limit: Limit) -> str:
     return " and ".join(part for part in parts if part)
 
 
-def _leakage(limit: Limit, evidence: Mapping[str, Any]) -> RuleVerdict:
-    found = evidence.get("leakage")
-    if not isinstance(found, dict) or not isinstance(found.get("used"), list):
-        return RuleVerdict(limit.name, "limit", limit.mode, False, "leakage could not be checked")
-    if found["used"]:
-        return RuleVerdict(limit.name, "limit", limit.mode, False, f"the model uses leakage: {', '.join(map(str, found['used']))}")
-    return RuleVerdict(limit.name, "limit", limit.mode, True, f"none of the {len(found.get('declared', []))} leakage columns is used")
+def _leakage(told: RuleVerdict, found: Mapping[str, Any]) -> RuleVerdict:
+    used, declared = found.get("used"), found.get("declared")
+    if not isinstance(used, list) or not isinstance(declared, list):
+        return replace(told, passed=False, reason="leakage could not be checked")
+    if used:
+        return replace(told, passed=False, reason=f"the model uses leakage: {', '.join(map(str, used))}")
+    count = f"none of the {len(declared)} leakage columns is used" if declared else "the contract names no leakage columns"
+    return replace(told, passed=True, reason=count)
 
 
 def _value(name: str, evidence: Mapping[str, Any]) -> float | None:
     """Return the evidence's number of that name, or None where there is none that is finite."""
-    found: Any = None
     if name == "latency_ms":
-        found = (evidence.get("latency_ms") or {}).get("p95")
-    elif name == "size_mb":
-        found = (evidence.get("model") or {}).get("size_mb")
-    else:
-        found = (_metric(name, evidence) or {}).get("candidate")
-    return _finite(found)
+        return _finite(_mapping(evidence.get("latency_ms")).get("p95"))
+    if name == "size_mb":
+        return _finite(_mapping(evidence.get("model")).get("size_mb"))
+    return _finite(_metric(name, evidence).get("candidate"))
 
 
-def _metric(name: str, evidence: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    return next((metric for metric in evidence.get("metrics") or [] if metric.get("name") == name), None)
+def _metric(name: str, evidence: Mapping[str, Any]) -> Mapping[str, Any]:
+    return next((metric for metric in _mappings(evidence.get("metrics")) if metric.get("name") == name), {})
+
+
+def _compare(rule: CompareRule, evidence: Mapping[str, Any]) -> RuleVerdict:
+    told = RuleVerdict("compare", "comparison", rule.mode, None, "off", None, f"lower end above {rule.must_gain:g}")
+    if rule.mode == "off":
+        return told
+    facts, metric = _mapping(evidence.get("against")), _metric(rule.metric, evidence)
+    name = facts.get("name") or "nothing"
+    against = f"the champion {name}" if facts.get("kind") == "champion" else f"the baseline “{name}”"
+    numbers = _numbers(metric)
+    if numbers is None or metric.get("better") != METRICS.get(rule.metric):
+        why = f": {metric['reason']}" if metric.get("reason") else ""
+        title = TITLES.get(rule.metric, rule.metric)
+        return replace(told, passed=False, reason=f"{title} could not be compared with {against}{why}")
+    words = _sentence(rule.metric, numbers)
+    if all(_mapping(one).get("difference") == 0 for one in evidence["metrics"]) and numbers.low == numbers.high == 0:
+        return replace(told, passed=rule.must_gain < 0, value=0.0, reason=f"{words}: its predictions are identical to those of {against}")
+    worst, best = numbers.gains(rule.metric)
+    how = "is better than" if worst > rule.must_gain else "is worse than" if best < 0 else "is not better than"
+    return replace(told, passed=worst > rule.must_gain, value=numbers.difference, reason=f"{words} {how} {against}")
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """A metric of the candidate and of the other, and their difference with its interval: all of them known."""
+
+    candidate: float
+    other: float
+    difference: float
+    low: float
+    high: float
+
+    def gains(self, metric: str) -> tuple[float, float]:
+        """Return the ends of the interval as gains: above zero the candidate is better, whichever way the metric goes."""
+        return (self.low, self.high) if METRICS[metric] == "higher" else (-self.high, -self.low)
+
+
+def _numbers(facts: Mapping[str, Any]) -> _Numbers | None:
+    found = [_finite(facts.get(name)) for name in _Numbers.__dataclass_fields__]
+    known = [number for number in found if number is not None]
+    return _Numbers(*known) if len(known) == len(found) and known[3] <= known[4] else None
+
+
+def _sentence(metric: str, numbers: _Numbers) -> str:
+    digits = 3
+    while digits < 6 and any(value and not round(value, digits) for value in (numbers.difference, numbers.low, numbers.high)):
+        digits += 1
+    ends = f"[{_signed(numbers.low, digits)}, {_signed(numbers.high, digits)}]"
+    title = TITLES.get(metric, metric)
+    return f"{title} {numbers.candidate:.3f} against {numbers.other:.3f}, difference {_signed(numbers.difference, digits)} {ends}"
+
+
+def _slices(rule: SlicesRule, evidence: Mapping[str, Any]) -> RuleVerdict:
+    limit = f"no slice of {rule.min_rows:,} rows falls by more than {rule.may_fall_by:g}"
+    told = RuleVerdict("slices", "comparison", rule.mode, None, "off", None, limit)
+    if rule.mode == "off":
+        return told
+    if _mapping(evidence.get("against")).get("kind") == "baseline":
+        return replace(told, passed=True, reason="there is no champion whose slices could fall")
+    slices = [one for one in _mappings(evidence.get("slices")) if one.get("metric") == rule.metric]
+    missing = [column for column in rule.columns if not any(one.get("column") == column for one in slices)]
+    if missing:
+        return replace(told, passed=False, reason=f"no slice by {', '.join(missing)} could be compared")
+    looked = [one for one in slices if one.get("column") in rule.columns and (_finite(one.get("rows")) or 0) >= rule.min_rows]
+    fallen = list(_fallen(rule, looked))
+    if fallen:
+        more = f"; and {len(fallen) - 3} more" if len(fallen) > 3 else ""
+        return replace(told, passed=False, reason="; ".join(fallen[:3]) + more)
+    return replace(told, passed=True, reason=f"none of {len(looked)} slices falls by more than {rule.may_fall_by:g}")
+
+
+def _fallen(rule: SlicesRule, slices: list[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the slices that fell too far: the point estimate beyond the allowance, and its interval wholly on the worse side of zero."""
+    way = METRICS.get(rule.metric)
+    for one in slices:
+        numbers, named = _numbers(one), f"{one.get('column')}={one.get('value')} ({one['rows']:,} rows)"
+        if numbers is None or way is None:
+            yield f"{named} could not be compared"
+            continue
+        fall = -numbers.difference if way == "higher" else numbers.difference
+        if fall > rule.may_fall_by and numbers.gains(rule.metric)[1] < 0:
+            yield f"{named} falls by more than {rule.may_fall_by:g}: {_sentence(rule.metric, numbers)}"
 
 
 def _finite(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) else None
 
 
-def _compare(rule: CompareRule, evidence: Mapping[str, Any]) -> RuleVerdict:
-    if rule.mode == "off":
-        return RuleVerdict("compare", "comparison", "off", None, "off")
-    other = (evidence.get("against") or {}).get("name", "the champion")
-    against = f"the champion {other}" if (evidence.get("against") or {}).get("kind") == "champion" else f"the baseline “{other}”"
-    metric = _metric(rule.metric, evidence)
-    numbers = {key: _finite((metric or {}).get(key)) for key in ("candidate", "other", "difference", "low", "high")}
-    limit = f"lower end above {rule.must_gain:g}"
-    if metric is None or any(value is None for value in numbers.values()):
-        why = metric.get("reason") if metric else None
-        reason = f"{rule.metric} could not be compared with {against}{f': {why}' if why else ''}"
-        return RuleVerdict("compare", "comparison", rule.mode, False, reason, None, limit)
-    candidate, beside, difference, low, high = (number or 0.0 for number in numbers.values())
-    sign = 1.0 if metric.get("better", "higher") == "higher" else -1.0
-    gain = low if sign > 0 else -high
-    title = TITLES.get(rule.metric, rule.metric)
-    told = f"{title} {candidate:.3f} against {beside:.3f}, difference {_signed(difference)} [{_signed(low)}, {_signed(high)}]"
-    if difference == low == high == 0:
-        return RuleVerdict(
-            "compare", "comparison", rule.mode, rule.must_gain < 0, f"{told}: its predictions are those of {against}", 0.0, limit
-        )
-    better = gain > rule.must_gain
-    words = "is better than" if better else "is worse than" if (high if sign > 0 else -low) < 0 else "is not better than"
-    return RuleVerdict("compare", "comparison", rule.mode, better, f"{told} {words} {against}", difference, limit)
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
-def _slices(rule: SlicesRule, evidence: Mapping[str, Any]) -> RuleVerdict:
-    limit = f"no slice of {rule.min_rows} rows falls by more than {rule.may_fall_by:g}"
-    if rule.mode == "off":
-        return RuleVerdict("slices", "comparison", "off", None, "off", None, limit)
-    if (evidence.get("against") or {}).get("kind") != "champion":
-        return RuleVerdict("slices", "comparison", rule.mode, True, "there is no champion whose slices could fall", None, limit)
-    looked = [one for one in evidence.get("slices") or [] if one.get("rows", 0) >= rule.min_rows and one.get("column") in rule.columns]
-    if not looked:
-        return RuleVerdict("slices", "comparison", rule.mode, False, "no slice could be compared", None, limit)
-    fallen = list(_fallen(rule, looked))
-    if fallen:
-        return RuleVerdict("slices", "comparison", rule.mode, False, "; ".join(fallen[:3]), None, limit)
-    return RuleVerdict(
-        "slices", "comparison", rule.mode, True, f"none of {len(looked)} slices fell by more than {rule.may_fall_by:g}", None, limit
-    )
-
-
-def _fallen(rule: SlicesRule, slices: list[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the slices that fell too far: the point estimate beyond the allowance, and its interval wholly below zero."""
-    for one in slices:
-        difference, high = _finite(one.get("difference")), _finite(one.get("high"))
-        named = f"{one.get('column')}={one.get('value')}"
-        if difference is None or high is None:
-            if one.get("other") is not None:
-                yield f"{named} could not be compared"
-        elif difference < -rule.may_fall_by and high < 0:
-            yield f"{named} ({one['rows']:,} rows) falls by {-difference:.3f}, from {one['other']:.3f} to {one['candidate']:.3f}"
+def _mappings(value: Any) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _number(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
 
 
-def _signed(value: float) -> str:
-    return f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")
+def _signed(value: float, digits: int) -> str:
+    return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
