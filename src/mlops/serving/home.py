@@ -75,7 +75,7 @@ class Home:
         except OSError as error:
             raise unwritable(self.lock, error) from error
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             said = os.pread(handle, 32, 0).split()
             return int(said[-1]) if said else 0

@@ -1,0 +1,154 @@
+"""From checked rows to predictions, by the quickest of three ways that gives what the model gives for a data frame, to the bit.
+
+    compiled   the pipeline as one function over plain rows (`compiled.py`), where all of its parts are known
+    arrays     the model's own predict_proba on a 2-D object array
+    frames     the model's own predict_proba on a data frame
+
+A way is taken only after it was tried: the model's input example, and rows made from the model's own thresholds and categories, must come
+out the same in every bit. What cannot be tried is not used.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlops.errors import JobFailed
+from mlops.registry.model import read_mlmodel, read_signature
+from mlops.serving.body import Form, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from mlops.registry.model import Column
+    from mlops.serving.body import Row
+
+FRAME_TYPES = {"double": "float64", "float": "float32", "long": "int64", "integer": "int32", "boolean": "bool", "datetime": "datetime64[ns]"}
+AS_ARRAYS = {"double", "string", "long", "boolean"}
+"""Types that look the same in an object array and in a data frame."""
+
+Raw = "Callable[[list[Row]], Any]"
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Predictions in the order of the rows. `probabilities` is that of the second class, all classes where there are more, or None for a model
+    that has none."""
+
+    predictions: list[Any]
+    probabilities: list[Any] | None
+
+    def part(self, start: int, stop: int) -> Scores:
+        return Scores(self.predictions[start:stop], self.probabilities and self.probabilities[start:stop])
+
+
+class Scorer:
+    """A loaded model, tried, and the way that it is scored by."""
+
+    def __init__(self, model: Any, columns: Sequence[Column], example: list[Row]) -> None:
+        self.model = model
+        self.columns = tuple(columns)
+        self.classes: list[Any] | None = model.classes_.tolist() if hasattr(model, "predict_proba") else None
+        self.way, self._raw = self._choose(example)
+
+    def score(self, rows: list[Row]) -> Scores:
+        """Return what the model says to `rows`, in the signature's order."""
+        found = self._raw(rows)
+        if self.classes is None:
+            return Scores(found.tolist(), None)
+        predictions = [self.classes[at] for at in found.argmax(axis=1).tolist()]
+        return Scores(predictions, found[:, 1].tolist() if len(self.classes) == 2 else found.tolist())
+
+    def _choose(self, example: list[Row]) -> tuple[str, Callable[[list[Row]], Any]]:
+        if not example:
+            return "frames", self._by_frame
+        rows = [*example, *self._trials(example)]
+        wanted = self._by_frame(rows)
+        if all(column.type in AS_ARRAYS for column in self.columns):
+            if _same(self._compiled, rows, wanted) is not None:
+                return "compiled", self._compiled()
+            if _same(lambda: self._by_array, rows, wanted) is not None:
+                return "arrays", self._by_array
+        return "frames", self._by_frame
+
+    def _trials(self, example: list[Row]) -> list[Row]:
+        from mlops.serving.compiled import trial_rows
+
+        return trial_rows(self.model, self.columns, example)
+
+    def _compiled(self) -> Callable[[list[Row]], Any]:
+        from mlops.serving.compiled import compile_model
+
+        return compile_model(self.model, self._by_array)
+
+    def _by_array(self, rows: list[Row]) -> Any:
+        import numpy as np
+
+        table = np.empty((len(rows), len(self.columns)), dtype=object)
+        table[:] = rows
+        return self._ask(table)
+
+    def _by_frame(self, rows: list[Row]) -> Any:
+        import pandas as pd
+
+        table = pd.DataFrame(rows, columns=[column.name for column in self.columns])
+        types = {c.name: FRAME_TYPES[c.type] for c in self.columns if c.type in FRAME_TYPES and not table[c.name].isna().any()}
+        types |= {c.name: FRAME_TYPES[c.type] for c in self.columns if c.type in ("double", "float")}
+        return self._ask(table.astype(types))
+
+    def _ask(self, table: Any) -> Any:
+        return self.model.predict_proba(table) if self.classes is not None else self.model.predict(table)
+
+
+def _same(make: Callable[[], Callable[[list[Row]], Any]], rows: list[Row], wanted: Any) -> Callable[[list[Row]], Any] | None:
+    """Return the way that `make` gives where it answers as wanted, in every bit, for all rows at once, in pieces and one by one."""
+    import numpy as np
+
+    try:
+        way = make()
+        pieces = [way(rows), np.concatenate([way(rows[at : at + 7]) for at in range(0, len(rows), 7)])]
+        pieces.append(np.concatenate([way([row]) for row in rows]))
+    except Exception:  # noqa: BLE001 - whatever a model makes of plain rows, the data frame is left
+        logging.getLogger(__name__).info("a quicker way was not taken", exc_info=True)
+        return None
+    return way if all(piece.tobytes() == wanted.tobytes() for piece in pieces) else None
+
+
+def read_example(folder: Path) -> tuple[list[str], list[Row]]:
+    """Return the columns and rows of a model's input example, with None for a missing number; nothing where it has none.
+
+    Raises:
+        JobFailed: It is there and cannot be read.
+    """
+    import json
+
+    info = read_mlmodel(folder).get("saved_input_example_info") or {}
+    path = folder / str(info.get("artifact_path", "input_example.json"))
+    if not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
+        return [], []
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        rows = [[None if isinstance(v, float) and math.isnan(v) else v for v in row] for row in found["data"]]
+        return list(found["columns"]), rows
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise JobFailed(f"the model's input example cannot be read: {error}", where=str(path)) from error
+
+
+def prepare(model: Any, folder: Path) -> tuple[Scorer, Form]:
+    """Return a model that was tried with its own example, and the forms that it takes.
+
+    Raises:
+        JobFailed: It has no usable signature, or does not score its own example.
+    """
+    columns = read_signature(folder)
+    names, rows = read_example(folder)
+    try:
+        form = Form(columns)
+        return Scorer(model, columns, form.check(names, rows) if rows else []), form
+    except Refused as error:
+        raise JobFailed(f"the model's own example does not fit its signature: {error.message}", where=str(folder)) from error
+    except Exception as error:
+        raise JobFailed(f"the model cannot score its own example: {type(error).__name__}: {error}", where=str(folder)) from error
