@@ -98,9 +98,10 @@ def _stopped(delivery: Mapping[str, Any]) -> Headline:
 
 
 def _unchanged(delivery: Mapping[str, Any]) -> Headline:
-    serving = mapping(delivery.get("production")).get("version") or delivery.get("version")
-    what = f"{line(delivery.get('model'))}{f' v{serving}' if serving else ''}"
-    return Headline("neutral", "nothing to do", f"{what} is in production already", _reason(delivery))
+    serving = mapping(delivery.get("production")).get("version")
+    version = serving or delivery.get("version")
+    what = f"{line(delivery.get('model'))}{f' v{version}' if version else ''}"
+    return Headline("neutral", "nothing to do", f"{what} is {'in production' if serving else 'registered'} already", _reason(delivery))
 
 
 def _failed(delivery: Mapping[str, Any]) -> Headline:
