@@ -72,7 +72,7 @@ class Endpoint:
     def _remember(self, wanted: Deployment) -> None:
         before = self.state.get("deployment")
         previous = self.state.get("previous")
-        if before and before["digest"] != wanted.digest:
+        if before and before["version"] != wanted.version:
             previous = {name: before[name] for name in ("version", "digest", "folder")}
         state = self.state | {"deployment": wanted.facts(), "previous": previous, "started": time.time(), "stopped": False}
         self.home.write(state)
