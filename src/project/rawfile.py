@@ -18,7 +18,9 @@ def read_csv(path, types):
     try:
         check_header(path, types)
         dtypes = {name: "float64" if kind in NUMBERS else "str" for name, kind in types.items()}
-        frame = pd.read_csv(path, usecols=list(types), dtype=dtypes, keep_default_na=False, na_values=[""], encoding="utf-8-sig")
+        frame = pd.read_csv(path, dtype=dtypes, keep_default_na=False, na_values=[""], encoding="utf-8-sig")
+        if not isinstance(frame.index, pd.RangeIndex):
+            raise ValueError("the rows have more fields than the header")
         return typed(frame[list(types)], types)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         sys.exit(

@@ -42,6 +42,9 @@ def main(argv=None):
 
 def check(table, keys, target):
     """A row in two parts, or a target that is not there, would make every number after this worthless."""
+    missing = [name for name in [*keys, target] if name not in table]
+    if missing:
+        sys.exit(f"split: there is no column {', '.join(missing)}. There are: {', '.join(table)}.")
     wrong = ~table[target].isin([0, 1])
     if wrong.any():
         row = table.loc[wrong, keys].iloc[0].to_dict()

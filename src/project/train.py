@@ -62,7 +62,7 @@ def check(table, features, categories, target, leakage):
         sys.exit(f"train: {target} must be 0 or 1 in each row, and both must occur; it holds {table[target].unique()[:5].tolist()}.")
     empty = [name for name in features if table[name].isna().all()]
     if empty:
-        print(f"nothing to learn from, all values are missing: {', '.join(empty)}")
+        sys.exit(f"train: {', '.join(empty)} has no value in any of {len(table):,} rows. Mend the data, or take it out of `features`.")
 
 
 if __name__ == "__main__":
