@@ -11,30 +11,52 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.errors import MlopsError
+import numpy as np
+
+from mlops.errors import JobFailed, MlopsError, UsageError
 from mlops.files import digest_file, digest_folder, write_json
+from mlops.registry.gate import TITLES
 from mlops.registry.metrics import METRICS, compare
 from mlops.registry.model import load, read_signature
+from mlops.settings import gate_rules
+from mlops.spec.source import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
 
+    from mlops.registry.metrics import Difference, Numbers
+    from mlops.settings import GateRules
+
 SMOKE_ROWS = 200
 LATENCY_ROWS = 200
-SLICE_RESAMPLES = 200
+WARM_UP = 5
+SLICE_RESAMPLES = 400
+"""Of each slice: enough for an interval that only has to confirm a fall."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Compare, write, and print one line."""
+    arguments = _parser().parse_args(argv)
+    try:
+        evidence = measure(arguments)
+    except MlopsError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    first, against = evidence["metrics"][0], evidence["against"]
+    told = " against ".join("unknown" if value is None else f"{value:.3f}" for value in (first["candidate"], first["other"]))
+    print(f"{TITLES[first['name']]} {told} ({against['name']}) on {evidence['rows']['count']:,} rows, {len(evidence['slices'])} slices")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m mlops.registry.compare", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -53,69 +75,131 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--champion-digest", help="its digest")
     parser.add_argument("--target", required=True, help="column to predict")
     parser.add_argument("--positive", default="1", help="the value of the positive class")
-    arguments = parser.parse_args(argv)
-    try:
-        evidence = measure(arguments)
-    except MlopsError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    first = evidence["metrics"][0]
-    told = " against ".join(f"{value:.3f}" if value is not None else "?" for value in (first["candidate"], first["other"]))
-    print(f"{first['name'].upper()} {told} ({evidence['against']['name']})")
-    return 0
+    return parser
+
+
+@dataclass(frozen=True)
+class _Other:
+    """Whom the candidate meets: its facts, its scores of shape (n,), and where there are none, why."""
+
+    facts: dict[str, Any]
+    scores: Numbers | None
+    reason: str = ""
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the evidence, after writing it.
 
     Raises:
-        JobFailed: A model does not load, or the test rows lack what the candidate needs.
+        JobFailed: The candidate does not load or cannot score the test rows, or the champion's files are not those registered.
+        UsageError: The rules are missing or name a column that the rows lack.
     """
     import pandas as pd
 
-    rules = json.loads(arguments.rules.read_text(encoding="utf-8"))
-    trusted = json.loads(arguments.trusted.read_text(encoding="utf-8"))
+    facts = json.loads(arguments.rules.read_text(encoding="utf-8"))
+    if not facts:
+        raise UsageError("the environment has no `gate` section", hint="Without rules nothing can pass: add gate: {...}")
+    rules, trusted = gate_rules(facts), json.loads(arguments.trusted.read_text(encoding="utf-8"))
     test = pd.read_parquet(arguments.test)
-    predictions = pd.read_parquet(arguments.evaluation / "predictions.parquet")
-    target = (test[arguments.target].astype(str) == arguments.positive).to_numpy(float)
-    model = load(arguments.model, trusted=trusted)
-    columns = [column.name for column in read_signature(arguments.model)]
-    candidate = _scores(model, test[columns], arguments.positive)
-    against, other, reason = _other(arguments, trusted, test, predictions)
+    target = _labels(test, arguments.target, arguments.positive, arguments.test)
+    model, columns = load(arguments.model, trusted=trusted), _inputs(arguments.model)
+    try:
+        candidate = _scores(model, test, columns, arguments.positive)
+    except JobFailed as error:
+        raise JobFailed(f"the candidate cannot be judged: {error.message}", where=str(arguments.model)) from error
+    other = _baseline(arguments, target) if arguments.champion is None else _champion(arguments, trusted, test)
     evidence = {
         "model": _model_facts(arguments.model, columns),
-        "against": against,
+        "against": other.facts,
         "rows": {"count": len(test), "digest": digest_file(arguments.test), "positive_share": float(target.mean())},
-        "metrics": _metrics(target, candidate, other, rules["compare"], reason),
-        "slices": _slices(test, target, candidate, other, rules),
+        "metrics": _metrics(target, candidate, other, rules),
+        "slices": list(_slices(test, target, candidate, other, rules)),
         "latency_ms": _latency(model, test[columns]),
         "leakage": _leakage(arguments.contract, columns),
-        **{key: rules["compare"][key] for key in ("resamples", "confidence", "seed")},
+        **{key: facts["compare"][key] for key in ("resamples", "confidence", "seed")},
     }
     write_json(arguments.out / "smoke.json", _smoke(test[columns], candidate))
     write_json(arguments.out / "evidence.json", evidence)
     return evidence
 
 
-def _scores(model: Any, rows: pd.DataFrame, positive: str) -> Any:
-    return model.predict_proba(rows)[:, [str(one) for one in model.classes_].index(positive)]
+def _inputs(folder: Path) -> list[str]:
+    return [column.name for column in read_signature(folder)]
 
 
-def _other(
-    arguments: argparse.Namespace, trusted: Sequence[str], test: pd.DataFrame, predictions: pd.DataFrame
-) -> tuple[dict[str, Any], Any, str]:
-    """Return what the candidate is compared with: facts, scores (or None) and why there are none."""
-    if arguments.champion is None:
-        words = (arguments.evaluation / "baseline.txt").read_text(encoding="utf-8").strip()
-        return {"kind": "baseline", "version": None, "digest": None, "name": words}, predictions["baseline"].to_numpy(float), ""
-    version, digest = arguments.champion_version, arguments.champion_digest
-    facts = {"kind": "champion", "version": version, "digest": digest, "name": f"v{version}"}
-    columns = [column.name for column in read_signature(arguments.champion)]
+def _labels(test: pd.DataFrame, target: str, positive: str, where: Path) -> Numbers:
+    """Return the target as 0 and 1, shape (n,)."""
+    if target not in test:
+        raise JobFailed(
+            f"the test rows have no column {target!r}", where=str(where), hint=did_you_mean(target, test.columns, label="columns")
+        )
+    if test[target].isna().any() or test.empty:
+        raise JobFailed(f"the test rows lack a {target!r} to compare with, or there are none", where=str(where))
+    labels: Numbers = np.array([_same(value, positive) for value in test[target].tolist()], float)
+    return labels
+
+
+def _same(value: Any, word: str) -> bool:
+    """Return whether a class is the one that the command line named: 1, 1.0, True and "1" all are `1`."""
+    return str(int(value) if isinstance(value, bool | float) and float(value).is_integer() else value) == word
+
+
+def _scores(model: Any, test: pd.DataFrame, columns: Sequence[str], positive: str) -> Numbers:
+    """Return P(positive) of each row, shape (n,).
+
+    Raises:
+        JobFailed: The rows lack an input, the model fails on them or does not know the class, or what it says are no probabilities.
+    """
     missing = [name for name in columns if name not in test]
     if missing:
-        return facts, None, f"the champion needs {', '.join(missing)}, which the test rows lack"
-    champion = load(arguments.champion, trusted=trusted, digest=digest)
-    return facts, _scores(champion, test[columns], arguments.positive), ""
+        raise JobFailed(f"it needs {', '.join(missing)}, which the test rows lack")
+    at = next((index for index, known in enumerate(model.classes_.tolist()) if _same(known, positive)), None)
+    if at is None:
+        raise JobFailed(f"it does not know the class {positive!r}, only {', '.join(map(str, model.classes_))}")
+    try:
+        scores: Numbers = np.asarray(model.predict_proba(test[list(columns)]), float)[:, at]
+    except Exception as error:
+        raise JobFailed(f"it cannot score the test rows: {type(error).__name__}: {error}"[:400]) from error
+    wrong = int((~((scores >= 0) & (scores <= 1))).sum())
+    if wrong:
+        raise JobFailed(f"{wrong:,} of its {len(scores):,} scores are no probabilities (NaN, or outside of 0 to 1)")
+    return scores
+
+
+def _baseline(arguments: argparse.Namespace, target: Numbers) -> _Other:
+    """Return the evaluation's baseline, after making sure that its rows are the test's."""
+    import pandas as pd
+
+    path = arguments.evaluation / "predictions.parquet"
+    found = pd.read_parquet(path)
+    hint = "The evaluate step writes it: one row per test row, in the same order, with target and baseline."
+    if not {"target", "baseline"} <= set(found.columns) or len(found) != len(target):
+        raise JobFailed(
+            f"{len(found):,} rows of {', '.join(found.columns)} are no baseline for {len(target):,} test rows", where=str(path), hint=hint
+        )
+    if not np.array_equal(_labels(found, "target", arguments.positive, path), target):
+        raise JobFailed("its rows are not the test rows in the same order: the targets differ", where=str(path), hint=hint)
+    words = (arguments.evaluation / "baseline.txt").read_text(encoding="utf-8").strip()
+    facts = {"kind": "baseline", "version": None, "digest": None, "name": words}
+    scores = found["baseline"].to_numpy(float)
+    whole = bool(((scores >= 0) & (scores <= 1)).all())
+    return _Other(facts, scores if whole else None, "" if whole else "the baseline's scores are no probabilities")
+
+
+def _champion(arguments: argparse.Namespace, trusted: Sequence[str], test: pd.DataFrame) -> _Other:
+    """Return the champion's scores on the rows of today, or why it has none: a champion from before a new scikit-learn does not load.
+
+    Raises:
+        JobFailed: Its files are not those that were registered.
+    """
+    folder, version, digest = arguments.champion, arguments.champion_version, arguments.champion_digest
+    if digest and digest_folder(folder) != digest:
+        raise JobFailed(f"the champion v{version} was changed after it was registered", where=str(folder), hint="See: mlops models")
+    facts = {"kind": "champion", "version": version, "digest": digest, "name": f"v{version}"}
+    try:
+        return _Other(facts, _scores(load(folder, trusted=trusted), test, _inputs(folder), arguments.positive))
+    except JobFailed as error:
+        return _Other(facts, None, error.message)
 
 
 def _model_facts(folder: Path, columns: Sequence[str]) -> dict[str, Any]:
@@ -123,46 +207,52 @@ def _model_facts(folder: Path, columns: Sequence[str]) -> dict[str, Any]:
     return {"digest": digest_folder(folder), "folder": str(folder), "size_mb": size / 1e6, "inputs": list(columns)}
 
 
-def _metrics(target: Any, candidate: Any, other: Any, rule: dict[str, Any], reason: str) -> list[dict[str, Any]]:
-    names = [rule["metric"], *(name for name in METRICS if name != rule["metric"])]
-    names = [name for name in names if name in METRICS]
-    bounds = {key: rule[key] for key in ("resamples", "confidence", "seed")}
-    if other is None:
-        bounds["resamples"] = 1
-    found = compare(target, candidate, candidate if other is None else other, names, **bounds)
-    told = [{"name": name, "better": METRICS[name][0], **asdict(found[name])} for name in names]
-    for one in told if other is None else ():
-        one.update(other=None, difference=None, low=None, high=None, reason=reason)
-    return told
+def _metrics(target: Numbers, candidate: Numbers, other: _Other, rules: GateRules) -> list[dict[str, Any]]:
+    """Return every metric of both, the one that decides first."""
+    rule = rules.compare
+    names = sorted(METRICS, key=lambda name: name != rule.metric)
+    bounds: dict[str, Any] = {"resamples": rule.resamples, "confidence": rule.confidence, "seed": rule.seed}
+    if other.scores is not None:
+        found = compare(target, candidate, other.scores, names, **bounds)
+        return [_told(name, found[name]) for name in names]
+    alone = compare(target, candidate, candidate, names, **bounds | {"resamples": 0})
+    unknown = dict.fromkeys(("other", "difference", "low", "high")) | {"reason": other.reason}
+    return [_told(name, alone[name]) | unknown for name in names]
 
 
-def _slices(test: pd.DataFrame, target: Any, candidate: Any, other: Any, rules: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the slices' metric, each with its own interval; a slice too small to judge is told without one."""
-    rule, told = rules.get("slices"), []
-    if not rule or other is None or rule["metric"] not in METRICS:
-        return []
-    for column in (name for name in rule["columns"] if name in test):
-        for value, rows in test.groupby(column, observed=True).indices.items():
-            resamples = SLICE_RESAMPLES if len(rows) >= rule["min_rows"] else 1
-            bounds = {"resamples": resamples, "confidence": rules["compare"]["confidence"], "seed": rules["compare"]["seed"]}
-            found = compare(target[rows], candidate[rows], other[rows], [rule["metric"]], **bounds)[rule["metric"]]
-            one = {"column": column, "value": str(value), "rows": len(rows), "metric": rule["metric"], **asdict(found)}
-            told.append(one | ({"low": None, "high": None} if resamples == 1 else {}))
-    return told
+def _told(name: str, found: Difference) -> dict[str, Any]:
+    return {"name": name, "better": METRICS[name][0], **asdict(found)}
+
+
+def _slices(test: pd.DataFrame, target: Numbers, candidate: Numbers, other: _Other, rules: GateRules) -> Iterator[dict[str, Any]]:
+    """Yield each slice's metric with an interval of its own; a slice too small to judge has none."""
+    rule = rules.slices
+    if rule is None or rule.mode == "off" or other.scores is None:
+        return
+    for column in rule.columns:
+        if column not in test:
+            hint = did_you_mean(column, test.columns, label="columns of the test rows")
+            raise UsageError(f"gate.slices.columns names {column!r}, which the test rows lack", hint=hint)
+        for value, rows in test.groupby(column, observed=True, dropna=False).indices.items():
+            resamples = min(SLICE_RESAMPLES, rules.compare.resamples) if len(rows) >= rule.min_rows else 0
+            bounds: dict[str, Any] = {"resamples": resamples, "confidence": rules.compare.confidence, "seed": rules.compare.seed}
+            found = compare(target[rows], candidate[rows], other.scores[rows], [rule.metric], **bounds)[rule.metric]
+            better = METRICS[rule.metric][0]
+            yield {"column": column, "value": str(value), "rows": len(rows), "metric": rule.metric, "better": better, **asdict(found)}
 
 
 def _latency(model: Any, rows: pd.DataFrame) -> dict[str, Any]:
-    """Time single rows in this process, as arrays, in milliseconds."""
-    import numpy as np
+    """Time single rows in this process, as arrays and on one thread as an endpoint does it, in milliseconds."""
+    from threadpoolctl import threadpool_limits
 
     plain = _evenly(rows, LATENCY_ROWS).to_numpy(object)
     seconds = []
-    for number in range(-5, len(plain)):  # the first few warm the caches, and do not count
-        row = plain[[max(number, 0)]]
-        began = time.perf_counter()
-        model.predict_proba(row)
-        seconds.append(time.perf_counter() - began)
-    p50, p95 = np.quantile(np.array(seconds[5:]) * 1000, [0.5, 0.95])
+    with threadpool_limits(1):
+        for row in (*plain[:WARM_UP], *plain):
+            began = time.perf_counter()
+            model.predict_proba(row[None, :])
+            seconds.append(time.perf_counter() - began)
+    p50, p95 = np.quantile(np.array(seconds[-len(plain) :]) * 1000, [0.5, 0.95])
     return {"p50": float(p50), "p95": float(p95), "rows": len(plain)}
 
 
@@ -170,17 +260,18 @@ def _evenly(rows: pd.DataFrame, count: int) -> pd.DataFrame:
     return rows.iloc[:: max(1, len(rows) // count)].head(count)
 
 
-def _smoke(rows: pd.DataFrame, scores: Any) -> dict[str, Any]:
+def _smoke(rows: pd.DataFrame, scores: Numbers) -> dict[str, Any]:
     chosen = _evenly(rows.assign(**{"": scores}), SMOKE_ROWS)
     data = [[_plain(value) for value in row] for row in chosen[list(rows)].itertuples(index=False, name=None)]
     return {"columns": list(rows), "data": data, "expected": [float(score) for score in chosen[""]]}
 
 
 def _plain(value: Any) -> Any:
-    """Return a cell as JSON has it: missing is null."""
-    if value is None or value != value or (isinstance(value, float) and not math.isfinite(value)):  # noqa: PLR0124 - NaN and NaT
-        return None
-    return value.item() if hasattr(value, "item") else value
+    """Return a cell as JSON has it: missing is null, a time its ISO form."""
+    if hasattr(value, "isoformat"):
+        return value.isoformat() if value == value else None  # noqa: PLR0124 - NaT
+    value = value.item() if hasattr(value, "item") else value
+    return None if value is None or (isinstance(value, float) and not np.isfinite(value)) else value
 
 
 def _leakage(contract: Path, columns: Sequence[str]) -> dict[str, Any]:
