@@ -12,6 +12,7 @@ from metrics import auc, curves, metrics, shares
 from model import predictors
 from saved import load, trusted_types
 from sklearn.inspection import permutation_importance
+from threadpoolctl import threadpool_limits
 
 
 def main(argv=None):
@@ -78,7 +79,8 @@ def importance(model, test, features, categories, args):
         return []
     data = predictors(sample, features, categories)
     settings = {"scoring": "roc_auc", "n_repeats": args.importance_repeats, "random_state": args.seed}
-    lost = permutation_importance(model, data, sample[args.target], **settings)
+    with threadpool_limits(1):  # many short predictions: threads that wait for each other at every tree cost more than they save
+        lost = permutation_importance(model, data, sample[args.target], **settings)
     rows = zip(features, lost.importances_mean, lost.importances_std, strict=True)
     return sorted(({"feature": name, "mean": float(mean), "std": float(std)} for name, mean, std in rows), key=lambda row: -row["mean"])
 
