@@ -34,12 +34,12 @@ def flights(count: int, seed: int) -> pd.DataFrame:
     chance = np.random.default_rng(seed)
     rows = pd.DataFrame(
         {
-            "carrier": pd.Series(chance.choice(["UA", "HA"], count, p=[0.88, 0.12]), dtype="str"),
+            "carrier": pd.Series(chance.choice(["UA", "HA"], count, p=[0.9, 0.1]), dtype="str"),
             "hour": chance.uniform(0, 24, count),
             "wind": chance.normal(size=count),
         }
     )
-    inner = rows["hour"] / 6 - 3 + rows["wind"]
+    inner = rows["hour"] / 8 - 2 + 2 * rows["wind"]
     rows["late"] = (chance.random(count) < 1 / (1 + np.exp(-inner))).astype(int)
     rows["delay"] = rows["late"] * 30.0
     return rows
