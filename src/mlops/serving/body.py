@@ -88,7 +88,9 @@ class Form:
             raise Refused(400, "the body is empty")
         columns, data = lines[0], lines[1:]
         kinds = {name: check.__name__ for name, check in zip(self.names, self._checks, strict=True)}
-        typed = [[_typed(kinds.get(name, ""), word) for name, word in zip(columns, line, strict=False)] + line[len(columns) :] for line in data]
+        typed = [
+            [_typed(kinds.get(name, ""), word) for name, word in zip(columns, line, strict=False)] + line[len(columns) :] for line in data
+        ]
         return self._table(columns, typed, "data")
 
     def check(self, columns: Sequence[str], data: Sequence[Row]) -> list[Row]:

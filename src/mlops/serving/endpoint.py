@@ -54,9 +54,7 @@ class Served:
     note: str | None = None
 
 
-def deploy(
-    home: Path, *, model: str, version: int, folder: Path, digest: str, settings: ServeSettings, trusted: Sequence[str]
-) -> Served:
+def deploy(home: Path, *, model: str, version: int, folder: Path, digest: str, settings: ServeSettings, trusted: Sequence[str]) -> Served:
     """Serve a version: start the endpoint if it does not run, let the new deployment load and try itself, then swap.
 
     Args:

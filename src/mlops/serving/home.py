@@ -1,11 +1,11 @@
 """What an endpoint keeps in its folder, `.mlops/endpoints/<model>/<environment>`, and nowhere else.
 
-    endpoint.json    what is served, where and since when; written before the version before it is drained
-    endpoint.lock    held by the endpoint's process for its life: whether one runs is a lock test, never a stale number
-    control.sock     where that process takes commands, for its owner only
-    key, key.old     bearer keys: the one to use, and the one before the last rotation, which still works
-    sample.json      a request that works
-    *.log            the endpoint's own log, one of each version, and one line for each request (without what was asked or answered)
+endpoint.json    what is served, where and since when; written before the version before it is drained
+endpoint.lock    held by the endpoint's process for its life: whether one runs is a lock test, never a stale number
+control.sock     where that process takes commands, for its owner only
+key, key.old     bearer keys: the one to use, and the one before the last rotation, which still works
+sample.json      a request that works
+*.log            the endpoint's own log, one of each version, and one line for each request (without what was asked or answered)
 """
 
 from __future__ import annotations
