@@ -8,10 +8,12 @@ import json
 import os
 import signal
 import sys
+import tempfile
+import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlops.errors import MlopsError, UsageError
+from mlops.errors import MlopsError, PlatformError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -157,6 +159,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:  # noqa: BLE001 - a fault of ours: the trace goes to a file, and the person is told where
+        return _fault(error)
+
+
+def _fault(error: Exception) -> int:
+    handle, path = tempfile.mkstemp(prefix="mlops-fault-", suffix=".txt")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write("".join(traceback.format_exception(error)))
+    print(f"error: a fault of mlops itself: {type(error).__name__}: {error}", file=sys.stderr)
+    print(f"  Please report it with {path}. Nothing that serves was touched by it; the same command may be run again.", file=sys.stderr)
+    return PlatformError.exit_code
 
 
 def _interrupt(_number: int, _frame: object) -> None:

@@ -103,6 +103,7 @@ class Delivery:
             verdict = self._judged(run)
             self._known = self._registered(run, verdict)
             if verdict.outcome == "keep":
+                self._champion_serves(run)
                 return
         if self.to != "registry":
             self._put(run, "staging")
@@ -128,6 +129,7 @@ class Delivery:
             return True
         if self._known is not None and self._known.rolled_back:
             self.facts.update(outcome="keep", version=self._known.version, reason=self._known.rolled_back)
+            self._champion_serves(run)
             return True
         return False
 
@@ -155,7 +157,7 @@ class Delivery:
                 "there is no `gate` section", where="environments/staging.yml", hint="Without rules nothing can pass: add gate: {...}"
             )
         verdict = judge(evidence, rules)
-        facts = asdict(verdict)
+        facts = asdict(verdict) | {"rules": [asdict(rule) for rule in verdict.rules]}
         self.facts.update(verdict=facts, evidence=str(path), outcome=verdict.outcome, reason=verdict.reason)
         write_json(run.record.folder / "gate" / "gate.json", facts)
         passed = sum(rule.passed is True for rule in verdict.rules)
@@ -191,6 +193,16 @@ class Delivery:
         self.facts["version"] = version.version
         self.tell(Finished("registered", clock.seconds, {}, f"{ws.model.name} v{version.version}   {version.digest[:19]}…"))
         return version
+
+    def _champion_serves(self, run: LocalRun) -> None:
+        """Nothing was promoted: make sure that the champion serves, after a stop or a restart of the machine."""
+        champion = self.workspace.registry.resolve(self.workspace.model.name, "champion")
+        if self.to != "production" or champion is None or _serves(self.workspace, "production", champion.digest):
+            return
+        clock = stations.Clock()
+        self.tell(Started("production", "", clock.at))
+        facts = put(self.workspace, "production", champion, reason=f"run {run.record.facts['run']}")
+        self.tell(Finished("production", clock.seconds, {}, f"v{champion.version} serves again   {facts['address']}"))
 
     def _put(self, run: LocalRun, environment: str) -> None:
         assert self._known is not None  # noqa: S101 - registered above

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from mlops.local.snapshot import Code
 
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL
+# On a busy machine OpenMP's threads, spinning while they wait for each other, make a training of 4 s one of a minute: let them sleep.
+_DEFAULTS = {"PYTHONUNBUFFERED": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 _IMPORT_TIME = ("OMP_", "OPENBLAS_", "MKL_", "PYTHON", "LD_")
 
 
@@ -73,7 +75,7 @@ class _Spawner:
     """The client's side of one spawner process."""
 
     def __init__(self, modules: list[str], inbox: queue.Queue[dict[str, Any]]) -> None:
-        environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | {"OPENBLAS_NUM_THREADS": "1"}
+        environment = {**_DEFAULTS, **_inherited(), "OPENBLAS_NUM_THREADS": "1"}
         program = Path(__file__).with_name("spawner.py")
         self.process = subprocess.Popen(
             [sys.executable, str(program), *modules],
@@ -206,17 +208,10 @@ class ProcessExecutor:
 
     def _environment(self, launch: Launch) -> dict[str, str]:
         folder = str(Path(sys.executable).parent)
-        kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         path = os.environ.get("PATH", os.defpath)
         first = path if path.split(os.pathsep)[0] == folder else f"{folder}{os.pathsep}{path}"
-        return {
-            "PYTHONUNBUFFERED": "1",
-            **kept,
-            "PATH": first,
-            **self.environment(launch),
-            **launch.variables,
-            "MLOPS_STEP_ID": launch.step,
-        }
+        own = {"PATH": first, **self.environment(launch), **launch.variables, "MLOPS_STEP_ID": launch.step}
+        return {**_DEFAULTS, **_inherited(), **own}
 
     def _spawner(self, *, warm: bool) -> _Spawner:
         if warm not in self._spawners:
@@ -300,6 +295,11 @@ class ProcessExecutor:
     def _failed(self, running: _Running, reason: str, *, ours: bool = False) -> Failed:
         log = running.launch.folder / "log.txt"
         return Failed(running.launch.step, time.monotonic() - running.began, reason, str(log), _tail(log), ours)
+
+
+def _inherited() -> dict[str, str]:
+    """Return this process's environment, less the switch that would compile every import again at every start."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _in_words(code: int) -> str:

@@ -32,7 +32,7 @@ def closing(delivery: Mapping[str, Any], *, width: int, colour: bool) -> str:
     """
     pen = _Pen(max(width, 60), colour)
     end = headline({}, delivery)
-    parts = [_title(end, delivery, pen), _metrics(delivery, pen), _gate(delivery, pen), _next(end, delivery, pen)]
+    parts = [_title(end, delivery, pen), _metrics(delivery, pen), _gate(delivery, pen), _next(delivery, pen)]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
@@ -124,24 +124,22 @@ def _rule(rule: Mapping[str, Any], pen: _Pen) -> list[str]:
     return [f"  {mark} {label:<26} {first.strip()}", *rest]
 
 
-def _next(end: Headline, delivery: Mapping[str, Any], pen: _Pen) -> list[str]:
+def _next(delivery: Mapping[str, Any], pen: _Pen) -> list[str]:
     production = mapping(delivery.get("production"))
     lines = [f"  {'production':<11}{figures.line(production.get('address'))}"] if production.get("address") else []
     if production.get("key_file") and production.get("sample_file"):
         lines += _curl(production, pen)
     if delivery.get("report"):
         lines.append(f"  {'look':<11}make report      {figures.line(_short(str(delivery['report'])))}")
-    lines.append(f"  {'undo':<11}{_undo(end, delivery)}")
+    lines.append(f"  {'undo':<11}{_undo(delivery)}")
     return lines
 
 
-def _undo(end: Headline, delivery: Mapping[str, Any]) -> str:
+def _undo(delivery: Mapping[str, Any]) -> str:
     production = mapping(delivery.get("production"))
     before = mapping(production.get("previous")).get("version")
-    if production and end.tone == "good":
-        return f"make rollback    back to v{before}" if before else "make stop        (the first version: there is none to go back to)"
     if production:
-        return "make rollback    back to the version before"
+        return f"make rollback    back to v{before}" if before else "make stop        (the first version: there is none to go back to)"
     stays = champion(delivery)
     return f"nothing to undo: production is as it was{f' ({stays})' if stays else ''}"
 

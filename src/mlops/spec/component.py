@@ -179,7 +179,9 @@ def parse_outputs(here: Here, value: Any) -> dict[str, Output]:
     result = {}
     for name, declared in here.mapping(value).items():
         body = declared if isinstance(declared, dict) else {}
-        here.at(name).judge_keys(body, {"type", "description", "mode"}, f"output {name!r}")
+        here.at(name).judge_keys(body, {"type", "description", "mode", "path"}, f"output {name!r}")
+        if "path" in body and expressions.whole(body["path"]) is None:
+            here.at(name, "path").note("an output is written into the run's folder: its own path is not used here yet", "Leave `path` out.")
         kind = body.get("type", "uri_folder")
         if kind not in ASSET_TYPES:
             here.at(name, "type").note(

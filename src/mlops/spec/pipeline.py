@@ -67,7 +67,7 @@ def _pipeline(here: Here, body: Mapping[str, Any]) -> Pipeline | None:
     steps: dict[str, Step] = {}
     outputs: dict[str, FromStep] = {}
     for name, job in jobs.items():
-        step = _step(here.at("jobs", name), str(name), job, inputs)
+        step = _step(here.at("jobs", name), str(name), job, inputs, declared)
         if step:
             steps[step.name] = step
             outputs |= _step_outputs(here.at("jobs", name, "outputs"), step, job.get("outputs"), declared)
@@ -161,11 +161,11 @@ def _value(here: Here, declared: Input, given: Any) -> Binding | None:
     return Asset(full, declared.type)
 
 
-def _step(here: Here, name: str, job: Any, pipeline_inputs: Mapping[str, Input]) -> Step | None:
+def _step(here: Here, name: str, job: Any, pipeline_inputs: Mapping[str, Input], pipeline_outputs: Mapping[str, Output]) -> Step | None:
     if not isinstance(job, dict):
         here.note(f"job {name!r} is a mapping of keys")
         return None
-    component = _component_of(here, name, job)
+    component = _component_of(here, name, job) if "component" in job else _inline(here, name, job, pipeline_outputs)
     if component is None:
         return None
     if not name.isidentifier():
@@ -178,9 +178,7 @@ def _step(here: Here, name: str, job: Any, pipeline_inputs: Mapping[str, Input])
 
 
 def _component_of(here: Here, name: str, job: Mapping[str, Any]) -> Component | None:
-    reference = job.get("component")
-    if reference is None:
-        return _inline(here, name, job)
+    reference = job["component"]
     kind = job.get("type", "command")
     if kind != "command":
         here.at("type").note(f"a step of type {kind!r} is not run on this machine yet", "known types: command")
@@ -207,14 +205,16 @@ def _component_of(here: Here, name: str, job: Mapping[str, Any]) -> Component | 
         return None
 
 
-def _inline(here: Here, name: str, job: Mapping[str, Any]) -> Component | None:
-    """An inline command: its inputs declare themselves by what they are bound to."""
-    declared = {key: {"type": "string"} if expressions.whole(value) else value for key, value in (job.get("inputs") or {}).items()}
-    body = {**job, "inputs": declared}
-    outputs = job.get("outputs")
-    if isinstance(outputs, dict):
-        body["outputs"] = {key: (None if expressions.whole(value) else value) for key, value in outputs.items()}
-    return parse_component(here, body, fallback=name)
+def _inline(here: Here, name: str, job: Mapping[str, Any], pipeline_outputs: Mapping[str, Output]) -> Component | None:
+    """An inline command: its inputs and outputs declare themselves by what they are bound to."""
+    inputs = here.at("inputs").mapping(job.get("inputs"))
+    body = {**job, "inputs": {key: {"type": "string"} if expressions.whole(value) else value for key, value in inputs.items()}}
+    outputs = {}
+    for key, value in here.at("outputs").mapping(job.get("outputs")).items():
+        parts = expressions.whole(value)
+        bound = pipeline_outputs.get(parts[-1]) if parts else None
+        outputs[key] = {"type": bound.type} if bound else None if parts else value
+    return parse_component(here, {**body, "outputs": outputs}, fallback=name)
 
 
 def _bindings(here: Here, job: Mapping[str, Any], component: Component, pipeline_inputs: Mapping[str, Input]) -> dict[str, Binding]:
