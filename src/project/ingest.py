@@ -16,7 +16,7 @@ def main(argv=None):
     parser.add_argument("--contract", type=Path, required=True, help="data contract (ODCS): its columns and types are what is read")
     parser.add_argument("--partitioned", required=True, help="the table that comes as one file per month, such as flights/*.csv.gz")
     parser.add_argument("--tables", required=True, help="the other tables, comma-separated: weather.csv,planes.csv")
-    parser.add_argument("--months", default="all", help="months to read, comma-separated (2013-08,2013-09), or all")
+    parser.add_argument("--months", required=True, help="months to read, comma-separated (2013-08,2013-09), or all")
     parser.add_argument("--raw", type=Path, required=True, help="folder to write TABLE.parquet into")
     args = parser.parse_args(argv)
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlops.contract.suite import Check, Engine, compile_rule, kind_of, kinds, partition_labels, partitions
+from mlops.contract.rules import printable
+from mlops.contract.suite import ACCEPTED, Check, Engine, compile_rule, kind_of, kinds, partition_labels, partitions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,18 +101,21 @@ def _run(engine: Engine, table: Table, frame: pd.DataFrame, checks: Sequence[Che
     whole = [c for c in checks if c.frame == "partitions"]
     labels = partition_labels(table, frame) if whole else None
     if labels is not None:
-        results[f"{table.name} partitions"] = engine.run(f"{table.name} partitions", partitions(table, frame, labels), whole)
+        results[f"{table.name} partitions"] = engine.run(
+            f"{table.name} partitions", partitions(frame, labels, [c.rule for c in whole]), whole
+        )
     return results
 
 
 def _blocked(check: Check, table: Table, frame: pd.DataFrame) -> Finding | None:
-    """Return why a check cannot be run at all: its column is not there, or holds another kind of value."""
+    """Return why a check cannot be run at all: a column of it is not there, or holds no numbers where numbers are compared."""
     needed = check.rule.columns + (table.partition if check.rule.per_partition else ())
     for name in needed:
-        kind = kind_of(frame, name) if name in table.types else "missing" * (name not in frame)
+        kind = kind_of(frame, name)
         if kind == "missing":
             return Finding(check.rule, "not evaluated", total=len(frame), observed=f"there is no column {name}")
-        if kind.startswith("mixed") or (kind == "string" and check.rule.kind in {"range", "finite"}):
+        compares = check.rule.kind in {"range", "finite", "custom"} and table.types[name] in {"integer", "number"}
+        if kind.startswith("mixed") or (compares and kind not in ACCEPTED["number"]):
             return Finding(check.rule, "not evaluated", total=len(frame), observed=f"{name} holds {kind} values")
     return None
 
@@ -136,7 +140,7 @@ def _findings(
 def _finding(item: Check, entry: Mapping[str, Any], count: int) -> Finding:
     raised = _raised(entry.get("exception_info") or {})
     if raised:
-        return Finding(item.rule, "not evaluated", total=count, observed=f"the expectation raised: {raised}")
+        return Finding(item.rule, "not evaluated", total=count, observed=f"the expectation raised: {printable(raised, 200)}")
     result = entry["result"]
     total = count if item.frame == "kinds" else int(result.get("element_count", count))
     if entry["success"]:

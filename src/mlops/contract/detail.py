@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mlops.contract.rules import printable
 from mlops.contract.suite import partition_labels
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _of_partitions(finding: Finding, frame: pd.DataFrame, labels: pd.Series) -> 
     values = frame.groupby(labels, sort=True)[column].median() if known else sizes
     rows = set(finding.rows)
     history = tuple(
-        Share(str(name), int(index in rows), int(size), float(value))
+        Share(printable(str(name)), int(index in rows), int(size), float(value))
         for index, (name, size, value) in enumerate(zip(sizes.index, sizes, values, strict=True))
     )
     what = f"median {column}" if known else "rows"
@@ -74,7 +75,7 @@ def _of_partitions(finding: Finding, frame: pd.DataFrame, labels: pd.Series) -> 
 def _history(finding: Finding, labels: pd.Series) -> tuple[Share, ...]:
     sizes = labels.groupby(labels, sort=True).size()
     broken = labels.iloc[list(finding.rows)].value_counts()
-    return tuple(Share(str(name), int(broken.get(name, 0)), int(size)) for name, size in sizes.items())
+    return tuple(Share(printable(str(name)), int(broken.get(name, 0)), int(size)) for name, size in sizes.items())
 
 
 def _example(table: Table, frame: pd.DataFrame, row: int, columns: tuple[str, ...]) -> tuple[str, str]:
@@ -86,11 +87,10 @@ def _example(table: Table, frame: pd.DataFrame, row: int, columns: tuple[str, ..
 
 
 def _text(value: Any) -> str:
-    """Return a value as a person writes it: no `.0`, no `nan`, and no control characters (they would move a terminal's cursor)."""
+    """Return a value as a person writes it: no `.0`, no `nan`."""
     if value is None or value != value:  # noqa: PLR0124 - a missing number is the one that is not itself
         return "missing"
-    text = f"{value:.10g}" if isinstance(value, float) else str(value)
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)[:80]
+    return printable(f"{value:.10g}" if isinstance(value, float) else str(value))
 
 
 def _remark(finding: Finding, frame: pd.DataFrame, labels: pd.Series, history: tuple[Share, ...]) -> str:
@@ -99,7 +99,7 @@ def _remark(finding: Finding, frame: pd.DataFrame, labels: pd.Series, history: t
     column = finding.rule.columns[0]
     if finding.rule.kind != "range" or len(broken) in {0, len(history)}:
         return ""
-    inside = labels.isin(broken)
+    inside = labels.map(printable).isin(broken)
     before, now = frame.loc[~inside, column].median(), frame.loc[inside, column].median()
     if not before or not now or 0.8 < now / before < 1.25:
         return ""

@@ -32,6 +32,11 @@ class Range:
         return f"{'more than ' if self.above else ''}{low} to {'less than ' if self.below else ''}{high}"
 
 
+def printable(text: str, most: int = 80) -> str:
+    """Return text from data as one short line: a control character in it could move a terminal's cursor and hide what is said."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)[:most]
+
+
 def _figure(value: float | None) -> str:
     """Return a number as a person writes it; a year or a clock time gets no comma."""
     if value is None:

@@ -176,15 +176,13 @@ def _words(column: pd.Series) -> pd.Series:
     return pd.Series(names.to_numpy()[codes], index=column.index, dtype="str")
 
 
-def partitions(table: Table, frame: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
-    """Return one row per partition, with the statistic of each rule that is about partitions under the rule's name."""
+def partitions(frame: pd.DataFrame, labels: pd.Series, rules: Sequence[Rule]) -> pd.DataFrame:
+    """Return one row per partition, with the statistic that each of the rules is about under the rule's name."""
     import pandas as pd
 
     grouped = frame.groupby(labels, sort=True)
     made: dict[str, Any] = {}
-    for rule in table.rules:
-        if not rule.per_partition or any(name not in frame for name in rule.columns):
-            continue
+    for rule in rules:
         statistic = _statistic(rule)
         if statistic == "size":
             made[rule.name] = grouped.size()
@@ -206,8 +204,14 @@ class Engine:
         logging.getLogger("great_expectations").setLevel(logging.ERROR)
         self.gx = great_expectations
         self.path = path
-        self.context = great_expectations.get_context(mode="ephemeral")
-        self.context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+        from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults, ProgressBarsConfig
+
+        config = DataContextConfig(
+            store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),  # else it leaves a temporary folder behind
+            progress_bars=ProgressBarsConfig(globally=False, metric_calculations=False),
+            analytics_enabled=False,
+        )
+        self.context = great_expectations.get_context(mode="ephemeral", project_config=config)
         self.source = self.context.data_sources.add_pandas("frames")
 
     def run(self, name: str, frame: pd.DataFrame, checks: Sequence[Check]) -> dict[str, Any]:
