@@ -95,6 +95,7 @@ class Application:
         self._form = form
         self._batch = batch
         self._telemetry = telemetry
+        self._limit_mb = deployment.max_body_mb
         self._limit = int(deployment.max_body_mb * 2**20)
         self._timeout = deployment.timeout_seconds
         self._number = deployment.version
@@ -198,7 +199,7 @@ class Application:
         return b"".join(parts)
 
     def _too_large(self) -> Refused:
-        return Refused(413, f"the body is larger than {self._limit / 2**20:g} MiB")
+        return Refused(413, f"the body is larger than {self._limit_mb:g} MiB")
 
     async def _send(self, send: Send, receive: Receive, answer: Answer, number: str, asked: bytes | None) -> None:
         client = asked if asked and len(asked) <= LONGEST_ID and asked.isascii() else number.encode()

@@ -39,8 +39,11 @@ def watch(lifeline: int, serving: list[Server]) -> None:
 
 def quieten() -> None:
     """Turn off checks of what was checked already; scikit-learn keeps these switches for each thread."""
+    import warnings
+
     import sklearn
 
+    warnings.filterwarnings("ignore", message="X does not have valid feature names")
     sklearn.set_config(assume_finite=True, skip_parameter_validation=True)
 
 
