@@ -42,7 +42,7 @@ def main(argv=None):
         mlflow.log_params(settings | {"features": ",".join(features)})
         mlflow.log_metrics({"train_rows": len(table), "train_positive_share": float(target.mean())})
     print(f"{len(table):,} rows, {len(features)} features, of them categories: {', '.join(categories)}")
-    print(f"{type(model[-1]).__name__}, {model[-1].n_iter_} trees on {len(table):,} rows")
+    print(f"{type(model[-1]).__name__.removesuffix('Classifier')}, {model[-1].n_iter_} trees, {len(table):,} rows")
 
 
 def check(table, features, categories, target, leakage):

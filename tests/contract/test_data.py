@@ -3,6 +3,7 @@
 import importlib.resources
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -28,6 +29,13 @@ def frames(tmp_path_factory):
     return {path.stem: pd.read_parquet(path) for path in raw.iterdir()}
 
 
+@pytest.fixture(scope="module")
+def of_flights():
+    """The part of the contract that is about flights."""
+    contract = load(FLIGHTS)
+    return replace(contract, tables=tuple(table for table in contract.tables if table.name == "flights"))
+
+
 @pytest.mark.parametrize("path", CONTRACTS, ids=lambda path: path.name)
 def test_the_contract_is_an_open_data_contract_by_the_standards_own_schema(path):
     schema = json.loads(importlib.resources.files("open_data_contract_standard").joinpath("schema.json").read_text())
@@ -50,7 +58,6 @@ def test_the_real_months_keep_the_contract_and_two_odd_rows_go_to_quarantine(fra
     assert frames["weather"].loc[list(verdict.quarantined("weather")), "wind_speed"].round().tolist() == [1048]
 
 
-AUGUST = "month == 8"
 FAULTS = {
     "kilometres for miles": lambda f, m: f.assign(distance=f["distance"].where(~m, f["distance"] * 1.609)),
     "half of the month": lambda f, m: f.drop(index=f.index[m][::2]),
@@ -75,18 +82,18 @@ FAULTS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
-def test_the_contract_stops(frames, fault):
+def test_the_contract_stops(frames, of_flights, fault):
     """D1, D4, D8, D9, D10: what would have gone into a model."""
     flights = frames["flights"].query("month in [7, 8]").reset_index(drop=True)
     spoilt = FAULTS[fault](flights, flights["month"] == 8).reset_index(drop=True)
-    assert check(load(FLIGHTS), frames | {"flights": spoilt}).stops
+    assert check(of_flights, {"flights": spoilt}).stops
 
 
 @pytest.mark.slow
-def test_a_new_carrier_goes_to_quarantine_and_stops_nothing(frames):
+def test_a_new_carrier_goes_to_quarantine_and_stops_nothing(frames, of_flights):
     """D7: declared behaviour for a new category."""
     flights = frames["flights"].query("month == 8").reset_index(drop=True)
     flights.loc[5, "carrier"] = "ZZ"
-    verdict = check(load(FLIGHTS), frames | {"flights": flights})
+    verdict = check(of_flights, {"flights": flights})
     assert not verdict.stops
     assert list(verdict.quarantined("flights")) == [5]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 OURS = Path(mlops.__file__).parent
 _NEVER = {".git", ".venv", ".mlops", "__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
 _DYNAMIC = {"importlib", "runpy", "subprocess", "multiprocessing", "joblib", "imp", "pkgutil"}
+_STATIC = ("importlib.metadata", "importlib.resources")  # they import nothing, whatever their name says
 _QUOTED = re.compile(r"""'[^']*'|"[^"$`\\]*\"""")
 _SHELL = set("|&;<>()$`\\*?[]{}~#!\n")
 
@@ -55,7 +56,9 @@ def read_code(command: str, folder: Path | None) -> Code:
     argv = plain_python(command)
     if argv and argv[0] == "-m" and argv[1].split(".")[0] == "mlops":
         ours = _package_files(argv[1])
-        return Code(everything, _third_party(ours), argv, ours)
+        # A `code` folder that holds this package brings it to Azure ML; here it is installed, and the rest of the folder decides nothing.
+        brings = folder is not None and OURS.is_relative_to(folder.resolve())
+        return Code({} if brings else everything, _third_party(ours), argv, ours)
     if argv and argv[0] in everything:
         needed = _closure(argv[0], everything)
         return Code(needed, _third_party(needed), argv, {})
@@ -118,7 +121,7 @@ def _closure(script: str, everything: Mapping[str, Path]) -> dict[str, Path]:
             continue
         needed[name] = everything[name]
         modules = _imports(everything[name])
-        if modules is None or _DYNAMIC & {module.split(".")[0] for module in modules}:
+        if modules is None or any(module.split(".")[0] in _DYNAMIC and not module.startswith(_STATIC) for module in modules):
             return dict(everything)
         waiting += [file for module in modules for file in _local(module, base, everything)]
     return dict(sorted(needed.items()))
