@@ -10,7 +10,9 @@ MODEL ?=
 VERSION ?=
 ENV ?= production
 RUN ?= latest
+REASON ?=
 model = $(if $(MODEL),--model $(MODEL))
+reason = $(if $(REASON),--reason "$(REASON)")
 ready := .venv/.ready
 
 .PHONY: help
@@ -31,11 +33,11 @@ run: $(ready)  ## from raw data to the production endpoint
 train: $(ready)  ## the same up to the registry: no endpoint is touched
 	@mlops deliver $(model) --to registry
 
-promote: $(ready)  ## VERSION=n ENV=production: put a version into an environment
-	@mlops promote $(or $(VERSION),challenger) --to $(ENV) $(model)
+promote: $(ready)  ## VERSION=n ENV=production [REASON=why]: put a version into an environment
+	@mlops promote $(or $(VERSION),challenger) --to $(ENV) $(model) $(reason)
 
-rollback: $(ready)  ## ENV=production: take it back to what it served before
-	@mlops rollback $(ENV) $(model)
+rollback: $(ready)  ## ENV=production [REASON=why]: take it back to what it served before
+	@mlops rollback $(ENV) $(model) $(reason)
 
 status: $(ready)  ## what serves where
 	@mlops status $(model)

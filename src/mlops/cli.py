@@ -103,6 +103,12 @@ VERBS = {
         (_argument("environment", **_ENVIRONMENT), _MODEL, _REASON),
     ),
     "status": Verb("way:status", "what serves where: version, address, health", "mlops status --json", (_MODEL,)),
+    "rotate-key": Verb(
+        "way:rotate_key",
+        "give an endpoint a new key; the old one goes on working until the next time",
+        "mlops rotate-key production",
+        (_argument("environment", **_ENVIRONMENT), _MODEL),
+    ),
     "stop": Verb("way:stop", "end the endpoints; what they serve is remembered", "mlops stop", (_MODEL,)),
     "report": Verb(
         "pipelines:report",

@@ -43,8 +43,9 @@ def compare_step(workspace: Workspace, folder: Path, outputs: Mapping[str, Any],
         version, place = champion
         assets["champion"] = place
         literals |= {"champion-version": str(version.version), "champion-digest": version.digest}
-    words = ["python -m mlops.registry.compare", "--out ${{outputs.evidence}}"]
-    words += [f"--{name} ${{{{inputs.{name}}}}}" for name in (*assets, *literals)]
+    words = ["python -m mlops.registry.compare", '--out "${{outputs.evidence}}"']
+    words += [f'--{name} "${{{{inputs.{name}}}}}"' for name in assets]
+    words += [f"--{name} ${{{{inputs.{name}}}}}" for name in literals]
     inputs = {name: Input(name, "uri_file" if path.is_file() else "uri_folder") for name, path in assets.items()}
     inputs |= {name: Input(name, "string") for name in literals}
     bindings: dict[str, Binding] = {name: Asset(path, inputs[name].type) for name, path in assets.items()}

@@ -79,9 +79,11 @@ def _back(workspace: Workspace, environment: str, before: ModelVersion | None) -
 def promote(workspace: Workspace, which: str, environment: str, reason: str) -> dict[str, Any]:
     """Put a registered version into an environment by hand.
 
+    A version that the gate did not let go on needs a reason; production takes only what was tried in staging.
+
     Raises:
         UsageError: There is no such version or environment.
-        JobFailed: It was not through staging, its files are not whole, or it did not pass the environment's test.
+        JobFailed: One of these two is missing, its files are not whole, or it did not pass the environment's test.
     """
     workspace.environment(environment)
     name = workspace.model.name
@@ -89,8 +91,16 @@ def promote(workspace: Workspace, which: str, environment: str, reason: str) -> 
     if version is None:
         known = ", ".join(f"v{v.version}" for v in workspace.registry.versions(name)) or "none yet: make run"
         raise UsageError(f"{name} has no version {which!r}", hint=f"Versions: {known}")
+    if not version.approved and not reason:
+        hint = "To do it all the same, say why: --reason TEXT (make: REASON=...). It is recorded."
+        raise JobFailed(f"the gate did not let {name} v{version.version} go on", hint=hint)
+    tried = any(move.environment == "staging" and move.after == version.version for move in workspace.registry.history(name))
+    if environment == "production" and not tried:
+        hint = f"First: mlops promote {version.version} --to staging"
+        raise JobFailed(f"{name} v{version.version} was never tried in staging", hint=hint)
+    facts = put(workspace, environment, version, reason=reason or "promoted by hand")
     workspace.registry.clear_rolled_back(version)
-    return put(workspace, environment, version, reason=reason or "promoted by hand")
+    return facts
 
 
 def rollback(workspace: Workspace, environment: str, reason: str) -> dict[str, Any]:

@@ -138,6 +138,8 @@ def _next(delivery: Mapping[str, Any], pen: _Pen) -> list[str]:
 def _undo(delivery: Mapping[str, Any]) -> str:
     production = mapping(delivery.get("production"))
     before = mapping(production.get("previous")).get("version")
+    if delivery.get("outcome") == "unchanged":
+        return "nothing was done; `make rollback` takes production to the version before, where there is one"
     if production:
         return f"make rollback    back to v{before}" if before else "make stop        (the first version: there is none to go back to)"
     stays = champion(delivery)

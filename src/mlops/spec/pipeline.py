@@ -28,12 +28,14 @@ SETTINGS_WITHOUT_EFFECT = frozenset({"default_compute", "default_datastore"})
 REMOTE = ("azureml:", "http://", "https://", "abfss://", "wasbs://", "git+")
 
 
-def load_pipeline(path: Path, settings: Mapping[str, str] | None = None) -> Pipeline:
+def load_pipeline(path: Path, settings: Mapping[str, str] | None = None, *, complete: bool = True) -> Pipeline:
     """Read, check and bind a pipeline job, or a single command job as a pipeline of one step.
 
     Args:
         path: The YAML file.
         settings: Inputs of the pipeline given on the command line, as text.
+        whole: Every input that a step needs must have a value; false to look at a file whose inputs are given when it is run.
+        complete: Whether every input that a step needs must have a value by now; a file may leave one to whoever runs it.
 
     Raises:
         SpecError: With every mistake at its file and line.
@@ -49,7 +51,7 @@ def load_pipeline(path: Path, settings: Mapping[str, str] | None = None) -> Pipe
     made = _pipeline(here, source.value) if kind == "pipeline" else _single(here, source.value)
     if made:
         made = _with_settings(made, settings or {}, here)
-        _check_required(made, here)
+        _check_required(made, here, complete=complete)
         _check_cycle(made, here)
     if reading.problems or made is None:
         raise SpecError(list(dict.fromkeys(reading.problems)))
@@ -312,7 +314,7 @@ def _with_settings(pipeline: Pipeline, settings: Mapping[str, str], here: Here) 
     return replace(pipeline, values=values)
 
 
-def _check_required(pipeline: Pipeline, here: Here) -> None:
+def _check_required(pipeline: Pipeline, here: Here, *, complete: bool) -> None:
     """Each binding to the pipeline's inputs must have a value, unless the component's input may be left out; and it must fit the component."""
     for step in pipeline.steps.values():
         for name, bound in step.inputs.items():
@@ -320,7 +322,7 @@ def _check_required(pipeline: Pipeline, here: Here) -> None:
                 continue
             place = replace(here, keys=(*step.place.keys, "inputs", name))
             given, declared = pipeline.values.get(bound.name), step.component.inputs[name]
-            if given is None and not declared.optional:
+            if given is None and complete and not declared.optional:
                 place.note(f"the pipeline's input {bound.name!r} has no value", f"Give one: --set inputs.{bound.name}=VALUE")
             elif isinstance(given, Literal):
                 complaint = declared.complaint(given.value)

@@ -57,11 +57,19 @@ def check(arguments: argparse.Namespace) -> int:
 
 def _all_files() -> list[Path]:
     root, _ = place()
-    found = sorted([*root.glob("src/*pipelines*/**/*.yml"), *root.glob("environments/*.yml"), *root.glob("src/project/project.yml")])
+    found = sorted(
+        [
+            *root.glob("src/*pipelines*/**/*.yml"),
+            *root.glob("environments/*.yml"),
+            *root.glob("data/*.odcs.yml"),
+            *root.glob("src/project/project.yml"),
+        ]
+    )
     return [path if not path.is_relative_to(Path.cwd()) else path.relative_to(Path.cwd()) for path in found]
 
 
 def _check_one(path: Path) -> None:
+    from mlops.contract.standard import load as load_contract
     from mlops.spec.component import Reading, load_component
     from mlops.spec.pipeline import load_pipeline
     from mlops.spec.source import read
@@ -70,6 +78,8 @@ def _check_one(path: Path) -> None:
     root, _ = place()
     if path.name == "project.yml":
         read_project(root)
+    elif path.name.endswith(".odcs.yml"):
+        load_contract(path)
     elif path.resolve().parent == (root / "environments").resolve():
         read_environment(root, path.stem)
     elif "component" in str(value.get("$schema", "") if isinstance(value, dict) else "").lower():
@@ -78,7 +88,7 @@ def _check_one(path: Path) -> None:
         if reading.problems:
             raise SpecError(reading.problems)
     else:
-        load_pipeline(path)
+        load_pipeline(path, complete=False)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -127,6 +127,19 @@ def _environment(workspace: Workspace, name: str) -> dict[str, Any]:
     return facts
 
 
+def rotate_key(arguments: argparse.Namespace) -> int:
+    """Give an endpoint a new key, and say where it is; the key itself is never printed."""
+    from mlops.serving import endpoint
+
+    workspace = open_workspace(arguments.model)
+    workspace.environment(arguments.environment)
+    endpoint.rotate_key(workspace.endpoint(arguments.environment))
+    place = workspace.short(workspace.endpoint(arguments.environment) / "key")
+    told = f"the new key is in {place}; the one before it works until the next rotation"
+    print(json.dumps({"key_file": place}) if arguments.json else told)
+    return 0
+
+
 def stop(arguments: argparse.Namespace) -> int:
     """End every endpoint of the model."""
     from mlops.serving import endpoint

@@ -64,7 +64,7 @@ FILES = {
             environment: azureml:any@latest
             command: >-
               python train.py --rows ${{inputs.rows}} --blind ${{inputs.blind}}
-              --model ${{outputs.model}} --test ${{outputs.test}} --evaluation ${{outputs.evaluation}}
+              --model "${{outputs.model}}" --test "${{outputs.test}}" --evaluation "${{outputs.evaluation}}"
             inputs:
               rows: ${{parent.inputs.rows}}
               blind: ${{parent.inputs.blind}}
@@ -106,7 +106,7 @@ FILES = {
 @pytest.fixture
 def shops(tmp_path, monkeypatch):
     """The root of the small project, as the working directory; its endpoints are ended afterwards."""
-    root = tmp_path / "shops"
+    root = tmp_path / "two shops"  # E14: a blank in the path
     for name, text in FILES.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -105,3 +105,9 @@ def test_an_optional_part_of_a_command_goes_where_it_has_no_value():
 def test_expressions_are_looked_up_and_never_evaluated():
     """X3: an expression is a name, not code."""
     assert not fill("${{__import__('os').system('echo hi')}}", lambda parts: {"inputs": "x"}.get(parts[0]))
+
+
+def test_an_input_without_a_value_is_a_mistake_only_when_the_file_is_run(project):
+    project.edit("pipeline.yml", "  n: 5", "  n: {type: integer}")
+    assert "the pipeline's input 'n' has no value" in mistakes(project.pipeline)[0].message
+    assert load_pipeline(project.pipeline, whole=False).values == {}
