@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mlops.cli import main
 from mlops.contract.__main__ import parser
 from mlops.contract.standard import load as load_contract
 from mlops.spec.pipeline import load_pipeline
@@ -137,3 +138,9 @@ def test_what_is_gated_and_registered_are_outputs_of_the_pipeline():
         "test": "uri_file",
         "evaluation": "uri_folder",
     }
+
+
+def test_mlops_check_finds_no_mistake_in_any_of_your_files(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    assert main(["check"]) == 0
+    assert "no mistake found" in capsys.readouterr().out
