@@ -119,17 +119,13 @@ def _model_file(folder: Path, flavour: Mapping[str, Any]) -> Path:
 
 
 def _load_skops(path: Path, trusted: Sequence[str]) -> Any:
-    import zipfile
-
     import skops.io
     from sklearn.exceptions import InconsistentVersionWarning
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
-        with zipfile.ZipFile(path) as packed:
-            if sum(entry.file_size for entry in packed.infolist()) > LARGEST:
-                raise JobFailed(f"the model unpacks to more than {LARGEST / 2**30:g} GiB", where=str(path))
         with warnings.catch_warnings():
+            _check_size(path)
             warnings.simplefilter("error", InconsistentVersionWarning)
             return skops.io.load(path, trusted=list(trusted))
     except UntrustedTypesFoundException as error:
@@ -141,6 +137,16 @@ def _load_skops(path: Path, trusted: Sequence[str]) -> Any:
         raise
     except Exception as error:
         raise JobFailed(f"the model cannot be read: {type(error).__name__}: {_first_line(error)}", where=str(path)) from error
+
+
+def _check_size(path: Path) -> None:
+    """Refuse a file that is small, and large once unpacked."""
+    import zipfile
+
+    with zipfile.ZipFile(path) as packed:
+        size = sum(entry.file_size for entry in packed.infolist())
+    if size > LARGEST:
+        raise JobFailed(f"the model unpacks to more than {LARGEST / 2**30:g} GiB", where=str(path))
 
 
 def _first_line(error: Exception) -> str:

@@ -98,7 +98,6 @@ def features_of(model: Any, width: int) -> tuple[list[Feature], Any]:
 
 def _through(step: Any, features: list[Feature]) -> list[Feature]:
     """Return the features after a fitted transformer."""
-    import numpy as np
     from sklearn.compose import ColumnTransformer
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
@@ -135,7 +134,8 @@ def _makes_numbers(step: Any) -> bool:
     import numpy as np
     from sklearn.utils.validation import check_array
 
-    function, named = step.func, dict(step.kw_args or {})
+    function: Any = step.func
+    named = dict(step.kw_args or {})
     if function is None:
         return False
     if isinstance(function, partial) and not function.args:
@@ -223,7 +223,7 @@ def _by_tree(trees: Any, table: Any) -> Any:
 
     raw = np.zeros((len(table), trees.n_trees_per_iteration_), dtype=trees._baseline_prediction.dtype, order="F")  # noqa: SLF001
     raw += trees._baseline_prediction  # noqa: SLF001
-    trees._predict_iterations(table, trees._predictors, raw, False, 1)  # noqa: FBT003, SLF001
+    trees._predict_iterations(table, trees._predictors, raw, False, 1)  # noqa: SLF001
     return raw
 
 

@@ -115,7 +115,7 @@ class Worker:
                 os.write(self._lifeline, b"drain\n")
         try:
             await asyncio.wait_for(self.process.wait(), seconds)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 self.process.kill()
             await self.process.wait()

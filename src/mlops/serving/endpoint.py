@@ -15,7 +15,6 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import JobFailed, MlopsError, PlatformError
@@ -24,6 +23,7 @@ from mlops.serving.home import Home, ensure_key, rotate_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from mlops.settings import ServeSettings
 

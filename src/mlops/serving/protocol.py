@@ -1,5 +1,6 @@
-"""uvicorn's HTTP server with what it lacks for a port that anybody on the machine can reach: time limits for heads and bodies, a limit for
-heads, and a way to leave that no caller notices.
+"""uvicorn's HTTP server with what it lacks for a port that anybody on the machine can reach.
+
+That is time limits for heads and bodies, a size limit for heads, and a way to leave that no caller notices.
 
 uvicorn limits only how long a connection may be idle after an answer. One that sends nothing, or a byte a minute, would stay for ever (S3).
 """
@@ -76,7 +77,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: Application, timeout: float, tell: Callable[[dict[str, Any]], None]) -> None:
         config = uvicorn.Config(
-            app,  # type: ignore[arg-type]
+            app,
             http=GuardedProtocol,
             loop="uvloop",
             ws="none",
@@ -132,7 +133,7 @@ class Server(uvicorn.Server):
         self._tell({"closed": True})
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
-        while self.server_state.connections and loop.time() < until:
+        while self.server_state.connections and loop.time() < until:  # noqa: ASYNC110 - uvicorn tells nobody when one closes
             await asyncio.sleep(0.02)
         self.should_exit = True
 

@@ -40,8 +40,10 @@ AS_ARRAYS = {"double", "string", "long", "boolean"}
 
 @dataclass(frozen=True)
 class Scores:
-    """Predictions in the order of the rows. `probabilities` is that of the second class, all classes where there are more, or None for a model
-    that has none."""
+    """Predictions in the order of the rows.
+
+    `probabilities` is that of the second class, those of all classes where there are more, or None for a model that has none.
+    """
 
     predictions: list[Any]
     probabilities: list[Any] | None
@@ -113,7 +115,7 @@ def _same(make: Callable[[], Callable[[list[Row]], Any]], trials: list[list[Row]
     try:
         way = make()
         found = [way(rows) for rows in trials]
-    except Exception:  # noqa: BLE001 - whatever a model makes of plain rows, the data frame is left
+    except Exception:
         logging.getLogger(__name__).info("a quicker way was not taken", exc_info=True)
         return None
     return way if all(ours.tobytes() == theirs.tobytes() for ours, theirs in zip(found, wanted, strict=True)) else None

@@ -90,7 +90,7 @@ class Telemetry:
         self._flush()
 
     def _flush(self) -> None:
-        taken = []
+        taken: list[Record] = []
         with contextlib.suppress(IndexError):
             while len(taken) < self._room:
                 taken.append(self._queue.popleft())

@@ -154,7 +154,7 @@ async def _keep(caller: _Caller, host: str, port: int) -> None:
         try:
             await loop.create_connection(lambda: caller, host, port)
             await asyncio.wait_for(caller.ended, caller.until - time.perf_counter() + ANSWER_SECONDS)
-        except (OSError, asyncio.TimeoutError) as error:
+        except (TimeoutError, OSError) as error:
             caller.errors.append(f"{type(error).__name__}: {error}")
             await asyncio.sleep(0.01)
         finally:

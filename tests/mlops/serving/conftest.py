@@ -42,6 +42,11 @@ def flights(rows: int, seed: int) -> Any:
     return made
 
 
+def plain(table: Any) -> list[list[Any]]:
+    """A table's rows as JSON has them: missing is null."""
+    return [[None if value != value else value for value in row] for row in table.itertuples(index=False, name=None)]  # noqa: PLR0124
+
+
 def fit(seed: int = 0, last: Any = None, by: Any = (0, 1, 2), table: Any = None) -> Any:
     """The pipeline of the design: categories chosen by position, trees."""
     import numpy as np
@@ -84,9 +89,10 @@ class Models:
     two: Path
     columns: tuple[str, ...] = COLUMNS
     trusted: tuple[str, ...] = TRUSTED
-    flights: Callable[..., Any] = staticmethod(flights)
-    fit: Callable[..., Any] = staticmethod(fit)
-    save: Callable[..., Path] = staticmethod(save)
+    flights = staticmethod(flights)
+    plain = staticmethod(plain)
+    fit = staticmethod(fit)
+    save = staticmethod(save)
 
     def copy(self, to: Path) -> Path:
         return Path(shutil.copytree(self.one, to))
@@ -95,9 +101,8 @@ class Models:
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> Iterator[None]:
     """OpenMP's threads wait for each other on a busy machine; a small model needs none."""
-    from threadpoolctl import threadpool_limits
-
     import sklearn.ensemble  # noqa: F401 - loads OpenMP, so that there is something to limit
+    from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
         yield
@@ -154,8 +159,7 @@ class Place:
         return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if str(self.home) in command_line(pid)]
 
     def connect(self) -> socket.socket:
-        made = socket.create_connection(("127.0.0.1", int((self.look().address or "").rpartition(":")[2])), timeout=10)
-        return made
+        return socket.create_connection(("127.0.0.1", int((self.look().address or "").rpartition(":")[2])), timeout=10)
 
 
 def command_line(pid: int) -> str:

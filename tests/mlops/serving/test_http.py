@@ -33,11 +33,13 @@ def raw(served: Any, *parts: bytes, wait: float = 0.0) -> bytes:
         for part in parts:
             connection.sendall(part)
             time.sleep(wait)
+        return until_closed(connection)
+
+
+def until_closed(connection: socket.socket) -> bytes:
+    with closing(connection):
         connection.settimeout(5)
-        answer = b""
-        while more := connection.recv(65536):
-            answer += more
-        return answer
+        return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
 def head(served: Any, *lines: str, path: str = "/score") -> bytes:
@@ -47,7 +49,7 @@ def head(served: Any, *lines: str, path: str = "/score") -> bytes:
 
 def test_a_score_is_the_model_s_own(served: Any, client: httpx.Client, models: Any) -> None:
     table = models.flights(40, 8)
-    data = [[None if value != value else value for value in row] for row in table.itertuples(index=False, name=None)]
+    data = models.plain(table)
     answer = client.post("/score", json={"input_data": {"columns": list(table), "index": list(range(40)), "data": data}})
     model = load(models.one, trusted=models.trusted)
     assert answer.json() == {"predictions": model.predict(table).tolist(), "probabilities": model.predict_proba(table)[:, 1].tolist()}
@@ -239,11 +241,7 @@ def test_who_sends_slowly_is_hung_up_on_while_others_are_answered(served: Any, c
     for number, connection in enumerate(slow):
         connection.sendall(starts[number % 3])
     assert client.post("/score", json=body).status_code == 200
-    answers = []
-    for connection in slow:
-        with closing(connection):
-            connection.settimeout(5)
-            answers.append(b"".join(iter(lambda: connection.recv(4096), b"")))
+    answers = [until_closed(connection) for connection in slow]
     assert all(answer.startswith(b"HTTP/1.1 408") for answer in answers)
 
 
@@ -252,7 +250,7 @@ def test_a_byte_now_and_then_is_no_way_around(served: Any) -> None:
     with closing(served.connect()) as connection:
         connection.sendall(b"POST /score HTTP/1.1\r\nHost: 127.0.0.1\r\n")
         began = time.monotonic()
-        with pytest.raises(OSError):  # noqa: PT011 - a reset or a broken pipe
+        with pytest.raises(OSError):
             while time.monotonic() - began < 10:
                 connection.sendall(b"X-More: 1\r\n")
                 time.sleep(0.1)
@@ -290,7 +288,9 @@ def test_conflicting_or_odd_framing_is_a_400_and_the_end(served: Any, lines: tup
     assert answer.count(b"HTTP/1.1") == 1
 
 
-@pytest.mark.parametrize("chunks", [b"5;\x00\r\nhello\r\n0\r\n\r\n", b"g\r\nhello\r\n", b"-5\r\nhello\r\n", b"5\r\nhelloX\r\n0\r\n\r\n", b"0x5\r\nhello\r\n"])
+@pytest.mark.parametrize(
+    "chunks", [b"5;\x00\r\nhello\r\n0\r\n\r\n", b"g\r\nhello\r\n", b"-5\r\nhello\r\n", b"5\r\nhelloX\r\n0\r\n\r\n", b"0x5\r\nhello\r\n"]
+)
 def test_a_broken_chunk_is_a_400_and_the_end(served: Any, chunks: bytes) -> None:
     """S4."""
     answer = raw(served, head(served, "Transfer-Encoding: chunked") + chunks + b"GET /version HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
@@ -298,7 +298,9 @@ def test_a_broken_chunk_is_a_400_and_the_end(served: Any, chunks: bytes) -> None
     assert answer.count(b"HTTP/1.1") == 1
 
 
-@pytest.mark.parametrize("noise", [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"GET\r\n\r\n", b"SSH-2.0-x\r\n", b"GET / HTTP/9.9\r\n\r\n"])
+@pytest.mark.parametrize(
+    "noise", [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"GET\r\n\r\n", b"SSH-2.0-x\r\n", b"GET / HTTP/9.9\r\n\r\n"]
+)
 def test_what_is_not_http_is_a_400(served: Any, noise: bytes) -> None:
     assert raw(served, noise).startswith(b"HTTP/1.1 400")
 

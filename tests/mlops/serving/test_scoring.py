@@ -16,17 +16,13 @@ from mlops.serving.scoring import Scorer, prepare
 MORE = ("numpy.asarray", "numpy.dtype")
 
 
-def plain(table: Any) -> list[list[Any]]:
-    return [[None if value != value else value for value in row] for row in table.itertuples(index=False, name=None)]
-
-
 def prepared(folder: Path, models: Any) -> tuple[Scorer, Any, Any]:
     model = load(folder, trusted=[*models.trusted, *MORE])
     return (*prepare(model, folder), model)
 
 
-def assert_bits(scorer: Scorer, form: Any, model: Any, table: Any) -> None:
-    found = scorer.score(form.check(list(table), plain(table)))
+def assert_bits(models: Any, scorer: Scorer, form: Any, model: Any, table: Any) -> None:
+    found = scorer.score(form.check(list(table), models.plain(table)))
     assert found.probabilities == model.predict_proba(table)[:, 1].tolist()
     assert found.predictions == model.predict(table).tolist()
 
@@ -45,7 +41,7 @@ def test_a_compiled_pipeline_gives_the_bits_of_the_data_frame(models: Any, rows:
     """Few rows are walked through one forest, many through each tree."""
     scorer, form, model = prepared(models.one, models)
     assert scorer.way == "compiled"
-    assert_bits(scorer, form, model, strange(models, rows))
+    assert_bits(models, scorer, form, model, strange(models, rows))
 
 
 def test_columns_in_another_order_give_the_same_bits(models: Any) -> None:
@@ -53,7 +49,7 @@ def test_columns_in_another_order_give_the_same_bits(models: Any) -> None:
     scorer, form, model = prepared(models.one, models)
     table = strange(models, 20)
     turned = table[list(table)[::-1]]
-    found = scorer.score(form.check(list(turned), plain(turned)))
+    found = scorer.score(form.check(list(turned), models.plain(turned)))
     assert found.probabilities == model.predict_proba(table)[:, 1].tolist()
 
 
@@ -75,7 +71,7 @@ def test_the_project_s_own_pipeline_is_compiled(models: Any, tmp_path: Path) -> 
     fitted = Pipeline([("columns", columns), ("trees", HistGradientBoostingClassifier(max_iter=20))]).fit(table, table["hour"] > 0)
     scorer, form, model = prepared(models.save(fitted, tmp_path / "model", trusted=(*models.trusted, *MORE)), models)
     assert scorer.way == "compiled"
-    assert_bits(scorer, form, model, strange(models, 100))
+    assert_bits(models, scorer, form, model, strange(models, 100))
 
 
 def test_a_pipeline_with_an_unknown_part_is_scored_as_arrays(models: Any, tmp_path: Path) -> None:
@@ -85,7 +81,7 @@ def test_a_pipeline_with_an_unknown_part_is_scored_as_arrays(models: Any, tmp_pa
     folder = models.save(models.fit(last=[SimpleImputer(), LogisticRegression()]), tmp_path / "model", trusted=(*models.trusted, *MORE))
     scorer, form, model = prepared(folder, models)
     assert scorer.way == "arrays"
-    assert scorer.score(form.check(models.columns, plain(models.flights(3, 9)))).probabilities == pytest.approx(
+    assert scorer.score(form.check(models.columns, models.plain(models.flights(3, 9)))).probabilities == pytest.approx(
         model.predict_proba(models.flights(3, 9))[:, 1], abs=1e-15
     )
 
@@ -98,7 +94,7 @@ def test_a_pipeline_that_needs_names_is_scored_as_frames(models: Any, tmp_path: 
     folder = models.save(fitted, tmp_path / "model", trusted=(*models.trusted, *MORE))
     scorer, form, model = prepared(folder, models)
     assert scorer.way == "frames"
-    assert_bits(scorer, form, model, models.flights(3, 9))
+    assert_bits(models, scorer, form, model, models.flights(3, 9))
 
 
 def test_a_signature_in_another_order_than_training_is_not_taken_by_position(models: Any, tmp_path: Path) -> None:
@@ -109,7 +105,7 @@ def test_a_signature_in_another_order_than_training_is_not_taken_by_position(mod
     scorer, form, model = prepared(models.save(fitted, tmp_path / "model", types=kinds), models)
     table = models.flights(30, 3)
     assert scorer.way == "frames"
-    assert scorer.score(form.check(list(table), plain(table))).probabilities == model.predict_proba(table)[:, 1].tolist()
+    assert scorer.score(form.check(list(table), models.plain(table))).probabilities == model.predict_proba(table)[:, 1].tolist()
 
 
 def test_a_way_that_gives_other_bits_is_not_taken(models: Any, monkeypatch: pytest.MonkeyPatch) -> None:
