@@ -132,7 +132,8 @@ def _one_line(line: _Line) -> Text:
     mark, style = _MARKS[line.state]
     seconds = time.time() - line.began if line.state == "running" else line.seconds
     text = line.text if len(line.text) <= _TEXT or line.state in {"failed", "skipped"} else line.text[: _TEXT - 1] + "…"
-    row = Text("  " if line.stage else "  ├─ ", style="dim")
+    row = Text()
+    row.append("  " if line.stage else "  ├─ ", style="dim")
     row.append(f"{line.name:<{_NAME + (3 if line.stage else 0)}}", style="" if line.state != "waiting" else "dim")
     row.append(f" {text:<{_TEXT}} ", style="dim" if line.state in {"running", "waiting"} else "")
     row.append(mark, style=style)

@@ -34,7 +34,6 @@ def load_pipeline(path: Path, settings: Mapping[str, str] | None = None, *, comp
     Args:
         path: The YAML file.
         settings: Inputs of the pipeline given on the command line, as text.
-        whole: Every input that a step needs must have a value; false to look at a file whose inputs are given when it is run.
         complete: Whether every input that a step needs must have a value by now; a file may leave one to whoever runs it.
 
     Raises:
