@@ -1,32 +1,38 @@
-"""Model versions, over MLflow's registry: register, look up, move between environments, and the record of every move.
+"""Model versions, over MLflow's registry: register, look up, move between environments.
 
 MLflow knows versions, aliases and tags; everything here is made of these three. Two rules hold:
 
-- **No version without its files.** Files are uploaded first; the version comes to be with their digest among its tags, in one request.
-- **Every move is told.** Aliases are moved by compare-and-set under a lock of this machine, and each move is a tag of the version with who,
-  when, from where and why. Aliases: `challenger` (the newest candidate), `staging`, `production`, and `champion` (what production serves).
+- **No version without its files.** Files are uploaded and read back first; the version comes to be with their digest among its tags, in one
+  request. A process that is killed before leaves nothing that can be seen, and the same files registered again are the same version.
+- **Every move is told.** Aliases are moved by compare-and-set under a lock of this machine, and each move is recorded (see `journal.py`).
+  Aliases: `challenger` (the newest candidate), `staging`, `production`, and `champion` (what production serves).
 """
 
 from __future__ import annotations
 
 import json
-import shutil
-from dataclasses import asdict, dataclass, field
+import urllib.parse
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import JobFailed, MlopsError, PlatformError, UsageError
 from mlops.files import digest_folder, locked
+from mlops.registry import artifacts, journal
+from mlops.registry.journal import Entry, Move, now
 from mlops.tracking.server import connect, experiment_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
 
 DIGEST, FOLDER, FILES = "slipway.digest", "slipway.folder", "slipway.files"
-APPROVED, AGAINST, ROLLED_BACK, MOVE = "slipway.approved", "slipway.against", "slipway.rolled_back", "slipway.move."
-ALIASES = {"staging": ("staging",), "production": ("production", "champion")}
-_RETRIES = 4
+VERDICT, ROLLED_BACK = "slipway.verdict", "slipway.rolled_back"
+ALIASES = {"staging": ("staging",), "production": ("champion", "production")}
+"""What is set when an environment moves; its own name last, for that is what a move is compared with."""
+_TRIES = 4
 
 
 @dataclass(frozen=True)
@@ -42,29 +48,13 @@ class ModelVersion:
     created: str
     aliases: tuple[str, ...] = ()
     approved: bool = False
-    """Whether the gate let it go on, and against which champion's version: an approval is bound to both."""
+    """Whether the gate let it go on, against which champion's version, on which evidence: an approval is bound to all three."""
     against: int | None = None
+    evidence: str = ""
+    """Digest of the evidence's folder."""
     rolled_back: str = ""
-    """Why it was taken back from production, where it was: it is not promoted again by itself."""
+    """Why it was taken back, where it was: it is not promoted again by itself."""
     tags: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Move:
-    """One move of an environment from a version to another."""
-
-    at: str
-    environment: str
-    before: int | None
-    after: int
-    who: str
-    reason: str
-    digest: str
-
-
-def now() -> str:
-    """Return the time in UTC, to the microsecond: moves are ordered by it."""
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 @dataclass
@@ -96,7 +86,8 @@ class Registry:
         return sorted((_version(one, aliases) for one in found if one.tags.get(DIGEST)), key=lambda v: -v.version)
 
     def resolve(self, name: str, which: str) -> ModelVersion | None:
-        """Return a version by number (`3` or `v3`) or alias, or None."""
+        """Return a version by number (`3` or `v3`) or alias, or None. The champion is what production serves, whatever else says so."""
+        which = "production" if which == "champion" else which
         wanted = which.removeprefix("v")
         for version in self.versions(name):
             if wanted == str(version.version) or which in version.aliases:
@@ -105,7 +96,7 @@ class Registry:
 
     def by_digest(self, name: str, digest: str) -> ModelVersion | None:
         """Return the version that holds exactly these files, or None."""
-        return next((version for version in self.versions(name) if version.digest == digest), None)
+        return next((version for version in reversed(self.versions(name)) if version.digest == digest), None)
 
     def register(
         self,
@@ -119,7 +110,7 @@ class Registry:
         against: int | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> ModelVersion:
-        """Register a model folder; the same files give the same version again.
+        """Register a model folder; the same files give the same version again, with the new verdict.
 
         Args:
             name: The model's name.
@@ -137,40 +128,69 @@ class Registry:
         """
         if digest_folder(folder) != digest:
             raise JobFailed("the model's files are not those that the run made", where=str(folder), hint="Run again with --force.")
-        verdict = {APPROVED: str(approved).lower(), AGAINST: str(against or "")}
-        with locked(self.home / "registry.lock"):
+        with self._lock(name):
             known = self.by_digest(name, digest)
+            run = (known.run_id if known else run_id) or self._new_run(name)
+            verdict = {"approved": approved, "against": against, "evidence": self._keep(run, digest, evidence)}
             if known is None:
-                run = run_id or self._new_run(name)
-                self._ask(lambda: self.client.log_artifacts(run, str(folder), "model"))
-                if evidence is not None:
-                    self._ask(lambda: self.client.log_artifacts(run, str(evidence), "evidence"))
-                root = self._ask(lambda: self.client.get_run(run)).info.artifact_uri
-                facts = {DIGEST: digest, FOLDER: root, FILES: _files(folder), **verdict, **(tags or {})}
-                self._create(name, run, facts)
-                known = self.by_digest(name, digest)
-                if known is None:
-                    raise PlatformError("the registry took a version and does not show it", where=self.uri)
+                known = self._create(name, folder, digest, run, {**(tags or {}), VERDICT: json.dumps(verdict)})
             else:
-                for key, value in verdict.items():
-                    self._tag(known, key, value)
-            self._alias(name, "challenger", known)
+                self._tag(known, VERDICT, json.dumps(verdict))
+            self._alias(name, "challenger", known.version)
         return self.resolve(name, str(known.version)) or known
 
-    def _create(self, name: str, run: str, facts: Mapping[str, str]) -> None:
+    def _keep(self, run: str, digest: str, evidence: Path | None) -> str:
+        """Upload the evidence to a folder of its own, and return its digest; an approval never points at half of it."""
+        if evidence is None:
+            return ""
+        found = digest_folder(evidence)
+        self._ask(lambda: self.client.log_artifacts(run, str(evidence), f"{artifacts.place(digest)}/{_evidence(found)}"))
+        return found
+
+    def _create(self, name: str, folder: Path, digest: str, run: str, tags: Mapping[str, str]) -> ModelVersion:
+        """Upload, read back, and then let there be a version."""
+        path = artifacts.place(digest)
+        self._ask(lambda: self.client.log_artifacts(run, str(folder), f"{path}/model"))
+        root = f"{self._ask(lambda: self.client.get_run(run).info.artifact_uri)}/{path}"
+        stored = artifacts.local(f"{root}/model", digest, self.home / "models", self.uri)
+        if digest_folder(stored) != digest:
+            difference = artifacts.changed(artifacts.listing(folder), stored)
+            raise PlatformError(f"the store did not keep the model as it is: {difference}", where=root, hint="Run the same command again.")
+        facts = {DIGEST: digest, FOLDER: root, FILES: artifacts.listing(folder), **tags}
+        self._make_model(name)
+        self._ask(lambda: self.client.create_model_version(name, f"runs:/{run}/{path}/model", run, tags=facts, await_creation_for=None))
+        return self._only(name, digest)
+
+    def _only(self, name: str, digest: str) -> ModelVersion:
+        """Return the version with a digest; a request that was sent twice, or a second machine, can have made another of it."""
+        same = [version for version in reversed(self.versions(name)) if version.digest == digest]
+        if not same:
+            raise PlatformError("the registry took a version and does not show it", where=self.uri, hint="Run the same command again.")
+        for other in same[1:]:
+            with suppress(PlatformError):  # the other machine may have taken it away
+                self._delete(other)
+        return same[0]
+
+    def _delete(self, version: ModelVersion) -> None:
+        self._ask(lambda: self.client.delete_model_version(version.name, str(version.version)))
+
+    def _make_model(self, name: str) -> None:
         from mlflow.exceptions import MlflowException
 
-        try:
-            self.client.create_registered_model(name)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise _told(error, self.uri) from error
-        self._ask(lambda: self.client.create_model_version(name, f"runs:/{run}/model", run, tags=dict(facts), await_creation_for=None))
+        def make() -> None:
+            try:
+                self.client.create_registered_model(name)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+
+        self._ask(make)
 
     def _new_run(self, name: str) -> str:
-        run = self._ask(lambda: self.client.create_run(experiment_id(self.client, self.home, name), run_name="registration"))
-        self._ask(lambda: self.client.set_terminated(run.info.run_id))
-        return str(run.info.run_id)
+        experiment = self._ask(lambda: experiment_id(self.client, self.home, name))
+        run = str(self._ask(lambda: self.client.create_run(experiment, run_name="registration").info.run_id))
+        self._ask(lambda: self.client.set_terminated(run))
+        return run
 
     def fetch(self, version: ModelVersion) -> Path:
         """Return a local folder with the version's files, after checking that they are the registered ones.
@@ -179,51 +199,68 @@ class Registry:
             JobFailed: Files were altered, added or removed since; the message names the first.
             PlatformError: They cannot be had.
         """
-        folder = self._local(version, "model")
-        if not folder.is_dir():
-            raise JobFailed(
-                f"the files of {version.name} v{version.version} are gone", where=str(folder), hint="Choose another version: mlops models"
-            )
-        if digest_folder(folder) != version.digest:
-            changed = _difference(version.tags.get(FILES, "{}"), folder)
-            hint = "It is not served. Choose another version: mlops models"
-            raise JobFailed(
-                f"{version.name} v{version.version} was tampered with after registration: {changed}", where=str(folder), hint=hint
-            )
+        folder = artifacts.local(f"{version.artifacts}/model", version.digest, self.home / "models", self.uri)
+        self._check(version, folder, version.digest, lambda: artifacts.changed(version.tags.get(FILES, "{}"), folder))
         return folder
 
     def attachment(self, version: ModelVersion, name: str) -> Path | None:
-        """Return a file that was registered beside the model, or None where there is none."""
-        path = self._local(version, "evidence") / name
-        return path if path.is_file() else None
+        """Return a file that was registered beside the model, or None where there is none.
 
-    def _local(self, version: ModelVersion, part: str) -> Path:
-        """Return where a part of a version's artifacts is on this machine; from a server it is copied once, under its digest."""
-        if version.artifacts.startswith("file:"):
-            from urllib.parse import unquote, urlsplit
+        Raises:
+            JobFailed: The evidence was altered since.
+            PlatformError: It cannot be had.
+        """
+        if not version.evidence:
+            return None
+        folder = artifacts.local(
+            f"{version.artifacts}/{_evidence(version.evidence)}", version.evidence, self.home / "models" / "evidence", self.uri
+        )
+        self._check(version, folder, version.evidence, lambda: "its evidence differs")
+        return folder / name if (folder / name).is_file() else None
 
-            return Path(unquote(urlsplit(version.artifacts).path), part)
-        place = self.home / "models" / version.digest.removeprefix("sha256:") / part
-        if not place.exists():
-            from mlflow.artifacts import download_artifacts
+    def _check(self, version: ModelVersion, folder: Path, digest: str, difference: Callable[[], str]) -> None:
+        label, hint = f"{version.name} v{version.version}", "It is not served. Choose another version: mlops models"
+        if not folder.is_dir():
+            raise JobFailed(f"the files of {label} are gone", where=str(folder), hint=hint)
+        if digest_folder(folder) != digest:
+            raise JobFailed(f"{label} was tampered with after registration: {difference()}", where=str(folder), hint=hint)
 
-            fresh = place.with_name(f".{part}.new")
-            shutil.rmtree(fresh, ignore_errors=True)
-            try:
-                got = download_artifacts(artifact_uri=f"{version.artifacts}/{part}", dst_path=str(fresh), tracking_uri=self.uri)
-                Path(got).rename(place)
-            except OSError as error:
-                raise PlatformError(f"the files of v{version.version} cannot be had: {error}", where=version.artifacts) from error
-            except Exception as error:  # MLflow's artifact stores raise what they like
-                raise PlatformError(f"the files of v{version.version} cannot be had: {error}", where=version.artifacts) from error
-            finally:
-                shutil.rmtree(fresh, ignore_errors=True)
-        return place
+    def dry_load(self, version: ModelVersion, trusted: Sequence[str]) -> None:
+        """Make sure that a version could be served, before anything that serves is touched.
+
+        Raises:
+            JobFailed: Its files are gone or changed, or do not load here.
+            PlatformError: They cannot be had.
+        """
+        from mlops.registry.model import load
+
+        load(self.fetch(version), trusted=trusted)
+
+    def check_evidence(self, version: ModelVersion, champion: ModelVersion | None) -> None:
+        """Refuse a version whose approval is not for these files, against the champion of now.
+
+        Raises:
+            JobFailed: The gate did not approve it, approved other files, or compared it with another champion.
+        """
+        label, hint = f"{version.name} v{version.version}", "Run `make run` again: it compares with what serves now."
+        if not version.approved:
+            raise JobFailed(f"the gate did not approve {label}", hint="It is kept as a challenger; the reasons are in the run's report.")
+        path = self.attachment(version, "evidence.json")
+        judged = json.loads(path.read_text(encoding="utf-8")) if path else {}
+        if (judged.get("model") or {}).get("digest") != version.digest:
+            raise JobFailed(f"the evidence of {label} is about other files", hint=hint)
+        against = judged.get("against") or {}
+        if champion is not None and champion.version == version.version:
+            return
+        if (against.get("version"), against.get("digest")) != ((champion.version, champion.digest) if champion else (None, None)):
+            was = f"v{against['version']}" if against.get("version") else "no champion"
+            serves = f"v{champion.version}" if champion else "no version"
+            raise JobFailed(f"{label} was approved against {was}, and production serves {serves} now", hint=hint)
 
     def move(
         self, name: str, environment: str, version: ModelVersion, *, expected: int | None, who: str, reason: str, kind: str = "promote"
-    ) -> None:
-        """Point an environment's aliases at a version, and record it.
+    ) -> Move | None:
+        """Point an environment's aliases at a version, and record it. Where they point there already, nothing is done.
 
         Args:
             name: The model's name.
@@ -234,38 +271,68 @@ class Registry:
             reason: Why.
             kind: promote, or rollback.
 
+        Returns:
+            The move as it is recorded; None where the aliases point there without a record, set by another tool.
+
         Raises:
             JobFailed: Somebody else moved the environment in between; the message names who and when.
         """
-        with locked(self.home / "registry.lock"):
-            current = self.resolve(name, environment)
-            if current is not None and current.version == version.version:
-                return
-            if (current.version if current else None) != expected:
-                raise _conflict(self.history(name), environment, current, expected)
-            at = now()
-            move = Move(at, environment, expected, version.version, who, reason, version.digest)
-            self._tag(version, MOVE + at, json.dumps({**asdict(move), "kind": kind}))
-            for alias in ALIASES[environment]:
-                self._alias(name, alias, version)
+        with self._lock(name):
+            found = [entry for entry in self._entries(name) if entry.move.environment == environment]
+            aliases = self._numbers(name)
+            current = aliases.get(environment)
+            cut = found[0] if found and not found[0].done else None
+            if current == version.version:
+                self._point(name, environment, version.version)
+                self._finish(name, cut)
+                return next((entry.move for entry in found if entry.move.after == current), None)
+            if cut is not None and cut.move.after == current:
+                self._finish(name, cut)
+            elif cut is not None:
+                self._forget(name, cut)
+            if current != expected:
+                raise journal.conflict(journal.happened(found, aliases), environment, current, expected)
+            move = Move(now(), environment, expected, version.version, who, reason, version.digest, version.evidence, kind)
+            self._tag(version, Entry(move, done=False).key, Entry(move, done=False).text)
+            self._point(name, environment, version.version)
+            self._finish(name, Entry(move, done=False))
+        return move
+
+    def _point(self, name: str, environment: str, number: int) -> None:
+        for alias in ALIASES[environment]:
+            self._alias(name, alias, number)
+
+    def _finish(self, name: str, entry: Entry | None) -> None:
+        if entry is not None:
+            done = replace(entry, done=True)
+            self._ask(lambda: self.client.set_model_version_tag(name, str(done.move.after), done.key, done.text))
+
+    def _forget(self, name: str, cut: Entry) -> None:
+        """Take away the record of a move that was cut short before it took place, and what it had moved already."""
+        self._ask(lambda: self.client.delete_model_version_tag(name, str(cut.move.after), cut.key))
+        if cut.move.before is not None:
+            self._point(name, cut.move.environment, cut.move.before)
 
     def history(self, name: str) -> list[Move]:
         """Return every move of the model, the newest first."""
-        return [Move(**{k: v for k, v in told.items() if k != "kind"}) for told in self._moves(name)]
+        found = self._entries(name)
+        return journal.happened(found, self._numbers(name)) if found else []
 
     def previous(self, name: str, environment: str) -> ModelVersion | None:
         """Return the version that an environment served before the one it serves now, rollbacks undone; or None."""
-        now_serving = self.resolve(name, environment)
-        if now_serving is None:
+        versions = {version.version: version for version in self.versions(name)}
+        serving = next((number for number, version in versions.items() if environment in version.aliases), None)
+        if serving is None:
             return None
-        for told in self._moves(name):
-            if told["environment"] == environment and told["after"] == now_serving.version and told["kind"] != "rollback":
-                return self.resolve(name, str(told["before"])) if told["before"] else None
-        return None
+        taken_back = [number for number, version in versions.items() if version.rolled_back]
+        number = journal.before(self.history(name), environment, serving, taken_back)
+        if number is not None and number not in versions:
+            raise JobFailed(f"{environment} served v{number} before, and that version was deleted", hint="Choose another: mlops models")
+        return versions[number] if number is not None else None
 
     def mark_rolled_back(self, version: ModelVersion, *, environment: str, who: str, reason: str) -> None:
         """Note that a version was taken back, so that it is not promoted again by itself."""
-        why = f"v{version.version} was taken back from {environment} on {now()[:16]} by {who}{f': {reason}' if reason else ''}"
+        why = f"v{version.version} was taken back from {environment} on {now()[:16]}Z by {who}{f': {reason}' if reason else ''}"
         self._tag(version, ROLLED_BACK, why)
 
     def clear_rolled_back(self, version: ModelVersion) -> None:
@@ -273,24 +340,30 @@ class Registry:
         if version.rolled_back:
             self._tag(version, ROLLED_BACK, "")
 
-    def _moves(self, name: str) -> list[dict[str, Any]]:
-        found = [json.loads(value) for version in self.versions(name) for key, value in version.tags.items() if key.startswith(MOVE)]
-        return sorted(found, key=lambda told: str(told["at"]), reverse=True)
+    def _entries(self, name: str) -> list[Entry]:
+        return journal.entries(version.tags for version in self.versions(name))
+
+    def _numbers(self, name: str) -> dict[str, int]:
+        found = self._ask(lambda: dict(self.client.get_registered_model(name).aliases))
+        return {alias: int(number) for alias, number in found.items()}
 
     def _aliases(self, name: str) -> dict[int, list[str]]:
         found: dict[int, list[str]] = {}
-        for alias, number in sorted(self._ask(lambda: self.client.get_registered_model(name)).aliases.items()):
-            found.setdefault(int(number), []).append(alias)
+        for alias, number in sorted(self._numbers(name).items()):
+            found.setdefault(number, []).append(alias)
         return found
 
-    def _alias(self, name: str, alias: str, version: ModelVersion) -> None:
-        self._ask(lambda: self.client.set_registered_model_alias(name, alias, str(version.version)))
+    def _alias(self, name: str, alias: str, number: int) -> None:
+        self._ask(lambda: self.client.set_registered_model_alias(name, alias, str(number)))
 
     def _tag(self, version: ModelVersion, key: str, value: str) -> None:
         self._ask(lambda: self.client.set_model_version_tag(version.name, str(version.version), key, value))
 
+    def _lock(self, name: str) -> AbstractContextManager[None]:
+        return locked(self.home / f"registry-{urllib.parse.quote(name, safe='')}.lock")
+
     def _ask(self, question: Callable[[], Any]) -> Any:
-        """Ask the store; what is transient (429, 5xx, a locked database) is tried again a few times, with jitter.
+        """Ask the store. Half an answer is asked for again; MLflow itself asks again after 429 and 5xx, and waits for a busy database.
 
         Raises:
             PlatformError: It did not answer in the end.
@@ -298,21 +371,20 @@ class Registry:
         import random
         import time
 
-        for attempt in range(_RETRIES):
+        for attempt in range(_TRIES):
             try:
                 return question()
             except MlopsError:
                 raise
             except Exception as error:
-                if attempt == _RETRIES - 1 or not _transient(error):
+                if attempt == _TRIES - 1 or not _transient(error):
                     raise _told(error, self.uri) from error
                 time.sleep(0.1 * 2**attempt * (1 + random.random()))  # noqa: S311 - jitter
         raise AssertionError
 
 
 def _transient(error: Exception) -> bool:
-    words = str(error).lower()
-    return any(word in words for word in ("locked", "429", "500", "502", "503", "504", "connection", "timed out", "temporarily"))
+    return "JSON" in str(error)
 
 
 def _told(error: Exception, uri: str) -> MlopsError:
@@ -328,9 +400,14 @@ def _quoted(name: str) -> str:
     return name
 
 
+def _evidence(digest: str) -> str:
+    return f"evidence-{digest.removeprefix('sha256:')[:16]}"
+
+
 def _version(found: Any, aliases: Mapping[int, Sequence[str]]) -> ModelVersion:
     number = int(found.version)
     created = datetime.fromtimestamp(found.creation_timestamp / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    verdict = json.loads(found.tags.get(VERDICT) or "{}")
     return ModelVersion(
         name=found.name,
         version=number,
@@ -339,35 +416,9 @@ def _version(found: Any, aliases: Mapping[int, Sequence[str]]) -> ModelVersion:
         artifacts=found.tags[FOLDER],
         created=created,
         aliases=tuple(aliases.get(number, ())),
-        approved=found.tags.get(APPROVED) == "true",
-        against=int(found.tags[AGAINST]) if found.tags.get(AGAINST) else None,
+        approved=verdict.get("approved") is True,
+        against=verdict.get("against"),
+        evidence=verdict.get("evidence") or "",
         rolled_back=found.tags.get(ROLLED_BACK, ""),
         tags=dict(found.tags),
     )
-
-
-def _files(folder: Path) -> str:
-    from mlops.files import digest_file
-
-    return json.dumps({p.relative_to(folder).as_posix(): digest_file(p)[7:23] for p in sorted(folder.rglob("*")) if p.is_file()})
-
-
-def _difference(recorded: str, folder: Path) -> str:
-    """Return in words the first difference between the recorded files and those in a folder."""
-    before, after = json.loads(recorded), json.loads(_files(folder))
-    for name in sorted(before.keys() | after.keys()):
-        if name not in after:
-            return f"{name} is gone"
-        if name not in before:
-            return f"{name} was added"
-        if before[name] != after[name]:
-            return f"{name} was changed"
-    return "its files differ"
-
-
-def _conflict(history: Sequence[Move], environment: str, current: ModelVersion | None, expected: int | None) -> JobFailed:
-    last = next((move for move in history if move.environment == environment), None)
-    by = f", moved by {last.who} at {last.at[:19]}" if last else ""
-    was, now_is = f"v{expected}" if expected else "no version", f"v{current.version}" if current else "no version"
-    hint = "Nothing was changed. Look with `mlops status`, then ask again."
-    return JobFailed(f"{environment} was {was} when this began, and is {now_is} now{by}", hint=hint)

@@ -1,0 +1,76 @@
+"""A version's files: where they lie in MLflow's store, how they come to this machine, and whether they are still those registered."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from mlops.errors import PlatformError
+from mlops.files import digest_file, digest_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def place(digest: str) -> str:
+    """Return the path below a run's artifacts that the files of a version have: no two versions share one."""
+    return f"slipway/{digest.removeprefix('sha256:')[:16]}"
+
+
+def listing(folder: Path) -> str:
+    """Return the names and digests of a folder's files as JSON, to tell later which one was changed."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return json.dumps({path.relative_to(folder).as_posix(): digest_file(path)[7:23] for path in files})
+
+
+def changed(recorded: str, folder: Path) -> str:
+    """Return in words the first difference between a recorded listing and a folder."""
+    before: Mapping[str, str] = json.loads(recorded)
+    after: Mapping[str, str] = json.loads(listing(folder))
+    for name in sorted(before.keys() | after.keys()):
+        if name not in after:
+            return f"{name} is gone"
+        if name not in before:
+            return f"{name} was added"
+        if before[name] != after[name]:
+            return f"{name} was changed"
+    return "its files differ"
+
+
+def local(address: str, digest: str, cache: Path, tracking_uri: str) -> Path:
+    """Return a folder of artifacts on this machine; from a server it is copied once, under its digest.
+
+    A copy that is not what it should be any more is fetched again: the server's files are what counts. What comes is not judged here.
+
+    Args:
+        address: URI of the folder, as MLflow knows it.
+        digest: What its content should be.
+        cache: Folder of the copies.
+        tracking_uri: The server to ask.
+
+    Raises:
+        PlatformError: It cannot be had.
+    """
+    if urlsplit(address).scheme in {"", "file"}:
+        return Path(unquote(urlsplit(address).path))
+    copy = cache / digest.removeprefix("sha256:")
+    if copy.is_dir() and digest_folder(copy) == digest:
+        return copy
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache, prefix=".new-") as fresh:
+            from mlflow.artifacts import download_artifacts
+
+            got = Path(download_artifacts(artifact_uri=address, dst_path=fresh, tracking_uri=tracking_uri))
+            if not (copy.is_dir() and digest_folder(copy) == digest):  # else somebody else was quicker
+                shutil.rmtree(copy, ignore_errors=True)
+                got.rename(copy)
+    except Exception as error:  # MLflow's artifact stores raise what they like
+        first = (str(error).strip().splitlines() or [repr(error)])[0][:300]
+        hint = "Is the server up, and are the artifacts still there? Run the same command again."
+        raise PlatformError(f"the files cannot be had: {first}", where=address, hint=hint) from error
+    return copy
