@@ -384,7 +384,8 @@ class Registry:
 
 
 def _transient(error: Exception) -> bool:
-    return "JSON" in str(error)
+    """Return whether half an answer came: MLflow could not read it, and quotes it."""
+    return "JSON" in str(error) or "Response body:" in str(error)
 
 
 def _told(error: Exception, uri: str) -> MlopsError:
