@@ -53,6 +53,8 @@ def proxy(port):
     faults, asked = [], []
 
     class Handler(BaseHTTPRequestHandler):
+        wbufsize = -1  # the head and the body of an answer in one packet
+
         def answer(self):
             asked.append(f"{self.command} {self.path}")
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
