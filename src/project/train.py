@@ -9,6 +9,7 @@ import mlflow
 import pandas as pd
 from model import build, predictors
 from saved import save, trusted_types
+from threadpoolctl import threadpool_limits
 
 
 def main(argv=None):
@@ -24,6 +25,7 @@ def main(argv=None):
     parser.add_argument("--min_samples_leaf", type=int, required=True, help="fewest rows of a leaf")
     parser.add_argument("--l2_regularization", type=float, required=True, help="pull of the leaves towards zero")
     parser.add_argument("--seed", type=int, required=True, help="the same seed and data give the same model")
+    parser.add_argument("--threads", type=int, required=True, help="threads of the training")
     parser.add_argument("--requirements", required=True, help="packages it is served with, comma-separated: pinned as installed here")
     parser.add_argument("--project", type=Path, required=True, help="project.yml: the types that the model file may hold")
     parser.add_argument("--name", required=True, help="the model's name in project.yml")
@@ -36,7 +38,8 @@ def main(argv=None):
     names = ("max_iter", "learning_rate", "max_leaf_nodes", "min_samples_leaf", "l2_regularization")
     settings = {name: getattr(args, name) for name in names} | {"random_state": args.seed}
     data, target = predictors(table, features, categories), table[args.target]
-    model = build(features, categories, **settings).fit(data, target)
+    with threadpool_limits(args.threads):
+        model = build(features, categories, **settings).fit(data, target)
     save(model, args.model, data.head(2), categories, args.requirements.split(","), trusted_types(args.project, args.name))
     if "MLFLOW_RUN_ID" in os.environ:
         mlflow.log_params(settings | {"features": ",".join(features)})
