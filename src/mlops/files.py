@@ -8,13 +8,13 @@ import hashlib
 import json
 import os
 import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import PlatformError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o644) -> None:
