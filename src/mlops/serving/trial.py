@@ -111,10 +111,10 @@ def _ask(connection: http.client.HTTPConnection, key: str, body: bytes) -> float
     return value
 
 
-def load(address: str, key: str, bodies: Sequence[bytes], *, connections: int, seconds: float) -> Load:
+def load(address: str, key: str, bodies: Sequence[bytes], *, connections: int, seconds: float, path: str = "/score") -> Load:
     """Keep `connections` keep-alive connections busy for `seconds`: each sends its next request when it has the answer to the last."""
     split = urlsplit(address)
-    head = f"POST /score HTTP/1.1\r\nHost: {split.netloc}\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: {split.netloc}\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n"
     requests = [f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body for body in bodies]
     callers = asyncio.run(_drive(str(split.hostname), int(split.port or 80), requests, connections, seconds))
     times = sorted(taken for caller in callers for taken in caller.times)
