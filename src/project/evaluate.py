@@ -7,12 +7,13 @@ from pathlib import Path
 
 import mlflow
 import pandas as pd
+from sklearn.inspection import permutation_importance
+from threadpoolctl import threadpool_limits
+
 import plots
 from metrics import auc, curves, metrics, shares
 from model import predictors
 from saved import load, trusted_types
-from sklearn.inspection import permutation_importance
-from threadpoolctl import threadpool_limits
 
 
 def main(argv=None):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import yaml
+
 from digests import check_digests
 from rawfile import read_csv
 

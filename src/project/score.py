@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+
 from model import predictors
 from saved import load, trusted_types
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import mlflow
 import pandas as pd
+from threadpoolctl import threadpool_limits
+
 from model import build, predictors
 from saved import save, trusted_types
-from threadpoolctl import threadpool_limits
 
 
 def main(argv=None):
