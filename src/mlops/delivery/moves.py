@@ -79,7 +79,7 @@ def _back(workspace: Workspace, environment: str, before: ModelVersion | None) -
 def promote(workspace: Workspace, which: str, environment: str, reason: str) -> dict[str, Any]:
     """Put a registered version into an environment by hand.
 
-    A version that the gate did not let go on needs a reason; production takes only what was tried in staging.
+    A version that the gate did not approve against the champion of now needs a reason; production takes only what was tried in staging.
 
     Raises:
         UsageError: There is no such version or environment.
@@ -91,9 +91,8 @@ def promote(workspace: Workspace, which: str, environment: str, reason: str) -> 
     if version is None:
         known = ", ".join(f"v{v.version}" for v in workspace.registry.versions(name)) or "none yet: make run"
         raise UsageError(f"{name} has no version {which!r}", hint=f"Versions: {known}")
-    if not version.approved and not reason:
-        hint = "To do it all the same, say why: --reason TEXT (make: REASON=...). It is recorded."
-        raise JobFailed(f"the gate did not let {name} v{version.version} go on", hint=hint)
+    if not reason:
+        _approved(workspace, version)
     tried = any(move.environment == "staging" and move.after == version.version for move in workspace.registry.history(name))
     if environment == "production" and not tried:
         hint = f"First: mlops promote {version.version} --to staging"
@@ -101,6 +100,14 @@ def promote(workspace: Workspace, which: str, environment: str, reason: str) -> 
     facts = put(workspace, environment, version, reason=reason or "promoted by hand")
     workspace.registry.clear_rolled_back(version)
     return facts
+
+
+def _approved(workspace: Workspace, version: ModelVersion) -> None:
+    champion = workspace.registry.resolve(workspace.model.name, "champion")
+    try:
+        workspace.registry.check_evidence(version, champion)
+    except JobFailed as error:
+        raise JobFailed(error.message, hint="To do it all the same, say why: --reason TEXT (make: REASON=...). It is recorded.") from error
 
 
 def rollback(workspace: Workspace, environment: str, reason: str) -> dict[str, Any]:

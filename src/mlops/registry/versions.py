@@ -225,17 +225,6 @@ class Registry:
         if digest_folder(folder) != digest:
             raise JobFailed(f"{label} was tampered with after registration: {difference()}", where=str(folder), hint=hint)
 
-    def dry_load(self, version: ModelVersion, trusted: Sequence[str]) -> None:
-        """Make sure that a version could be served, before anything that serves is touched.
-
-        Raises:
-            JobFailed: Its files are gone or changed, or do not load here.
-            PlatformError: They cannot be had.
-        """
-        from mlops.registry.model import load
-
-        load(self.fetch(version), trusted=trusted)
-
     def check_evidence(self, version: ModelVersion, champion: ModelVersion | None) -> None:
         """Refuse a version whose approval is not for these files, against the champion of now.
 

@@ -96,6 +96,7 @@ class Server(uvicorn.Server):
         self._tell = tell
         self._loop: asyncio.AbstractEventLoop | None = None
         self._leaving: asyncio.Task[None] | None = None
+        self._until = float("inf")
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -118,10 +119,12 @@ class Server(uvicorn.Server):
             self._loop.call_soon_threadsafe(self._begin_leaving, seconds)
 
     def _begin_leaving(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._until = min(self._until, loop.time() + seconds)
         if self._leaving is None:
-            self._leaving = asyncio.get_running_loop().create_task(self._leave(seconds))
+            self._leaving = loop.create_task(self._leave())
 
-    async def _leave(self, seconds: float) -> None:
+    async def _leave(self) -> None:
         # Two turns of the loop take what is in the socket's queue already.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -132,8 +135,7 @@ class Server(uvicorn.Server):
         self._app.closing = True
         self._tell({"closed": True})
         loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
-        while self.server_state.connections and loop.time() < until:  # noqa: ASYNC110 - uvicorn tells nobody when one closes
+        while self.server_state.connections and loop.time() < self._until:  # noqa: ASYNC110 - uvicorn tells nobody when one closes
             await asyncio.sleep(0.02)
         self.should_exit = True
 

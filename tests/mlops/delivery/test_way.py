@@ -67,7 +67,7 @@ def test_the_first_delivery_goes_all_the_way_and_the_second_has_nothing_to_do(sh
 def test_a_worse_challenger_stays_one_and_a_better_one_takes_over_and_is_taken_back(shops):
     deliver(blind=0.6)
     worse, _, error = deliver(blind=0.9)
-    with pytest.raises(JobFailed, match="the gate did not let shops v2 go on"):
+    with pytest.raises(JobFailed, match="the gate did not approve shops v2"):
         promote(open_workspace(None), "2", "production", "")
     with pytest.raises(JobFailed, match="v2 was never tried in staging"):
         promote(open_workspace(None), "2", "production", "I know better")

@@ -222,18 +222,6 @@ def test_evidence_is_kept_beside_the_model_and_cannot_be_altered(registry, make,
         registry.attachment(version, "smoke.json")
 
 
-def test_a_rollback_target_that_does_not_load_is_found_before_anything_is_touched(registry, models, desk):
-    """R8."""
-    trusted = json.loads((desk / "trusted.json").read_text())
-    good = register(registry, models["good"])
-    registry.dry_load(good, trusted)
-    with pytest.raises(JobFailed, match="not trusted"):
-        registry.dry_load(good, [])
-    shutil.rmtree(registry.fetch(good))
-    with pytest.raises(JobFailed, match="are gone"):
-        registry.dry_load(good, trusted)
-
-
 def test_a_move_sets_the_aliases_and_is_recorded_with_who_why_and_on_which_evidence(registry, make, tmp_path):
     version = register(registry, make("one"), evidence=proof(tmp_path, make("one")))
     registry.move("flights", "production", version, expected=None, **ME)
