@@ -133,7 +133,9 @@ def misfit(folder: Path) -> None:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_a_version_that_is_not_ready_changes_nothing(served: Any, models: Any, tmp_path: Path, harm: Any, again: bool, said: str) -> None:
+def test_a_version_that_is_not_ready_changes_nothing(
+    served: Any, models: Any, tmp_path: Path, eventually: Any, harm: Any, again: bool, said: str
+) -> None:
     """S5, R7, X1: the old colour stays, and the reason is told. `again`: the digest is taken after the harm, as a new version's would be."""
     folder = models.copy(tmp_path / "model")
     digest = digest_folder(folder)
@@ -144,7 +146,7 @@ def test_a_version_that_is_not_ready_changes_nothing(served: Any, models: Any, t
     assert served.look() == before
     with served.client() as client:
         assert client.get("/health/ready").status_code == 200
-    assert len(served.processes()) == 2
+    assert eventually(lambda: len(served.processes()) == 2)
 
 
 def test_a_deployment_that_dies_while_it_starts_leaves_its_last_words(place: Any, models: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,7 +214,7 @@ def test_an_endpoint_that_is_killed_in_a_swap_serves_one_version_and_the_same_co
     assert state["deployment"]["version"] in (1, 2)
     after = place.deploy(models.two, 2)
     assert (after.version, after.health, after.address) == (2, "ready", first.address)
-    assert len(place.processes()) == 2
+    assert eventually(lambda: len(place.processes()) == 2)
 
 
 def _try(place: Any, models: Any) -> None:
@@ -297,7 +299,7 @@ def test_an_endpoint_whose_folder_was_deleted_ends(place: Any, models: Any, even
     assert eventually(lambda: not place.processes())
 
 
-def test_two_deployments_at_once_are_one_after_the_other(place: Any, models: Any) -> None:
+def test_two_deployments_at_once_are_one_after_the_other(place: Any, models: Any, eventually: Any) -> None:
     threads = [threading.Thread(target=place.deploy, args=(folder, number)) for number, folder in ((1, models.one), (2, models.two))]
     for thread in threads:
         thread.start()
@@ -306,7 +308,7 @@ def test_two_deployments_at_once_are_one_after_the_other(place: Any, models: Any
     served = place.look()
     assert served.health == "ready"
     assert {served.version, served.previous["version"]} == {1, 2}
-    assert len(place.processes()) == 2
+    assert eventually(lambda: len(place.processes()) == 2)
 
 
 def test_it_outlives_the_command_that_started_it(place: Any, models: Any) -> None:
