@@ -51,22 +51,33 @@ def test_an_endpoint_that_was_never_started_says_so(place: Any) -> None:
 
 
 def test_an_endpoint_is_started_looked_at_and_stopped(place: Any, models: Any) -> None:
-    served = place.deploy(models.one)
+    """At the port that was wished, and known by it afterwards."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as somebody:
+        wish = somebody.getsockname()[1]
+    served = place.deploy(models.one, port=wish)
     assert (served.health, served.version, served.digest, served.previous) == ("ready", 1, digest_folder(models.one), None)
-    assert place.look() == served
-    assert place.deploy(models.one) == served
+    assert (served.address, served.note) == (f"http://127.0.0.1:{wish}", None)
+    assert place.deploy(models.one, port=wish) == place.look() == served
     assert place.stop() is True
     assert place.processes() == []
     stopped = place.look()
     assert (stopped.health, stopped.version, stopped.address) == ("not running", 1, served.address)
 
 
-def test_it_belongs_to_nobody_s_terminal_and_only_its_owner_may_command_it(place: Any, models: Any) -> None:
-    served = place.deploy(models.one)
+def test_it_outlives_its_command_belongs_to_no_terminal_and_only_its_owner_may_command_it(place: Any, models: Any) -> None:
+    program = f"""
+from pathlib import Path
+from mlops.serving import endpoint
+from mlops.settings import ServeSettings
+endpoint.deploy(Path({str(place.home)!r}), model="flights", version=1, folder=Path({str(models.one)!r}),
+    digest={digest_folder(models.one)!r}, settings=ServeSettings(0), trusted={list(models.trusted)!r})
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+    served = look(place.home)
+    assert served.health == "ready"
     assert os.getsid(served.pid) == served.pid
     assert os.readlink(f"/proc/{served.pid}/fd/0") == "/dev/null"
-    for name in ("control.sock", "key"):
-        assert (place.home / name).stat().st_mode & 0o777 == 0o600
+    assert [(place.home / name).stat().st_mode & 0o777 for name in ("control.sock", "key")] == [0o600, 0o600]
 
 
 def test_versions_are_swapped_under_load_without_a_failed_request(place: Any, models: Any, body: Any) -> None:
@@ -276,13 +287,6 @@ def test_a_port_that_somebody_has_is_told_and_another_one_is_remembered(place: A
     assert place.deploy(models.one, port=wish).address == served.address
 
 
-def test_the_wished_port_is_taken_where_it_is_free(place: Any, models: Any) -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as somebody:
-        wish = somebody.getsockname()[1]
-    served = place.deploy(models.one, port=wish)
-    assert (served.address, served.note) == (f"http://127.0.0.1:{wish}", None)
-
-
 def test_a_folder_with_a_very_long_name_works(models: Any, tmp_path: Path, place: Any, eventually: Any) -> None:
     """E14: the address of a Unix socket has room for about 100 bytes."""
     place.home = tmp_path / ("a long name with ünïcode " * 5) / ("x" * 100) / "staging"
@@ -309,18 +313,6 @@ def test_two_deployments_at_once_are_one_after_the_other(place: Any, models: Any
     assert served.health == "ready"
     assert {served.version, served.previous["version"]} == {1, 2}
     assert eventually(lambda: len(place.processes()) == 2)
-
-
-def test_it_outlives_the_command_that_started_it(place: Any, models: Any) -> None:
-    program = f"""
-from pathlib import Path
-from mlops.serving import endpoint
-from mlops.settings import ServeSettings
-endpoint.deploy(Path({str(place.home)!r}), model="flights", version=1, folder=Path({str(models.one)!r}),
-    digest={digest_folder(models.one)!r}, settings=ServeSettings(0), trusted={list(models.trusted)!r})
-"""
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
-    assert look(place.home).health == "ready"
 
 
 def test_the_client_and_the_supervisor_import_nothing_heavy() -> None:
