@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from mlops.settings import GateRules
 
 SMOKE_ROWS = 200
-LATENCY_ROWS = 200
+LATENCY_ROWS = 100
 WARM_UP = 5
 SLICE_RESAMPLES = 400
 """Of each slice: enough for an interval that only has to confirm a fall."""

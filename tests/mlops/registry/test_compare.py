@@ -82,7 +82,7 @@ def test_the_evidence_names_the_model_and_the_rows_by_their_digests(desk, models
     assert evidence["model"]["digest"] == digest_folder(models["good"])
     assert evidence["model"]["inputs"] == ["carrier", "hour", "wind"]
     assert evidence["rows"]["digest"] == digest_file(desk / "test")
-    assert (evidence["rows"]["count"], evidence["latency_ms"]["rows"]) == (3000, 200)
+    assert (evidence["rows"]["count"], evidence["latency_ms"]["rows"]) == (3000, 100)
     assert 0 < evidence["latency_ms"]["p50"] <= evidence["latency_ms"]["p95"]
 
 
