@@ -102,14 +102,15 @@ class _Spawner:
                 self.inbox.put({**json.loads(line), "spawner": self})
         self.inbox.put({"event": "lost", "spawner": self})
 
-    def close(self) -> None:
-        """End the process, and with it all that it started."""
+    def close(self, *, idle: bool) -> None:
+        """End the process, and with it all that it started; an idle one need not finish what it is importing."""
         assert self.process.stdin is not None  # noqa: S101 - opened as a pipe above
         assert self.process.stdout is not None  # noqa: S101
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(10)
+        if not idle:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(10)
         self.process.kill()
         self.process.wait()
         self.process.stdout.close()
@@ -170,7 +171,7 @@ class ProcessExecutor:
     def close(self) -> None:
         """End the spawners; nothing that they started outlives them."""
         for spawner in self._spawners.values():
-            spawner.close()
+            spawner.close(idle=all(running.spawner is not spawner for running in self._running.values()))
         self._spawners.clear()
 
     def _fill(self) -> None:
