@@ -65,7 +65,8 @@ def put(
             raise
         who = origin(workspace.root).user
         registry.move(name, environment, version, expected=before.version if before else None, who=who, reason=reason, kind=kind)
-    return {**_facts(workspace, served, before), **trial, "seconds": clock.seconds}
+    previous = {"version": before.version} if before else None
+    return {**asdict(served), "previous": previous, **trial, "seconds": clock.seconds}
 
 
 def _back(workspace: Workspace, environment: str, before: ModelVersion | None) -> None:
@@ -126,13 +127,3 @@ def rollback(workspace: Workspace, environment: str, reason: str) -> dict[str, A
     facts = put(workspace, environment, before, reason=reason or "rolled back", kind="rollback")
     registry.mark_rolled_back(now, environment=environment, who=origin(workspace.root).user, reason=reason)
     return facts | {"from": now.version}
-
-
-def _facts(workspace: Workspace, served: endpoint.Served, before: ModelVersion | None) -> dict[str, Any]:
-    facts = asdict(served)
-    return {
-        **facts,
-        "key_file": workspace.short(served.key_file),
-        "sample_file": workspace.short(served.sample_file),
-        "previous": {"version": before.version} if before else None,
-    }

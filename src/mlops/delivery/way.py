@@ -120,7 +120,7 @@ class Delivery:
             self.facts.update(
                 outcome="unchanged", version=served.version, reason=f"{ws.model.name} v{served.version} is this model, and serves"
             )
-            self.facts["production"] = _served_facts(ws, served)
+            self.facts["production"] = asdict(served)
             return True
         if self._known is not None and self.to == "registry":
             self.facts.update(
@@ -238,11 +238,6 @@ def _champion_facts(champion: ModelVersion | None) -> dict[str, Any] | None:
 def _serves(workspace: Workspace, environment: str, digest: str) -> bool:
     served = endpoint.look(workspace.endpoint(environment))
     return bool(served.health == "ready" and served.digest == digest)
-
-
-def _served_facts(workspace: Workspace, served: endpoint.Served) -> dict[str, Any]:
-    facts = asdict(served)
-    return facts | {"key_file": workspace.short(served.key_file), "sample_file": workspace.short(served.sample_file)}
 
 
 def _maker(home: Path, product: Path) -> dict[str, Any] | None:

@@ -107,8 +107,9 @@ def status(arguments: argparse.Namespace) -> int:
     for name, served in facts.items():
         version = f"{workspace.model.name} v{served['version']}" if served["version"] else "nothing yet"
         print(f"  {name:<12} {version:<16} {served['health']:<12} {served['address'] or ''}")
-        if served["differs"]:
-            print(f"  {'':<12} {served['differs']}")
+        for told in (served["note"], served["differs"]):
+            if told:
+                print(f"  {'':<12} {told}")
     return 0
 
 
@@ -117,7 +118,6 @@ def _environment(workspace: Workspace, name: str) -> dict[str, Any]:
 
     served = endpoint.look(workspace.endpoint(name))
     facts = asdict(served)
-    facts |= {key: workspace.short(facts[key]) for key in ("key_file", "sample_file") if facts.get(key)}
     registered = workspace.registry.resolve(workspace.model.name, name) if served.version is not None else None
     if served.version is not None and (registered is None or registered.version != served.version):
         said = f"v{registered.version}" if registered else "no version"
