@@ -34,7 +34,7 @@ class MlopsError(Exception):
     def __str__(self) -> str:
         lines = [f"{self.where}: {self.message}" if self.where else self.message]
         if self.hint:
-            lines.append(f"  {self.hint}")
+            lines += [f"  {line}" for line in self.hint.splitlines()]
         return "\n".join(lines)
 
 
