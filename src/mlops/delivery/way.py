@@ -84,7 +84,11 @@ class Delivery:
         if missing:
             hint = f"The gate needs the outputs {', '.join(OUTPUTS)}."
             raise UsageError(f"the pipeline has no output {missing[0]!r}", where=str(ws.model.pipeline), hint=hint)
-        _ = ws.staging, ws.production  # a mistake in a settings file is told before any work starts
+        for environment in (ws.staging, ws.production):  # a mistake in a settings file is told before any work starts
+            if environment.serve is None or (environment is ws.staging and environment.gate is None):
+                lacking = "serve" if environment.serve is None else "gate"
+                hint = "The file of the template has one that works."
+                raise UsageError(f"there is no `{lacking}` section", where=f"environments/{environment.name}.yml", hint=hint)
         options = Options(ws.local.workers, ws.local.warm, self.force, ws.model.name)
         run = LocalRun(pipeline, ws.home, ws.root, options, lambda record, p, o: Tracker(ws.home, record, p, o), self._then)
         empty = dict.fromkeys(("reason", "version", "digest", "champion", "verdict", "evidence", "staging", "production"))
@@ -152,10 +156,7 @@ class Delivery:
     def _judged(self, run: LocalRun) -> Verdict:
         path, evidence = read_evidence(run.record.facts)
         rules = self.workspace.staging.gate
-        if rules is None:
-            raise UsageError(
-                "there is no `gate` section", where="environments/staging.yml", hint="Without rules nothing can pass: add gate: {...}"
-            )
+        assert rules is not None  # noqa: S101 - told in `_open`
         verdict = judge(evidence, rules)
         facts = asdict(verdict) | {"rules": [asdict(rule) for rule in verdict.rules]}
         self.facts.update(verdict=facts, evidence=str(path), outcome=verdict.outcome, reason=verdict.reason)

@@ -105,6 +105,13 @@ def test_a_broken_limit_is_red_and_registers_nothing(shops):
     assert (facts["outcome"], aliases(), serves()) == ("stop", {}, None)
 
 
+def test_an_environment_without_its_sections_is_told_before_any_work(shops):
+    (shops / "environments/staging.yml").write_text("where: local\n")
+    facts, events, error = deliver()
+    assert (error.exit_code, facts, events) == (2, {}, [])
+    assert "there is no `serve` section" in str(error)
+
+
 def test_a_staging_that_fails_its_test_never_reaches_production(shops):
     deliver(blind=0.6)
     path = shops / "environments/staging.yml"
