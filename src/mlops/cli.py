@@ -93,7 +93,9 @@ VERBS = {
             _argument("version", metavar="VERSION", help="a number, or an alias: challenger, staging, champion"),
             _argument("--to", required=True, **_ENVIRONMENT),
             _MODEL,
-            _REASON,
+            _argument(
+                "--reason", metavar="TEXT", default="", help="why, for the record; a version that the gate did not approve needs one"
+            ),
         ),
     ),
     "rollback": Verb(
@@ -160,7 +162,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MlopsError as error:
         return _tell(error, as_json=as_json)
     except KeyboardInterrupt:
-        print("\ninterrupted: every process that was started has ended; the same command goes on from here", file=sys.stderr)
+        print(
+            "\ninterrupted: every step has ended; endpoints stay as `mlops status` shows them; the same command goes on from here",
+            file=sys.stderr,
+        )
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

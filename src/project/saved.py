@@ -16,6 +16,9 @@ def save(model, folder, example, categories, requirements, trusted):
 
     if folder.is_dir() and any(folder.iterdir()):
         sys.exit(f"train: {folder} holds something already, and a model is never written over another. Give an empty --model folder.")
+    stray = sorted(set(skops.io.get_untrusted_types(data=skops.io.dumps(model))) - set(trusted))
+    if stray:
+        sys.exit(f"train: the model holds {', '.join(stray)}. If you know them, name them under trusted_types in src/project/project.yml.")
     inputs = Schema([ColSpec("string" if name in categories else "double", name) for name in example])
     mlflow.sklearn.save_model(
         model,

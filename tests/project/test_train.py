@@ -63,3 +63,17 @@ def test_a_column_that_is_always_the_same_can_be_trained_on(flow, done, tmp_path
     """D8."""
     pd.read_parquet(done.folder / "split/train").assign(visib=10.0).to_parquet(tmp_path / "train")
     assert (flow.run("train", train=tmp_path / "train", max_iter=2)["model"] / "MLmodel").is_file()
+
+
+def test_a_type_that_project_yml_does_not_trust_is_told_with_the_file_to_change(tmp_path):
+    from saved import save
+    from sklearn.tree import DecisionTreeClassifier
+
+    model = DecisionTreeClassifier().fit([[0.0], [1.0]], [0, 1])
+    model.stray = Stray()
+    with pytest.raises(SystemExit, match=r"holds .*Stray.*trusted_types in src/project/project.yml"):
+        save(model, tmp_path / "model", {}, [], [], [])
+
+
+class Stray:
+    """A type that nobody listed."""

@@ -18,7 +18,7 @@ from mlops.serving import endpoint
 
 if TYPE_CHECKING:
     from mlops.delivery.workspace import Workspace
-    from mlops.registry.versions import ModelVersion
+    from mlops.registry.versions import ModelVersion, Registry
 
 
 def put(
@@ -65,8 +65,17 @@ def put(
             raise
         who = origin(workspace.root).user
         registry.move(name, environment, version, expected=before.version if before else None, who=who, reason=reason, kind=kind)
-    previous = {"version": before.version} if before else None
+    previous = {"version": before.version} if before and before.version != version.version else _served_before(registry, name, environment)
     return {**asdict(served), "previous": previous, **trial, "seconds": clock.seconds}
+
+
+def _served_before(registry: Registry, name: str, environment: str) -> dict[str, Any] | None:
+    """Return what a rollback would go to after a version was only started again; None where there is nothing, or it was deleted."""
+    try:
+        earlier = registry.previous(name, environment)
+    except JobFailed:
+        return None
+    return {"version": earlier.version} if earlier else None
 
 
 def _back(workspace: Workspace, environment: str, before: ModelVersion | None) -> None:

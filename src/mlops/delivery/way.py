@@ -71,6 +71,7 @@ class Delivery:
                 self._deliver(run)
             except MlopsError as error:
                 self.facts["error"] = error.message
+                self.facts["reason"] = self.facts["reason"] or error.message
                 raise
             finally:
                 self.facts["seconds"] = clock.seconds

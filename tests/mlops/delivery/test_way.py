@@ -119,6 +119,7 @@ def test_a_staging_that_fails_its_test_never_reaches_production(shops):
     facts, _, error = deliver(blind=0.0)
     assert isinstance(error, JobFailed)
     assert "p95_ms" in error.message
+    assert facts["reason"]
     assert facts["error"] == error.message
     assert (serves(), serves("staging"), aliases()["production"], aliases()["staging"]) == (1, 1, 1, 1)
 
@@ -141,7 +142,9 @@ def test_after_a_stop_the_champion_serves_again_whoever_wins(shops):
     deliver(blind=0.3)
     endpoint.stop(open_workspace(None).endpoint("production"))
     assert serves() is None
-    assert deliver(blind=0.3)[0]["version"] == serves() == 1
+    again = deliver(blind=0.3)[0]
+    assert again["version"] == serves() == 1
+    assert again["production"]["previous"] is None
     endpoint.stop(open_workspace(None).endpoint("production"))
     facts, _, error = deliver(blind=0.9)
     assert (error, facts["outcome"], serves()) == (None, "keep", 1)
