@@ -8,13 +8,13 @@ import hashlib
 import json
 import os
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import PlatformError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
 
 def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o644) -> None:
@@ -116,15 +116,17 @@ def digest_file(path: Path) -> str:
         return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def digest_folder(folder: Path) -> str:
+def digest_folder(folder: Path, digest: Callable[[Path], str] = digest_file) -> str:
     """Return `sha256:<hex>` over the sorted relative names and digests of every file below `folder`.
 
     A file more, less, renamed or altered gives another digest; times and permissions do not. Links count by their target's content.
+    What a run sealed is compared with what the registry keeps, so there is this one way only; `digest` may remember single files.
     """
-    lines = [f"{path.relative_to(folder).as_posix()}\0{digest_file(path)}\n" for path in sorted(folder.rglob("*")) if path.is_file()]
-    return digest_bytes("".join(lines).encode())
+    found = (Path(root, name) for root, _, names in os.walk(folder, followlinks=True) for name in names)
+    files = {path.relative_to(folder).as_posix(): path for path in found if path.is_file()}
+    return digest_bytes("".join(f"{name}\0{digest(files[name])}\n" for name in sorted(files)).encode())
 
 
-def digest_path(path: Path) -> str:
-    """Return the digest of a file or of a folder."""
-    return digest_folder(path) if path.is_dir() else digest_file(path)
+def shown(path: Path, root: Path) -> str:
+    """Return a path as a person in the folder `root` would type it."""
+    return str(path.relative_to(root)) if path.is_absolute() and path.is_relative_to(root) else str(path)

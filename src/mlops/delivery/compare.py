@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +32,7 @@ def compare_step(workspace: Workspace, folder: Path, outputs: Mapping[str, Any],
         outputs: The pipeline's outputs: model, test and evaluation.
         champion: The version that production serves, and its local folder.
     """
-    write_json(folder / "rules.json", asdict(workspace.staging.gate) if workspace.staging.gate else {})
+    write_json(folder / "rules.json", workspace.staging.gate_facts())
     write_json(folder / "trusted.json", list(workspace.model.trusted_types))
     assets = {name: Path(outputs[name]["path"]) for name in ("model", "test", "evaluation")}
     assets |= {"rules": folder / "rules.json", "trusted": folder / "trusted.json"}

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from mlops.registry.versions import ModelVersion
     from mlops.spec.values import Step
 
-WAYS = ("registry", "staging", "production")
 OUTPUTS = ("model", "test", "evaluation")
 
 
@@ -120,8 +119,8 @@ class Delivery:
         digest = run.record.facts["outputs"]["model"]["digest"]
         self.facts["digest"] = digest
         ws = self.workspace
-        if self.to == "production" and _serves(ws, "production", digest):
-            served = endpoint.look(ws.endpoint("production"))
+        served = _serving(ws, digest) if self.to == "production" else None
+        if served is not None:
             self.facts.update(
                 outcome="unchanged", version=served.version, reason=f"{ws.model.name} v{served.version} is this model, and serves"
             )
@@ -142,7 +141,7 @@ class Delivery:
         """After the pipeline's own steps: compare its model with the champion, unless it has been through that already."""
         ws, name = self.workspace, self.workspace.model.name
         digest = run.record.facts["outputs"]["model"]["digest"]
-        if self.to == "production" and _serves(ws, "production", digest):
+        if self.to == "production" and _serving(ws, digest):
             return {}
         champion = ws.registry.resolve(name, "champion")
         same = ws.registry.by_digest(name, digest)
@@ -199,7 +198,7 @@ class Delivery:
     def _champion_serves(self, run: LocalRun) -> None:
         """Nothing was promoted: make sure that the champion serves, after a stop or a restart of the machine."""
         champion = self.workspace.registry.resolve(self.workspace.model.name, "champion")
-        if self.to != "production" or champion is None or _serves(self.workspace, "production", champion.digest):
+        if self.to != "production" or champion is None or _serving(self.workspace, champion.digest):
             return
         clock = stations.Clock()
         self.tell(Started("production", "", clock.at))
@@ -237,9 +236,10 @@ def _champion_facts(champion: ModelVersion | None) -> dict[str, Any] | None:
     return {"version": champion.version, "digest": champion.digest, "run": int(run) if run else None}
 
 
-def _serves(workspace: Workspace, environment: str, digest: str) -> bool:
-    served = endpoint.look(workspace.endpoint(environment))
-    return bool(served.health == "ready" and served.digest == digest)
+def _serving(workspace: Workspace, digest: str) -> endpoint.Served | None:
+    """Return production's endpoint where it is ready and serves exactly these files, or None."""
+    served = endpoint.look(workspace.endpoint("production"))
+    return served if served.health == "ready" and served.digest == digest else None
 
 
 def _maker(home: Path, product: Path) -> dict[str, Any] | None:

@@ -55,13 +55,6 @@ class Workspace:
             raise UsageError(f"there is no environment {name!r}", hint=did_you_mean(name, ENVIRONMENTS, label="environments"))
         return self.staging if name == "staging" else self.production
 
-    def short(self, path: Path | str | None) -> str:
-        """Return a path as a person at the project's root would type it; nothing for None."""
-        if path is None:
-            return ""
-        full = Path(path)
-        return str(full.relative_to(self.root)) if full.is_relative_to(self.root) else str(full)
-
 
 def open_workspace(model: str | None) -> Workspace:
     """Find the project around the working directory, and choose its model.

@@ -32,7 +32,7 @@ class Task:
 class Executor(Protocol):
     """Runs tasks, and tells of them in events."""
 
-    def start(self, task: Task, reason: str, products: Products) -> None:
+    def start(self, task: Task, reason: str) -> None:
         """Take a task whose needs are met; `Started` comes when it really begins."""
 
     def next(self) -> Event:
@@ -41,9 +41,6 @@ class Executor(Protocol):
 
     def cancel(self, reason: str) -> None:
         """End every running task and forget the waiting ones; each still yields its last event."""
-
-
-Judge = "Callable[[Task, Products], Fresh | Stale]"
 
 
 def execute(
@@ -79,7 +76,7 @@ def execute(
                 sorter.done(name)
             else:
                 running += 1
-                executor.start(tasks[name], verdict.reason, products)
+                executor.start(tasks[name], verdict.reason)
         if not running:
             continue
         event = executor.next()

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops.errors import MlopsError
-from mlops.files import digest_bytes, digest_file, read_json, write_json
+from mlops.files import digest_file, digest_folder, read_json, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
 _RACY_NS = 2_000_000_000
 
@@ -37,10 +36,7 @@ class Digests:
         Raises:
             OSError: It is not there or cannot be read.
         """
-        if not path.is_dir():
-            return self._file(path)
-        lines = [f"{name}\0{self._file(path / name)}\n" for name in _names(path)]
-        return digest_bytes("".join(lines).encode())
+        return digest_folder(path, self._file) if path.is_dir() else self._file(path)
 
     def _file(self, path: Path) -> str:
         now = path.stat()
@@ -60,8 +56,3 @@ class Digests:
         if self.changed:
             write_json(self.memory, {path: facts for path, facts in self.known.items() if os.path.exists(path)})
             self.changed = False
-
-
-def _names(folder: Path) -> Iterator[str]:
-    names = [Path(root, file).relative_to(folder).as_posix() for root, _, files in os.walk(folder, followlinks=True) for file in files]
-    return iter(sorted(names))

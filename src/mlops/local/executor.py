@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mlops.engine.freshness import Recipe
-    from mlops.engine.loop import Products, Task
+    from mlops.engine.loop import Task
     from mlops.local.digests import Digests
     from mlops.local.snapshot import Code
 
@@ -121,7 +121,7 @@ class ProcessExecutor:
     """Runs each task's `Launch` as a process.
 
     Args:
-        prepare: Makes the launch of a task, with its inputs resolved.
+        launches: By task: how to start it, with its inputs resolved; there when the task is.
         environment: Gives the variables of a step's MLflow run; called just before the step starts.
         digests: Digests the outputs.
         workers: Steps at the same time.
@@ -129,7 +129,7 @@ class ProcessExecutor:
         imports: The modules that the steps of this run will import, in the order in which they are wanted.
     """
 
-    prepare: Callable[[Task, Products], Launch]
+    launches: Mapping[str, Launch]
     environment: Callable[[Launch], Mapping[str, str]]
     digests: Digests
     workers: int = 2
@@ -141,8 +141,8 @@ class ProcessExecutor:
     _inbox: queue.Queue[dict[str, Any]] = field(default_factory=queue.Queue)
     _spawners: dict[bool, _Spawner] = field(default_factory=dict)
 
-    def start(self, task: Task, reason: str, products: Products) -> None:
-        self._waiting.append((task, reason, self.prepare(task, products)))
+    def start(self, task: Task, reason: str) -> None:
+        self._waiting.append((task, reason, self.launches[task.name]))
         self._fill()
 
     def next(self) -> Event:
@@ -234,7 +234,7 @@ class ProcessExecutor:
                 self._end(running, f"ran longer than its limit of {running.launch.timeout:g} s")
 
     def _end(self, running: _Running, reason: str) -> None:
-        """Ask a step's process group to end; a second call, or {GRACE} seconds, insist."""
+        """Ask a step's process group to end; a second call insists, and so do `GRACE` seconds."""
         again = bool(running.ended_because)
         running.ended_because = running.ended_because or reason
         running.killed_at = time.monotonic() + (0 if again else GRACE)

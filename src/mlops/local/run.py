@@ -13,7 +13,7 @@ from mlops.engine.events import Event, Finished, RunFinished, RunStarted
 from mlops.engine.freshness import Fresh, Recipe, Stale
 from mlops.engine.loop import Products, Task, execute
 from mlops.errors import JobFailed, MlopsError, PlatformError
-from mlops.files import digest_file
+from mlops.files import shown
 from mlops.local.digests import Digests
 from mlops.local.executor import Launch, ProcessExecutor
 from mlops.local.runs import Origin, RunRecord, open_run, origin
@@ -58,7 +58,7 @@ class LocalRun:
     """Asked when every step has ended well: the steps to run in addition, in the same run and the same warm process."""
     record: RunRecord = field(init=False)
     _tracker: Tracker | None = field(default=None, init=False)
-    _recipes: dict[str, Launch] = field(default_factory=dict, init=False)
+    _launches: dict[str, Launch] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.origin = origin(self.root)
@@ -74,7 +74,7 @@ class LocalRun:
         """
         began = time.monotonic()
         state = "canceled"
-        executor = ProcessExecutor(self._launch, self._variables, self.digests, self.options.workers, self.options.warm)
+        executor = ProcessExecutor(self._launches, self._variables, self.digests, self.options.workers, self.options.warm)
         executor.imports = self._imports()
         try:
             yield self._tell(RunStarted(self.record.facts["run"], self.record.facts["name"], self._title(), self._needs()))
@@ -131,7 +131,7 @@ class LocalRun:
 
     def _judge(self, task: Task, products: Products) -> Fresh | Stale:
         launch = self._prepare(task.work, products)
-        self._recipes[task.name] = launch
+        self._launches[task.name] = launch
         verdict = self._freshness(task.work.component, launch)
         if isinstance(verdict, Fresh):
             self.store.remember(launch.key, launch.recipe)
@@ -146,15 +146,12 @@ class LocalRun:
             return Stale("is_deterministic is false")
         return self.store.judge(launch.key, launch.recipe)
 
-    def _launch(self, task: Task, _: Products) -> Launch:
-        return self._recipes[task.name]
-
     def _variables(self, launch: Launch) -> Mapping[str, str]:
         needs_run = not launch.code.argv or any(name.split(".")[0] == "mlflow" for name in launch.code.imports)
         return self._tracker.variables(launch.step, wait=needs_run) if self._tracker else {}
 
     def _keep(self, event: Finished) -> None:
-        launch = self._recipes[event.step]
+        launch = self._launches[event.step]
         if self.pipeline.steps[event.step].component.is_deterministic:
             self.store.keep(launch.key, launch.recipe, event.outputs, event.summary)
 
@@ -215,7 +212,7 @@ class LocalRun:
 
     def _lock_digest(self) -> str:
         lock = self.root / "requirements.lock"
-        return f"{platform.python_version()} {digest_file(lock) if lock.is_file() else ''}"
+        return f"{platform.python_version()} {self.digests.of(lock) if lock.is_file() else ''}"
 
     def _imports(self) -> list[str]:
         """Return the modules that the steps import, in the order of the steps, read from their scripts."""
@@ -242,15 +239,12 @@ class LocalRun:
         for name, bound in self.pipeline.values.items():
             kind = self.pipeline.inputs[name].type
             if isinstance(bound, Asset):
-                inputs[name] = {"type": kind, "path": self._short(bound.path), "digest": self.digests.of(bound.path)}
+                inputs[name] = {"type": kind, "path": shown(bound.path, self.root), "digest": self.digests.of(bound.path)}
             elif isinstance(bound, Literal):
                 inputs[name] = {"type": kind, "value": bound.value}
-        path = self._short(self.pipeline.path.resolve())
+        path = shown(self.pipeline.path.resolve(), self.root)
         who = {"user": self.origin.user, "commit": self.origin.commit, "dirty": self.origin.dirty}
         return {"model": self.options.model, "pipeline": path, "experiment": self.pipeline.experiment, **who, "inputs": inputs}
-
-    def _short(self, path: Path) -> str:
-        return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
 
     def _outputs(self) -> None:
         """Bind the pipeline's own outputs to what the steps wrote, where they did."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import MlopsError
-from mlops.files import read_json
+from mlops.files import read_json, shown
 from mlops.report import comparison, figures
 from mlops.report.comparison import mapping, mappings
 from mlops.report.headline import Headline, champion, headline
@@ -130,7 +130,7 @@ def _next(delivery: Mapping[str, Any], pen: _Pen) -> list[str]:
     if production.get("key_file") and production.get("sample_file"):
         lines += _curl(production, pen)
     if delivery.get("report"):
-        lines.append(f"  {'look':<11}make report      {figures.line(_short(str(delivery['report'])))}")
+        lines.append(f"  {'look':<11}make report      {figures.line(shown(Path(str(delivery['report'])), Path.cwd()))}")
     lines.append(f"  {'undo':<11}{_undo(delivery)}")
     return lines
 
@@ -148,7 +148,7 @@ def _undo(delivery: Mapping[str, Any]) -> str:
 
 def _curl(production: Mapping[str, Any], pen: _Pen) -> list[str]:
     """A request that works when pasted at the repository's root, over several lines where one is too long."""
-    key, sample = (shlex.quote(_short(figures.line(production[name]))) for name in ("key_file", "sample_file"))
+    key, sample = (shlex.quote(shown(Path(figures.line(production[name])), Path.cwd())) for name in ("key_file", "sample_file"))
     parts = [
         f"curl -s {shlex.quote(figures.line(production.get('address')))}/score",
         f'-H "Authorization: Bearer $(cat {key})"',
@@ -160,10 +160,3 @@ def _curl(production: Mapping[str, Any], pen: _Pen) -> list[str]:
         return [f"  {'try it':<11}{whole}"]
     first, *rest = [f"{part} \\" for part in parts[:-1]] + [parts[-1]]
     return [f"  {'try it':<11}{first}", *(f"  {'':<13}{part}" for part in rest)]
-
-
-def _short(path: str) -> str:
-    """A path as one would type it here."""
-    full = Path(path)
-    here = Path.cwd()
-    return str(full.relative_to(here)) if full.is_absolute() and full.is_relative_to(here) else path

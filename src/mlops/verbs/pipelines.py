@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import PlatformError, SpecError, UsageError
+from mlops.files import shown
 from mlops.settings import find_root, read_environment, read_project, state_dir
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _all_files() -> list[Path]:
             *root.glob("src/project/project.yml"),
         ]
     )
-    return [path if not path.is_relative_to(Path.cwd()) else path.relative_to(Path.cwd()) for path in found]
+    return [Path(shown(path, Path.cwd())) for path in found]
 
 
 def _check_one(path: Path) -> None:
@@ -115,7 +116,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(facts, ensure_ascii=False))
     else:
-        print(f"  {facts['state']} in {facts['seconds']:.1f} s · {_short(running.record.folder)}")
+        print(f"  {facts['state']} in {facts['seconds']:.1f} s · {shown(running.record.folder, Path.cwd())}")
     error = why_not(running)
     if error:
         raise error
@@ -128,10 +129,6 @@ def _say_why(facts: dict[str, Any], without_effect: tuple[str, ...]) -> None:
         print(f"  why  {name:<14} {step.get('state')}: {step.get('reason', '')}{warm}", file=sys.stderr)
     for key in without_effect:
         print(f"  why  no effect on this machine: {key}", file=sys.stderr)
-
-
-def _short(path: Path) -> str:
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def runs(arguments: argparse.Namespace) -> int:

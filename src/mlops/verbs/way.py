@@ -7,9 +7,11 @@ import os
 import shutil
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.delivery.workspace import ENVIRONMENTS, Workspace, open_workspace
+from mlops.files import shown
 
 if TYPE_CHECKING:
     import argparse
@@ -31,7 +33,8 @@ def deliver(arguments: argparse.Namespace) -> int:
             delivery.go()
         except MlopsError as raised:
             error = raised
-    facts = {**delivery.facts, "report": workspace.short(delivery.facts.get("report", ""))}
+    report = delivery.facts.get("report")
+    facts = {**delivery.facts, "report": shown(Path(report), workspace.root) if report else ""}
     if arguments.json:
         print(json.dumps(facts, ensure_ascii=False))
     elif delivery.facts:
@@ -134,7 +137,7 @@ def rotate_key(arguments: argparse.Namespace) -> int:
     workspace = open_workspace(arguments.model)
     workspace.environment(arguments.environment)
     endpoint.rotate_key(workspace.endpoint(arguments.environment))
-    place = workspace.short(workspace.endpoint(arguments.environment) / "key")
+    place = shown(workspace.endpoint(arguments.environment) / "key", workspace.root)
     told = f"the new key is in {place}; the one before it works until the next rotation"
     print(json.dumps({"key_file": place}) if arguments.json else told)
     return 0
