@@ -48,6 +48,10 @@ class ModelSettings:
     positive: int | str
     keys: tuple[str, ...]
     trusted_types: tuple[str, ...]
+    sample: Mapping[str, str] = field(default_factory=dict)
+    """Inputs of the pipeline that make it quick, for a first word on a pull request; without any, all is trained on."""
+    all_when_changed: tuple[str, ...] = ()
+    """Files (patterns as in .gitignore) whose change is looked at on all rows, not on the sample."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,31 @@ class TestSettings:
     connections: int = 16
     p95_ms: float | None = None
     error_rate: float | None = None
+
+
+@dataclass(frozen=True)
+class WatchSettings:
+    """How long a new version is watched once it serves, and what takes it back: bounds on all requests that it answers in that time."""
+
+    seconds: float
+    error_rate: float = 0.0
+    p95_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class ApprovalSettings:
+    """Whether CI may put a version here without a person's word, and whether that person may be the author of the change."""
+
+    required: bool = True
+    by_author: bool = False
+
+
+@dataclass(frozen=True)
+class PullRequestSettings:
+    """What a pull request's verdict is red for, beyond a broken limit."""
+
+    red_when: str = "worse"
+    """worse: the interval of the difference lies wholly on the worse side; never: that is only told."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +164,9 @@ class Environment:
     serve: ServeSettings | None = None
     gate: GateRules | None = None
     test: TestSettings | None = None
+    watch: WatchSettings | None = None
+    approval: ApprovalSettings = ApprovalSettings()
+    pull_request: PullRequestSettings = PullRequestSettings()
 
     def gate_facts(self) -> dict[str, Any] | None:
         """Return the gate's rules as JSON values (see `gate_rules`); None where the environment has no gate."""
@@ -196,6 +228,8 @@ def read_project(root: Path) -> Project:
             positive=reader.label((*at, "positive"), 1),
             keys=reader.words((*at, "keys")),
             trusted_types=reader.words((*at, "trusted_types")),
+            sample={str(key): _text_of(value) for key, value in reader.mapping((*at, "sample"), None).items()},
+            all_when_changed=reader.words((*at, "all_when_changed")),
         )
     if not models and not reader.problems:
         reader.note(("models",), "a project has at least one model")
@@ -239,6 +273,9 @@ def read_environment(root: Path, name: str) -> Environment:
         serve=_serve(reader) if body.get("serve") is not None else None,
         gate=_gate(reader) if body.get("gate") is not None else None,
         test=_test(reader) if body.get("test") is not None else None,
+        watch=_watch(reader) if body.get("watch") is not None else None,
+        approval=_approval(reader),
+        pull_request=_pull_request(reader),
     )
     if made.where == "azure":
         reader.note(("where",), "`where: azure` is not built yet", "Use where: local; docs/azure.md says what is planned.")
@@ -266,6 +303,33 @@ def _test(reader: _Reader) -> TestSettings:
         reader.number((*at, "p95_ms"), None, least=0) if "p95_ms" in body else None,
         reader.number((*at, "error_rate"), None, least=0) if "error_rate" in body else None,
     )
+
+
+def _watch(reader: _Reader) -> WatchSettings:
+    at: Keys = ("watch",)
+    body = reader.mapping(at, WatchSettings.__dataclass_fields__)
+    return WatchSettings(
+        reader.number((*at, "seconds"), None, least=0.5, most=3600),
+        reader.number((*at, "error_rate"), 0.0, least=0, most=1),
+        reader.number((*at, "p95_ms"), None, least=0) if "p95_ms" in body else None,
+    )
+
+
+def _approval(reader: _Reader) -> ApprovalSettings:
+    at: Keys = ("approval",)
+    reader.mapping(at, ApprovalSettings.__dataclass_fields__)
+    return ApprovalSettings(reader.truth((*at, "required"), default=True), reader.truth((*at, "by_author"), default=False))
+
+
+def _pull_request(reader: _Reader) -> PullRequestSettings:
+    at: Keys = ("pull_request",)
+    reader.mapping(at, PullRequestSettings.__dataclass_fields__)
+    return PullRequestSettings(reader.choice((*at, "red_when"), ("worse", "never"), "worse"))
+
+
+def _text_of(value: Any) -> str:
+    """Return an input's value as `--set` would give it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _gate(reader: _Reader) -> GateRules:

@@ -7,10 +7,13 @@ command again finishes the move.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mlops.delivery import stations
+from mlops.delivery.approval import approved_by
+from mlops.delivery.ticket import check_ticket, read_ticket
 from mlops.errors import JobFailed, UsageError
 from mlops.files import locked
 from mlops.local.runs import origin
@@ -19,6 +22,7 @@ from mlops.serving import endpoint
 if TYPE_CHECKING:
     from mlops.delivery.workspace import Workspace
     from mlops.registry.versions import ModelVersion, Registry
+    from mlops.serving.endpoint import Served
 
 
 def put(
@@ -29,6 +33,7 @@ def put(
     reason: str,
     expected: dict[str, Any] | None = None,
     kind: str = "promote",
+    who: str | None = None,
 ) -> dict[str, Any]:
     """Serve a version in an environment, try it there, and move the aliases.
 
@@ -39,12 +44,14 @@ def put(
         reason: For the record.
         kind: promote, or rollback.
         expected: The champion that the decision was made against; where production serves another by now, the move is refused.
+        who: Who decided it; whoever runs this by default.
 
     Returns:
         Address, version, health, key and sample file, what was served before, and the trial's facts.
 
     Raises:
-        JobFailed: Tampered files, a champion that changed, a test that was not passed; what served before goes on.
+        JobFailed: Tampered files, a champion that changed, a test that was not passed, a bound that broke while it was watched; what served
+            before goes on, or serves again.
         PlatformError: The endpoint could not be started.
     """
     clock = stations.Clock()
@@ -56,6 +63,7 @@ def put(
             hint = "Run `make run` again: it compares with what serves now."
             raise JobFailed(f"production was v{expected['version']} when this was decided, and is {now} now", hint=hint)
         folder = registry.fetch(version)
+        _serve_first(workspace, environment, before)
         served = stations.deploy(workspace, environment, version, folder)
         trial = stations.trial(workspace, environment, served, registry.attachment(version, stations.SMOKE_FILE))
         try:
@@ -63,8 +71,9 @@ def put(
         except JobFailed:
             _back(workspace, environment, before)
             raise
-        who = origin(workspace.root).user
+        who = who or origin(workspace.root).user
         registry.move(name, environment, version, expected=before.version if before else None, who=who, reason=reason, kind=kind)
+        trial |= _watched(workspace, environment, version, before, served)
     previous = {"version": before.version} if before and before.version != version.version else _served_before(registry, name, environment)
     return {**asdict(served), "previous": previous, **trial, "seconds": clock.seconds}
 
@@ -76,6 +85,37 @@ def _served_before(registry: Registry, name: str, environment: str) -> dict[str,
     except JobFailed:
         return None
     return {"version": earlier.version} if earlier else None
+
+
+def _serve_first(workspace: Workspace, environment: str, before: ModelVersion | None) -> None:
+    """Where nothing runs (a machine that has only just started), serve what the registry says is there, so that there is something to go back to."""
+    if before is None or workspace.state is None or endpoint.look(workspace.endpoint(environment)).health == "ready":
+        return
+    try:
+        stations.deploy(workspace, environment, before, workspace.registry.fetch(before))
+    except JobFailed as error:  # it cannot be gone back to; that is no reason to keep what is better away
+        print(f"  v{before.version}, which {environment} serves, cannot be started here: {error.message}", file=sys.stderr)
+
+
+def _watched(workspace: Workspace, environment: str, version: ModelVersion, before: ModelVersion | None, served: Served) -> dict[str, Any]:
+    """Watch a version that serves, where the environment asks for it; one that breaks a bound is taken back, and that is recorded.
+
+    Raises:
+        JobFailed: It broke a bound; what served before serves again.
+    """
+    smoke = workspace.registry.attachment(version, stations.SMOKE_FILE)
+    facts = stations.watch(workspace, environment, served, smoke)
+    broken = [rule for rule in facts["rules"] if not rule["passed"]]
+    if not broken:
+        return {"watch": facts}
+    why = f"while it was watched: {broken[0]['name']}: {broken[0]['reason']}"
+    _back(workspace, environment, before)
+    registry, who = workspace.registry, "slipway"
+    if before is not None:
+        registry.move(version.name, environment, before, expected=version.version, who=who, reason=why, kind="rollback")
+    registry.mark_rolled_back(version, environment=environment, who=who, reason=why)
+    after = f"v{before.version} serves again" if before else "nothing serves: there was no version before it"
+    raise JobFailed(f"{environment} took v{version.version} back {why}; {after}", where=f"environments/{environment}.yml")
 
 
 def _back(workspace: Workspace, environment: str, before: ModelVersion | None) -> None:
@@ -95,19 +135,26 @@ def promote(workspace: Workspace, which: str, environment: str, reason: str) -> 
         UsageError: There is no such version or environment.
         JobFailed: One of these two is missing, its files are not whole, or it did not pass the environment's test.
     """
-    workspace.environment(environment)
+    settings = workspace.environment(environment)
     name = workspace.model.name
-    version = workspace.registry.resolve(name, which)
+    ticket = read_ticket(which)
+    version = workspace.registry.resolve(name, str(ticket.version) if ticket else which)
+    if ticket is not None:
+        check_ticket(ticket, version)
     if version is None:
         known = ", ".join(f"v{v.version}" for v in workspace.registry.versions(name)) or "none yet: make run"
         raise UsageError(f"{name} has no version {which!r}", hint=f"Versions: {known}")
-    if not reason:
+    if ticket is not None or not reason:
         _approved(workspace, version)
     tried = any(move.environment == "staging" and move.after == version.version for move in workspace.registry.history(name))
     if environment == "production" and not tried:
         hint = f"First: mlops promote {version.version} --to staging"
         raise JobFailed(f"{name} v{version.version} was never tried in staging", hint=hint)
-    facts = put(workspace, environment, version, reason=reason or "promoted by hand")
+    person = approved_by(settings) if environment == "production" else None
+    if settings.approval.required and person is not None and ticket is None:
+        hint = "In CI a version goes out by the ticket that the delivery printed: VERSION=<ticket>."
+        raise UsageError(f"an approval is for one version's files, and {which!r} names none", hint=hint)
+    facts = put(workspace, environment, version, reason=reason or "promoted by hand", who=person)
     workspace.registry.clear_rolled_back(version)
     return facts
 

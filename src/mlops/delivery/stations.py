@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 SMOKE_FILE = "smoke.json"
 """Held-out rows with their offline probabilities, registered with each version, so that it can be tried wherever it goes."""
+ROUND, PAUSE, FLUSHED = 10, 0.2, 0.7
+"""While an endpoint is watched: rows asked in a round, seconds between rounds, and seconds until the endpoint has written its log."""
 
 
 def deploy(workspace: Workspace, environment: str, version: ModelVersion, folder: Path) -> Served:
@@ -57,13 +60,83 @@ def trial(workspace: Workspace, environment: str, served: Served, smoke_file: Pa
     test = workspace.environment(environment).test
     if test is None or smoke_file is None:
         return {"smoke": None, "load": None, "rules": []}
+    facts = _try(served, smoke_file, test.smoke_requests, test.load_seconds, test.connections)
+    facts["rules"] = _rules(test, facts)
+    return facts
+
+
+def watch(workspace: Workspace, environment: str, served: Served, smoke_file: Path | None) -> dict[str, Any]:
+    """Watch an endpoint for as long as its environment asks: what its own log says of all callers, and held-out rows asked now and then.
+
+    Returns:
+        `seconds`, `requests`, `error_rate` (5xx, no answer, or another answer than offline), `p95_ms` as the endpoint measured it, and `rules`,
+        each with name, passed and reason.
+    """
+    wanted = workspace.environment(environment).watch
+    if wanted is None or smoke_file is None:
+        return {"seconds": 0.0, "requests": 0, "error_rate": None, "p95_ms": None, "rules": []}
+    since = time.time()
+    asked, failures = _ask_now_and_then(served, smoke_file, wanted.seconds)
+    statuses, times = _answered(workspace.endpoint(environment) / "requests.jsonl", since)
+    total = max(asked, len(statuses))
+    failed = max(len(failures), sum(status >= 500 for status in statuses))
+    rate, p95 = failed / total if total else 1.0, _p95(times)
+    reason = f"{rate:.2%} of {total:,} requests in {wanted.seconds:g} s, at most {wanted.error_rate:.2%}"
+    rules = [_rule("error_rate", rate <= wanted.error_rate, f"{reason}; {failures[0]}" if failures else reason)]
+    if wanted.p95_ms is not None:
+        rules.append(_rule("p95_ms", p95 <= wanted.p95_ms, f"{p95:.1f} ms in {wanted.seconds:g} s, at most {wanted.p95_ms:g}"))
+    return {"seconds": wanted.seconds, "requests": total, "error_rate": rate, "p95_ms": p95, "rules": rules}
+
+
+def _ask_now_and_then(served: Served, smoke_file: Path, seconds: float) -> tuple[int, list[str]]:
+    """Ask held-out rows a few times a second, and return how many were asked and what failed. Politely: others are served meanwhile."""
+    from mlops.serving.trial import HeldOut, smoke
+
+    found = json.loads(smoke_file.read_text(encoding="utf-8"))
+    rows = HeldOut(tuple(found["columns"]), tuple(map(tuple, found["data"])), tuple(found["expected"])).evenly(ROUND)
+    key = Path(str(served.key_file)).read_text(encoding="utf-8").split()[0]
+    failures: list[str] = []
+    asked, until = 0, time.monotonic() + seconds
+    while time.monotonic() < until:
+        told = smoke(str(served.address), key, rows)
+        asked += told.requests
+        failures += told.failures
+        time.sleep(PAUSE)
+    time.sleep(FLUSHED)
+    return asked, failures
+
+
+def _answered(log: Path, since: float) -> tuple[list[int], list[float]]:
+    """Return status and milliseconds of every scoring request that the endpoint's own log has since then; whoever asked."""
+    statuses: list[int] = []
+    times: list[float] = []
+    with contextlib.suppress(OSError), log.open(encoding="utf-8") as lines:
+        for line in lines:
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                one = json.loads(line)
+                if one["time"] >= since and one["path"] == "/score":
+                    statuses.append(int(one["status"]))
+                    times.append(1000 * float(one["seconds"]))
+    return statuses, times
+
+
+def _p95(times: list[float]) -> float:
+    return sorted(times)[int(0.95 * (len(times) - 1))] if times else 0.0
+
+
+def _try(served: Served, smoke_file: Path, smoke_requests: int, load_seconds: float, connections: int) -> dict[str, Any]:
+    """Ask an endpoint held-out rows, from a program of its own.
+
+    Raises:
+        PlatformError: It could not run.
+    """
     request = {
         "address": served.address,
         "key_file": served.key_file,
         "rows_file": str(smoke_file),
-        "smoke_requests": test.smoke_requests,
-        "load_seconds": test.load_seconds,
-        "connections": test.connections,
+        "smoke_requests": smoke_requests,
+        "load_seconds": load_seconds,
+        "connections": connections,
     }
     with tempfile.TemporaryDirectory() as folder:
         asked, answered = Path(folder, "request.json"), Path(folder, "result.json")
@@ -73,7 +146,6 @@ def trial(workspace: Workspace, environment: str, served: Served, smoke_file: Pa
         if done.returncode or not answered.exists():
             raise PlatformError(f"the smoke test could not run: {done.stderr.strip()[-600:]}", where=served.address)
         facts: dict[str, Any] = json.loads(answered.read_text(encoding="utf-8"))
-    facts["rules"] = _rules(test, facts)
     return facts
 
 
@@ -114,6 +186,9 @@ def summary(facts: dict[str, Any]) -> str:
         parts.append(f"smoke {facts['smoke']['equal']} of {facts['smoke']['requests']} equal")
     if facts["load"]:
         parts.append(f"{facts['load']['requests_per_second']:,.0f} req/s, p95 {facts['load']['p95_ms']:.1f} ms")
+    watched = facts.get("watch") or {}
+    if watched.get("requests"):
+        parts.append(f"watched {watched['seconds']:g} s: {watched['requests']:,} requests, {watched['error_rate']:.2%} failed")
     return " · ".join(parts) or "not tried: this version has no held-out rows"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from mlops.errors import UsageError
 from mlops.registry.versions import Registry
 from mlops.settings import Environment, ModelSettings, Project, choose_model, find_root, read_environment, read_project, state_dir
 from mlops.spec.source import did_you_mean
+from mlops.state.branch import StateBranch
+from mlops.state.git import Git
 from mlops.tracking.server import tracking_uri
 
 ENVIRONMENTS = ("staging", "production")
@@ -23,6 +26,8 @@ class Workspace:
     home: Path
     project: Project
     model: ModelSettings
+    state: StateBranch | None = None
+    """The branch that the registry is kept in between jobs; None where this machine, or a server, keeps it."""
 
     def endpoint(self, environment: str) -> Path:
         """Return the folder of the model's endpoint in an environment."""
@@ -65,4 +70,10 @@ def open_workspace(model: str | None) -> Workspace:
     """
     root = find_root(Path.cwd())
     project = read_project(root)
-    return Workspace(root, state_dir(root), project, choose_model(project, model))
+    chosen = choose_model(project, model)
+    home, prefix = state_dir(root), os.environ.get("MLOPS_STATE")
+    if not prefix or os.environ.get("MLFLOW_TRACKING_URI"):
+        return Workspace(root, home, project, chosen)
+    apart = home / "shared" / chosen.name  # what is brought here must not replace what this machine keeps for itself
+    apart.mkdir(parents=True, exist_ok=True)
+    return Workspace(root, apart, project, chosen, StateBranch(Git(root, os.environ), prefix, chosen.name))

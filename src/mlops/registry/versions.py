@@ -130,7 +130,7 @@ class Registry:
             raise JobFailed("the model's files are not those that the run made", where=str(folder), hint="Run again with --force.")
         with self._lock(name):
             known = self.by_digest(name, digest)
-            run = (known.run_id if known else run_id) or self._new_run(name)
+            run = self._run(name, known.run_id if known else run_id)
             verdict = {"approved": approved, "against": against, "evidence": self._keep(run, digest, evidence)}
             if known is None:
                 known = self._create(name, folder, digest, run, {**(tags or {}), VERDICT: json.dumps(verdict)})
@@ -185,6 +185,20 @@ class Registry:
                     raise
 
         self._ask(make)
+
+    def _run(self, name: str, wanted: str | None) -> str:
+        """Return the run to keep files under: the wanted one where the store knows it (a store brought from elsewhere may not), else a new one."""
+        from mlflow.exceptions import MlflowException
+
+        def known() -> bool:
+            try:
+                return bool(self.client.get_run(wanted))
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+                return False
+
+        return wanted if wanted and self._ask(known) else self._new_run(name)
 
     def _new_run(self, name: str) -> str:
         experiment = self._ask(lambda: experiment_id(self.client, self.home, name))

@@ -1,0 +1,45 @@
+"""Whether CI may put a version into an environment: a person's word, asked of the CI system itself, in the run that is about it.
+
+Nothing that a workflow or a change can write counts as an approval. Where the system guards nothing (no reviewers on this plan, an environment
+that came to be without rules because a job named it), there is no approval, and the door stays shut.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from mlops.ci.host import current
+from mlops.errors import JobFailed
+
+if TYPE_CHECKING:
+    from mlops.ci.host import Host
+    from mlops.settings import Environment
+
+
+def approved_by(environment: Environment, host: Host | None = None) -> str | None:
+    """Return who let this run into an environment; None where nobody has to.
+
+    Args:
+        environment: Its file says whether somebody has to.
+        host: The CI system; this process's own by default.
+
+    Raises:
+        JobFailed: Nobody did, or only the author of the change where that is not enough.
+        PlatformError: The CI system does not answer.
+    """
+    host = host or current(os.environ)
+    if not environment.approval.required or host.context.system == "laptop":
+        return None
+    where = f"environments/{environment.name}.yml"
+    people = [approval.by for approval in host.approvals(environment.name)]
+    if not people:
+        guard = host.protection(environment.name)
+        hint = f"{guard.told}.\n{guard.mend}\nOr, to go without: `approval: {{required: false}}` in {where}."
+        raise JobFailed(f"nobody approved this run for {environment.name}; what serves there is as it was", where=where, hint=hint)
+    author = host.author(host.context.commit)
+    others = [person for person in people if person != author]
+    if not others and not environment.approval.by_author:
+        hint = "Start it again and let somebody else approve; or, where that is meant, `by_author: true` in that file."
+        raise JobFailed(f"{environment.name} was approved by {author} only, who wrote the change", where=where, hint=hint)
+    return ", ".join(others or people)

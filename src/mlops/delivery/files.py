@@ -1,0 +1,108 @@
+"""What a model is made of, as git sees it: the files, and one digest over their content and names.
+
+The same fingerprint means the same data, code, parameters, packages, contract and gate: training again would make the same model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pathspec
+
+from mlops.errors import PlatformError
+from mlops.files import digest_file, digest_folder, shown
+from mlops.spec.pipeline import load_pipeline
+from mlops.spec.values import Asset
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from mlops.delivery.workspace import Workspace
+
+SHARED = ("requirements.lock", "src/mlops", "environments/staging.yml", "environments/local.yml")
+"""What every model of the repository is made with."""
+PROSE = pathspec.PathSpec.from_lines("gitignore", ["*.md", "/docs/", "/LICENSE", "/.github/ISSUE_TEMPLATE/", "/.vscode/", "/.editorconfig"])
+"""What no check but that of the pages themselves, and no model, depends on."""
+
+
+def fingerprint(workspace: Workspace, settings: Mapping[str, str]) -> str:
+    """Return `sha256:<hex>` over all that decides the model; empty outside of a git repository, or where something is not committed.
+
+    Args:
+        workspace: The model.
+        settings: Inputs given on the command line: they decide it too.
+
+    Raises:
+        SpecError: The pipeline's file is wrong.
+    """
+    root = workspace.root
+    if git(root, "rev-parse", "--is-inside-work-tree") != "true":
+        return ""
+    tree = _tree(root, "HEAD")
+    parts, outside = places(workspace)
+    if git(root, "status", "--porcelain", "--", *parts):
+        return ""
+    lines = [f"{name}\0{blob}" for name, blob in sorted(tree.items()) if _below(name, parts)]
+    lines += [f"{path}\0{digest_folder(path) if path.is_dir() else digest_file(path)}" for path in outside if path.exists()]
+    lines.append(json.dumps(dict(settings), sort_keys=True))
+    return "sha256:" + hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def places(workspace: Workspace) -> tuple[list[str], list[Path]]:
+    """Return the folders and files in the repository that a model is made of, and those outside of git's sight."""
+    root, model = workspace.root, workspace.model
+    pipeline = load_pipeline(root / model.pipeline, complete=False)
+    assets = [Path(bound.path).resolve() for bound in pipeline.values.values() if isinstance(bound, Asset)]
+    known = _tree(root, "HEAD")
+    within = [shown(path, root) for path in assets if path.is_relative_to(root.resolve())]
+    seen = [name for name in within if any(_below(file, [name]) for file in known)]
+    outside = [path for path in assets if shown(path, root.resolve()) not in seen]
+    return [*SHARED, "src/project/project.yml", model.package, str(Path(model.pipeline).parent), model.contract, *seen], outside
+
+
+def changed(root: Path, base: str | None) -> list[str] | None:
+    """Return the files that differ from where this branch left `base`; None where that is not known here."""
+    if not base or set(base) == {"0"}:
+        return None
+    fork = git(root, "merge-base", base, "HEAD") or (base if git(root, "cat-file", "-t", base) == "commit" else "")
+    listed = git(root, "diff", "--name-only", "--no-renames", "-z", fork, "HEAD") if fork else None
+    return None if listed is None else [name for name in listed.split("\0") if name]
+
+
+def without_prose(root: Path, commit: str) -> str:
+    """Return a digest of a commit's files, less what is only read by people."""
+    lines = [f"{name}\0{blob}" for name, blob in sorted(_tree(root, commit).items()) if not PROSE.match_file(name)]
+    return "sha256:" + hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def touched(files: Iterable[str], parts: Iterable[str]) -> list[str]:
+    """Return the files at or below one of the parts."""
+    wanted = list(parts)
+    return [name for name in files if _below(name, wanted)]
+
+
+def _below(name: str, parts: Iterable[str]) -> bool:
+    return any(name == part or name.startswith(f"{part.rstrip('/')}/") for part in parts)
+
+
+def _tree(root: Path, commit: str) -> dict[str, str]:
+    listed = git(root, "ls-tree", "-r", "-z", "--full-tree", commit)
+    rows = (row.split("\t", 1) for row in (listed or "").split("\0") if row)
+    return {name: facts.split()[2] for facts, name in rows}
+
+
+def git(root: Path, *words: str) -> str | None:
+    """Return what git says, or None where it says no.
+
+    Raises:
+        PlatformError: There is no git.
+    """
+    try:
+        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=False, errors="replace")
+    except OSError as error:
+        raise PlatformError(f"git cannot be run: {error.strerror}", hint="Install git.") from error
+    return done.stdout.strip("\n") if done.returncode == 0 else None

@@ -1,0 +1,83 @@
+"""What a change asks of CI: which models to train, whether code must be checked; and of what is left out, the proof that it may be.
+
+A skipped job is a claim ("the same would come out"), so the claim is shown with what it stands on: a digest that is the same before and after.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from mlops.delivery import files
+from mlops.settings import choose_model
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlops.ci.host import Context
+    from mlops.delivery.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether something is done, and why (or why it need not be)."""
+
+    name: str
+    do: bool
+    why: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What CI does for a commit."""
+
+    code: Decision
+    models: tuple[Decision, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """The models to train."""
+        return [model.name for model in self.models if model.do]
+
+    def facts(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def plan(workspace: Workspace, context: Context) -> Plan:
+    """Return what a commit asks for, from what it changes against the commit before it, or against the branch that it goes to.
+
+    Args:
+        workspace: The project; its model does not matter.
+        context: The event: with a base that is known here, only what changed since is done.
+    """
+    everything = context.event in {"schedule", "manual"} and context.system != "laptop"
+    names = None if everything else files.changed(workspace.root, context.base)
+    models = [replace(workspace, model=choose_model(workspace.project, name)) for name in workspace.project.models]
+    if names is None:
+        why = "there is no commit to compare with: all is done" if not everything else f"started by {context.event}: all is done"
+        return Plan(Decision("code", do=True, why=why), tuple(Decision(one.model.name, do=True, why=why) for one in models))
+    return Plan(_code(workspace, names, str(context.base)), tuple(_model(one, names, str(context.base)) for one in models))
+
+
+def _code(workspace: Workspace, names: Sequence[str], base: str) -> Decision:
+    other = [name for name in names if not files.PROSE.match_file(name)]
+    if other:
+        return Decision("code", do=True, why=_listed(other))
+    digest = files.without_prose(workspace.root, "HEAD")
+    why = f"{len(names)} file{'s' * (len(names) != 1)} changed since {base[:7]}, all of them prose; the rest is {digest[:19]}…, as in {base[:7]}"
+    return Decision("code", do=False, why=why)
+
+
+def _model(workspace: Workspace, names: Sequence[str], base: str) -> Decision:
+    parts, _ = files.places(workspace)
+    found = [name for name in files.touched(names, parts) if not files.PROSE.match_file(name)]
+    if found:
+        return Decision(workspace.model.name, do=True, why=_listed(found))
+    digest = files.fingerprint(workspace, {}) or "not committed"
+    why = f"none of what it is made of changed since {base[:7]}: data, code, parameters, packages and gate are {digest[:19]}… in both"
+    return Decision(workspace.model.name, do=False, why=why)
+
+
+def _listed(names: Sequence[str], most: int = 4) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"changed: {', '.join(names[:most])}{more}"
