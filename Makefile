@@ -6,13 +6,18 @@ MAKEFLAGS += --no-print-directory
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-MODEL ?=
-VERSION ?=
-ENV ?= production
-RUN ?= latest
-REASON ?=
-model = $(if $(MODEL),--model $(MODEL))
-reason = $(if $(REASON),--reason "$(REASON)")
+# Values reach the recipes as shell variables, never as text of a command: a reason or a branch may hold anything.
+export MODEL ?=
+export VERSION ?=
+export ENV ?= production
+export RUN ?= latest
+export REASON ?=
+export SET ?=
+export ROWS ?=
+export FROM ?=
+model = $${MODEL:+--model "$$MODEL"}
+reason = $${REASON:+--reason "$$REASON"}
+settings = $${SET:+--set "$$SET"}
 ready := .venv/.ready
 
 .PHONY: help
@@ -26,18 +31,27 @@ $(ready): requirements.lock pyproject.toml src/mlops/setup.sh
 .PHONY: setup
 setup: $(ready)  ## make .venv from the lock file (every verb does so when it must)
 
-.PHONY: run train promote rollback status stop report ui
+.PHONY: run plan try comment train promote rollback status stop report ui
 run: $(ready)  ## from raw data to the production endpoint
-	@mlops deliver $(model)
+	@mlops deliver $(model) $(settings)
 
-train: $(ready)  ## the same up to the registry: no endpoint is touched
-	@mlops deliver $(model) --to registry
+plan: $(ready)  ## what this branch asks of CI, and why not more
+	@mlops plan
+
+try: $(ready)  ## [ROWS=all]: what this branch does to the model; nothing is registered
+	@mlops try $(model) $${ROWS:+--rows "$$ROWS"}
+
+comment: $(ready)  ## [FROM=folder]: tell the pull request what was found
+	@mlops comment "$$FROM"
+
+train: $(ready)  ## [SET=inputs.name=value]: train, gate and register: no endpoint is touched
+	@mlops deliver $(model) --to registry $(settings)
 
 promote: $(ready)  ## VERSION=n ENV=production [REASON=why]: put a version into an environment
-	@mlops promote $(or $(VERSION),challenger) --to $(ENV) $(model) $(reason)
+	@mlops promote "$${VERSION:-challenger}" --to "$$ENV" $(model) $(reason)
 
 rollback: $(ready)  ## ENV=production [REASON=why]: take it back to what it served before
-	@mlops rollback $(ENV) $(model) $(reason)
+	@mlops rollback "$$ENV" $(model) $(reason)
 
 status: $(ready)  ## what serves where
 	@mlops status $(model)
@@ -46,14 +60,17 @@ stop: $(ready)  ## end the endpoints
 	@mlops stop $(model)
 
 report: $(ready)  ## RUN=n: open the page about a run
-	@mlops report $(RUN) --open
+	@mlops report "$$RUN" --open
 
 ui: $(ready)  ## MLflow's pages about all runs and models
 	@mlops ui
 
-.PHONY: check test bench format clean lock
+.PHONY: check pages test bench format clean lock
 check: $(ready)  ## lint, types and quick tests, in under a minute
 	@ruff check . && ruff format --check . && mypy && mlops check && pytest -n 2 -m "not slow"
+
+pages: $(ready)  ## links, verbs and names on every page, in seconds
+	@pytest tests/contract/test_layout.py
 
 test: $(ready)  ## every test
 	@pytest -n 2

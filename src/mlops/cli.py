@@ -77,6 +77,32 @@ VERBS = {
             _FORCE,
         ),
     ),
+    "plan": Verb(
+        "change:plan",
+        "what a change asks of CI: models to train, code to check; and of what it does not, the proof",
+        "mlops plan --base origin/main",
+        (_argument("--base", metavar="COMMIT", default="", help="compare with this commit; in CI the event's own, else origin/main"),),
+    ),
+    "try": Verb(
+        "change:attempt",
+        "what a change does to the model: train, compare with production, gate; nothing is registered (make try)",
+        "mlops try --rows sample",
+        (
+            _MODEL,
+            _argument(
+                "--rows",
+                choices=("sample", "all"),
+                help="train on project.yml's sample, against production's own code on the same sample; or on all, against production itself",
+            ),
+        ),
+    ),
+    "comment": Verb(
+        "change:comment",
+        "tell the pull request what its run found: one comment a model, kept up to date",
+        "mlops comment verdict/",
+        (_argument("folder", nargs="?", default="", metavar="FOLDER", help="where the verdicts are; without it those of this machine"),),
+        facts=False,
+    ),
     "runs": Verb("pipelines:runs", "list the runs, the newest first", "mlops runs --json"),
     "show": Verb(
         "pipelines:show",
@@ -90,7 +116,9 @@ VERBS = {
         "put a registered version into an environment",
         "mlops promote 3 --to production",
         (
-            _argument("version", metavar="VERSION", help="a number, or an alias: challenger, staging, champion"),
+            _argument(
+                "version", metavar="VERSION", help="a number, an alias (challenger, staging, champion), or the ticket of an approval"
+            ),
             _argument("--to", required=True, **_ENVIRONMENT),
             _MODEL,
             _argument(

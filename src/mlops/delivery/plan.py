@@ -12,7 +12,7 @@ from mlops.delivery import files
 from mlops.settings import choose_model
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from mlops.ci.host import Context
     from mlops.delivery.workspace import Workspace
@@ -43,12 +43,13 @@ class Plan:
         return asdict(self)
 
 
-def plan(workspace: Workspace, context: Context) -> Plan:
+def plan(workspace: Workspace, context: Context, judged: Callable[[Workspace, str], str | None]) -> Plan:
     """Return what a commit asks for, from what it changes against the commit before it, or against the branch that it goes to.
 
     Args:
         workspace: The project; its model does not matter.
         context: The event: with a base that is known here, only what changed since is done.
+        judged: Says which version came of a fingerprint. Asked for a push: what a failed delivery left undone is not lost with the next push.
     """
     everything = context.event in {"schedule", "manual"} and context.system != "laptop"
     names = None if everything else files.changed(workspace.root, context.base)
@@ -56,7 +57,7 @@ def plan(workspace: Workspace, context: Context) -> Plan:
     if names is None:
         why = "there is no commit to compare with: all is done" if not everything else f"started by {context.event}: all is done"
         return Plan(Decision("code", do=True, why=why), tuple(Decision(one.model.name, do=True, why=why) for one in models))
-    return Plan(_code(workspace, names, str(context.base)), tuple(_model(one, names, str(context.base)) for one in models))
+    return Plan(_code(workspace, names, str(context.base)), tuple(_model(one, names, context, judged) for one in models))
 
 
 def _code(workspace: Workspace, names: Sequence[str], base: str) -> Decision:
@@ -68,14 +69,20 @@ def _code(workspace: Workspace, names: Sequence[str], base: str) -> Decision:
     return Decision("code", do=False, why=why)
 
 
-def _model(workspace: Workspace, names: Sequence[str], base: str) -> Decision:
+def _model(workspace: Workspace, names: Sequence[str], context: Context, judged: Callable[[Workspace, str], str | None]) -> Decision:
     parts, _ = files.places(workspace)
-    found = [name for name in files.touched(names, parts) if not files.PROSE.match_file(name)]
+    name, base = workspace.model.name, str(context.base)[:7]
+    found = [file for file in files.touched(names, parts) if not files.PROSE.match_file(file)]
     if found:
-        return Decision(workspace.model.name, do=True, why=_listed(found))
-    digest = files.fingerprint(workspace, {}) or "not committed"
-    why = f"none of what it is made of changed since {base[:7]}: data, code, parameters, packages and gate are {digest[:19]}… in both"
-    return Decision(workspace.model.name, do=False, why=why)
+        return Decision(name, do=True, why=_listed(found))
+    digest = files.fingerprint(workspace, {})
+    why = (
+        f"none of what it is made of changed since {base}: data, code, parameters, packages and gate are {digest[:19] or 'not committed'}…"
+    )
+    if context.event != "push":
+        return Decision(name, do=False, why=f"{why} in both")
+    version = judged(workspace, digest)
+    return Decision(name, do=version is None, why=f"{why}, of which {version or 'no version'} came")
 
 
 def _listed(names: Sequence[str], most: int = 4) -> str:

@@ -6,18 +6,19 @@ delivery that ends early, or is killed, leaves production as it was; the same co
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.delivery import stations
+from mlops.delivery import files, stations
 from mlops.delivery.compare import compare_step, read_evidence
 from mlops.delivery.moves import put
 from mlops.engine.events import Failed, Finished, Started
 from mlops.errors import JobFailed, MlopsError, UsageError
 from mlops.files import locked, read_json, write_json
 from mlops.local.run import LocalRun, Options, why_not
-from mlops.registry.gate import Verdict, judge
+from mlops.registry.gate import Verdict, judge, on_a_sample
+from mlops.registry.versions import FINGERPRINT
 from mlops.report.page import write_report
 from mlops.serving import endpoint
 from mlops.spec.pipeline import load_pipeline
@@ -26,12 +27,14 @@ from mlops.tracking.reader import Tracker
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from mlops.delivery.sample import Twin
     from mlops.delivery.workspace import Workspace
     from mlops.engine.events import Event
     from mlops.registry.versions import ModelVersion
     from mlops.spec.values import Step
 
 OUTPUTS = ("model", "test", "evaluation")
+_EMPTY = dict.fromkeys(("reason", "version", "digest", "champion", "verdict", "evidence", "staging", "production"))
 
 
 @dataclass
@@ -41,7 +44,7 @@ class Delivery:
     Args:
         workspace: The project, its model and environments, and where state is kept.
         tell: The reader of events.
-        to: The last station: registry, staging or production.
+        to: The last station: verdict (nothing is registered), registry, staging or production.
         force: Run every step of the pipeline, whatever is there already.
         settings: Inputs of the pipeline given on the command line.
     """
@@ -51,6 +54,10 @@ class Delivery:
     to: str = "production"
     force: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
+    twin: Twin | None = None
+    """Whom to compare with instead of the champion: the champion's own code, trained on the same sample."""
+    sampled: bool = False
+    """Whether the settings made it a sample: what a model of all rows must reach is then only told."""
     facts: dict[str, Any] = field(default_factory=dict, init=False)
     _known: ModelVersion | None = field(default=None, init=False)
 
@@ -65,6 +72,8 @@ class Delivery:
         clock = stations.Clock()
         ws = self.workspace
         with locked(ws.home / f"deliver-{ws.model.name}.lock", wait=False, busy=f"{ws.model.name} is being delivered already"):
+            if self._made_before():
+                return self.facts
             run = self._open()
             try:
                 self._deliver(run)
@@ -76,6 +85,26 @@ class Delivery:
                 self.facts["seconds"] = clock.seconds
                 self._write(run)
         return self.facts
+
+    def _made_before(self) -> bool:
+        """Return whether a job before this one has made and judged this very model: on a machine that keeps nothing, nothing else would say so."""
+        ws = self.workspace
+        if ws.state is None or self.force or self.to != "registry":
+            return False
+        known = ws.registry.by_fingerprint(ws.model.name, files.fingerprint(ws, self.settings))
+        if known is None:
+            return False
+        champion = ws.registry.resolve(ws.model.name, "champion")
+        serves = champion.version if champion else None
+        if known.approved and serves not in {known.version, known.against} and not known.rolled_back:
+            return False  # it won against another champion than that of now: judged again
+        goes_on = known.approved and known.version != serves and not known.rolled_back
+        made = f"{ws.model.name} v{known.version} was made of the same data, code and parameters"
+        self.facts.update(
+            _EMPTY | {"model": ws.model.name, "version": known.version, "digest": known.digest, "champion": _champion_facts(champion)}
+        )
+        self.facts.update(outcome="promote" if goes_on else "unchanged", reason=known.rolled_back or made, seconds=0.0)
+        return True
 
     def _open(self) -> LocalRun:
         ws = self.workspace
@@ -91,8 +120,7 @@ class Delivery:
                 raise UsageError(f"there is no `{lacking}` section", where=f"environments/{environment.name}.yml", hint=hint)
         options = Options(ws.local.workers, ws.local.warm, self.force, ws.model.name)
         run = LocalRun(pipeline, ws.home, ws.root, options, lambda record, p, o: Tracker(ws.home, record, p, o), self._then)
-        empty = dict.fromkeys(("reason", "version", "digest", "champion", "verdict", "evidence", "staging", "production"))
-        self.facts.update(empty | {"model": ws.model.name, "outcome": "failed", "run": run.record.facts["run"]})
+        self.facts.update(_EMPTY | {"model": ws.model.name, "outcome": "failed", "run": run.record.facts["run"]})
         return run
 
     def _deliver(self, run: LocalRun) -> None:
@@ -101,6 +129,10 @@ class Delivery:
         error = why_not(run)
         if error:
             raise error
+        if self.to == "verdict":
+            self.facts["digest"] = run.record.facts["outputs"]["model"]["digest"]
+            self._judged(run)
+            return
         if self._is_there(run):
             return
         if self._known is None:
@@ -144,20 +176,28 @@ class Delivery:
         if self.to == "production" and _serving(ws, digest):
             return {}
         champion = ws.registry.resolve(name, "champion")
+        if self.to == "verdict":
+            return self._against(run, champion)
         same = ws.registry.by_digest(name, digest)
         serves = champion.version if champion else None
         if same is not None and (same.rolled_back or same.version == serves or (same.approved and same.against == serves)):
             self._known = same
             return {}
+        return self._against(run, champion)
+
+    def _against(self, run: LocalRun, champion: ModelVersion | None) -> dict[str, Step]:
+        ws = self.workspace
         self.facts["champion"] = _champion_facts(champion)
-        against = (champion, ws.registry.fetch(champion)) if champion else None
+        against = (champion, ws.registry.fetch(champion)) if champion and not self.twin else None
+        if champion and self.twin:
+            against = (replace(champion, digest=self.twin.digest), self.twin.folder)
         return {"compare": compare_step(ws, run.record.folder / "gate", run.record.facts["outputs"], against)}
 
     def _judged(self, run: LocalRun) -> Verdict:
         path, evidence = read_evidence(run.record.facts)
         rules = self.workspace.staging.gate
         assert rules is not None  # noqa: S101 - told in `_open`
-        verdict = judge(evidence, rules)
+        verdict = judge(evidence, on_a_sample(rules) if self.twin or self.sampled else rules)
         facts = asdict(verdict) | {"rules": [asdict(rule) for rule in verdict.rules]}
         self.facts.update(verdict=facts, evidence=str(path), outcome=verdict.outcome, reason=verdict.reason)
         write_json(run.record.folder / "gate" / "gate.json", facts)
@@ -189,6 +229,7 @@ class Delivery:
                 "slipway.run": str(maker["run"]),
                 "slipway.commit": maker.get("commit") or "",
                 "slipway.dirty": str(maker.get("dirty")).lower(),
+                FINGERPRINT: files.fingerprint(ws, self.settings),
             },
         )
         self.facts["version"] = version.version

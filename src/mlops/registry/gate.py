@@ -71,6 +71,18 @@ def judge(evidence: Mapping[str, Any], rules: GateRules) -> Verdict:
     return Verdict("promote", won.reason if won.mode == "on" else f"all limits hold; the comparison is {won.mode}", tuple(told))
 
 
+def on_a_sample(rules: GateRules) -> GateRules:
+    """Return the rules for a model that was trained on a sample: what the whole data makes possible is told, and stops nothing."""
+    limits = tuple(replace(limit, mode="dry-run") if limit.mode == "on" and limit.name in METRICS else limit for limit in rules.limits)
+    return replace(rules, limits=limits)
+
+
+def is_worse(verdict: Verdict) -> bool:
+    """Return whether the candidate lost: the whole interval of the difference is on the worse side, or a slice fell."""
+    lost = [rule for rule in verdict.rules if rule.kind == "comparison" and rule.mode == "on" and rule.passed is False]
+    return any(rule.name == "slices" or " is worse than " in rule.reason for rule in lost)
+
+
 def read_verdict(facts: Mapping[str, Any]) -> Verdict:
     """Return the verdict that gate.json holds (`dataclasses.asdict` of one)."""
     return Verdict(facts["outcome"], facts["reason"], tuple(RuleVerdict(**rule) for rule in facts["rules"]))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DIGEST, FOLDER, FILES = "slipway.digest", "slipway.folder", "slipway.files"
-VERDICT, ROLLED_BACK = "slipway.verdict", "slipway.rolled_back"
+VERDICT, ROLLED_BACK, FINGERPRINT = "slipway.verdict", "slipway.rolled_back", "slipway.fingerprint"
 ALIASES = {"staging": ("staging",), "production": ("champion", "production")}
 """What is set when an environment moves; its own name last, for that is what a move is compared with."""
 _TRIES = 4
@@ -97,6 +97,10 @@ class Registry:
     def by_digest(self, name: str, digest: str) -> ModelVersion | None:
         """Return the version that holds exactly these files, or None."""
         return next((version for version in reversed(self.versions(name)) if version.digest == digest), None)
+
+    def by_fingerprint(self, name: str, fingerprint: str) -> ModelVersion | None:
+        """Return the newest version that was made of exactly this data, code and so on, or None."""
+        return next((version for version in self.versions(name) if fingerprint and version.tags.get(FINGERPRINT) == fingerprint), None)
 
     def register(
         self,

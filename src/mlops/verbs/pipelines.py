@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     import argparse
 
 
+_SEVERAL = re.compile(r"(\s*inputs\.\w+=\S*){2,}\s*")
+
+
 def place() -> tuple[Path, Path]:
     """Return the project's root and its state folder; outside of a project both are of the working directory."""
     try:
@@ -26,13 +30,13 @@ def place() -> tuple[Path, Path]:
 
 
 def given(pairs: list[str]) -> dict[str, str]:
-    """Return `--set inputs.NAME=VALUE` arguments as a mapping.
+    """Return `--set inputs.NAME=VALUE` arguments as a mapping; one may hold several, with blanks between (`make train SET="inputs.a=1 inputs.b=2"`).
 
     Raises:
         UsageError: One is not of that form.
     """
     result = {}
-    for pair in pairs:
+    for pair in (one for given in pairs for one in (given.split() if _SEVERAL.fullmatch(given) else [given])):
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
             raise UsageError(f"--set {pair!r} has no value", hint="Write --set inputs.NAME=VALUE")

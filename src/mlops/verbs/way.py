@@ -10,24 +10,41 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops.delivery.shared import on_state
 from mlops.delivery.workspace import ENVIRONMENTS, Workspace, open_workspace
+from mlops.errors import MlopsError
 from mlops.files import shown
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable, Mapping
+
+    from mlops.delivery.way import Delivery
+    from mlops.engine.events import Event
 
 
 def deliver(arguments: argparse.Namespace) -> int:
     """Take the model all the way, show it, and end with one screen."""
     from mlops.delivery.way import Delivery
-    from mlops.errors import MlopsError
-    from mlops.report.live import Tree
-    from mlops.report.screen import closing
     from mlops.verbs.pipelines import given
 
     workspace = open_workspace(arguments.model)
+    settings = given(arguments.set)
+    on_state(workspace, lambda: show(workspace, lambda tell: Delivery(workspace, tell, arguments.to, arguments.force, settings), arguments))
+    return 0
+
+
+def show(workspace: Workspace, make: Callable[[Callable[[Event], None]], Delivery], arguments: argparse.Namespace) -> Delivery:
+    """Let a delivery go, show it while it goes, and end with one screen.
+
+    Raises:
+        MlopsError: What the delivery raised, after the screen.
+    """
+    from mlops.report.live import Tree
+    from mlops.report.screen import closing
+
     with Tree(live=False if arguments.json else None, quiet=arguments.json) as tree:
-        delivery = Delivery(workspace, tree.apply, arguments.to, arguments.force, given(arguments.set))
+        delivery = make(tree.apply)
         error: MlopsError | None = None
         try:
             delivery.go()
@@ -39,9 +56,25 @@ def deliver(arguments: argparse.Namespace) -> int:
         print(json.dumps(facts, ensure_ascii=False))
     elif delivery.facts:
         print(closing(facts, width=min(110, shutil.get_terminal_size().columns), colour=_colour()))
+    _hand_on(workspace, delivery.facts)
     if error:
         raise error
-    return 0
+    return delivery
+
+
+def _hand_on(workspace: Workspace, facts: Mapping[str, Any]) -> None:
+    """Give later jobs what they need: how it ended, and the ticket of what may go on."""
+    from mlops.ci.host import current
+    from mlops.delivery.ticket import ticket_of
+
+    host = current(os.environ)
+    if host.context.system == "laptop":
+        return
+    promoted = facts.get("outcome") == "promote" and facts.get("version")
+    version = workspace.registry.resolve(workspace.model.name, str(facts["version"])) if promoted else None
+    host.output("outcome", str(facts.get("outcome", "")))
+    host.output("ticket", str(ticket_of(version)) if version else "")
+    host.output("title", f"{workspace.model.name} v{version.version} {version.digest[:19]}" if version else "")
 
 
 def _colour() -> bool:
@@ -52,7 +85,7 @@ def models(arguments: argparse.Namespace) -> int:
     """List versions, and the moves that brought them where they are."""
     workspace = open_workspace(arguments.model)
     name = workspace.model.name
-    versions, moves = workspace.registry.versions(name), workspace.registry.history(name)
+    versions, moves = on_state(workspace, lambda: (workspace.registry.versions(name), workspace.registry.history(name)))
     if arguments.json:
         facts = {"model": name, "versions": [asdict(v) for v in versions], "history": [asdict(m) for m in moves]}
         print(json.dumps(facts, ensure_ascii=False, default=str))
@@ -75,10 +108,23 @@ def promote(arguments: argparse.Namespace) -> int:
     from mlops.delivery.moves import promote as move
 
     workspace = open_workspace(arguments.model)
-    facts = move(workspace, arguments.version, arguments.to, arguments.reason)
+    facts = on_state(workspace, lambda: move(workspace, arguments.version, arguments.to, arguments.reason))
     before = facts["previous"]["version"] if facts["previous"] else None
     _say_move(arguments, facts, f"  {arguments.to}: {_step(before, facts['version'])}")
+    _record(arguments, arguments.to, facts)
     return 0
+
+
+def _record(arguments: argparse.Namespace, environment: str, facts: Mapping[str, Any]) -> None:
+    """Tell the CI system what serves now, where it shows deployments; that it cannot be told changes nothing."""
+    from mlops.ci.host import current
+
+    host = current(os.environ)
+    name = open_workspace(arguments.model).model.name
+    try:
+        host.deployed(environment, host.context.commit, f"{name} v{facts['version']} {facts['digest'][:19]}", host.context.run_url)
+    except MlopsError as error:
+        print(f"  not recorded as a deployment: {error.message}", file=sys.stderr)
 
 
 def rollback(arguments: argparse.Namespace) -> int:
@@ -86,8 +132,9 @@ def rollback(arguments: argparse.Namespace) -> int:
     from mlops.delivery.moves import rollback as move
 
     workspace = open_workspace(arguments.model)
-    facts = move(workspace, arguments.environment, arguments.reason)
+    facts = on_state(workspace, lambda: move(workspace, arguments.environment, arguments.reason))
     _say_move(arguments, facts, f"  {arguments.environment}: v{facts['from']} → v{facts['version']}")
+    _record(arguments, arguments.environment, facts)
     return 0
 
 
@@ -103,7 +150,7 @@ def _say_move(arguments: argparse.Namespace, facts: dict[str, Any], what: str) -
 def status(arguments: argparse.Namespace) -> int:
     """Tell what serves where, from the endpoints themselves and from the registry."""
     workspace = open_workspace(arguments.model)
-    facts = {name: _environment(workspace, name) for name in ENVIRONMENTS}
+    facts = on_state(workspace, lambda: {name: _environment(workspace, name) for name in ENVIRONMENTS})
     if arguments.json:
         print(json.dumps({"model": workspace.model.name, "environments": facts}, ensure_ascii=False))
         return 0
