@@ -59,7 +59,7 @@ mermaid.initialize({startOnLoad: false});
     } catch (error) { broken.push(String(error)); }
   }
   document.body.dataset.told = JSON.stringify({broken, drawn: drawn.length, height: document.documentElement.scrollHeight,
-    text: place.innerText, scripts: place.querySelectorAll("script, img, iframe").length});
+    text: place.innerText, links: [...place.querySelectorAll("a")].map(a => a.getAttribute("href")), scripts: place.querySelectorAll("script, img, iframe").length});
 })();
 </script>"""
 

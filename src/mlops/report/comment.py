@@ -68,7 +68,7 @@ def render(
         *map(_Block, _told(facts, commit, jobs)),
         _Block(_metrics(facts)),
         *map(_Block, _failure(facts)),
-        _Block("\n".join(f"- {entry}" for entry in _looked_at(facts))),
+        _Block("\n".join(f"- {entry}" for entry in _looked_at(facts, jobs))),
         *_sections(facts, jobs, charts=charts),
         _Block(_origin(facts, commit, run_url, report_url)),
     ]
@@ -101,7 +101,8 @@ def _judged(facts: Mapping[str, Any]) -> _Ruling:
     outcome, measured = facts.get("outcome"), comparison.metrics(facts)
     decided = measured[0] if measured else None
     word = f"{decided.word} {decided.mark}" if decided and decided.mark else "not compared"
-    stays = f"{_other(facts)} stays in production"
+    other = _other(facts)
+    stays = f"{other} stays in production" if other.startswith("v") else "nothing would go to production"
     if outcome == "promote" and not _broken(facts):
         return _Ruling(word, "ready to merge", "success")
     if outcome == "unchanged":
@@ -113,7 +114,8 @@ def _judged(facts: Mapping[str, Any]) -> _Ruling:
         return _Ruling("a slice falls ▼" if fell else word, f"may be merged; {stays}", "neutral")
     if outcome in {"promote", "stop"}:
         return _Ruling("stopped by the gate ✘", "not ready to merge", "failure")
-    return _Ruling("could not be judged ✘", "not ready to merge", "failure")
+    stops = any(rule.get("stops") for rule in mappings(mapping(facts.get("contract")).get("broken")))
+    return _Ruling("the data break the contract ✘" if stops else "could not be judged ✘", "not ready to merge", "failure")
 
 
 def _broken(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -137,7 +139,7 @@ def _other(facts: Mapping[str, Any]) -> str:
 
 def _told(facts: Mapping[str, Any], commit: str, jobs: Sequence[Job]) -> Iterator[str]:
     """Yield what must be known before the numbers are read."""
-    if facts.get("commit") and not same_commit(str(facts["commit"]), commit):
+    if facts.get("commit") and commit and not same_commit(str(facts["commit"]), commit):
         yield f"> ⚠ These facts name the commit {code(facts['commit'])}, and the run was of {code(commit)}: do not rely on them before it is run again."
     failed = _failed(jobs)
     if failed:
@@ -227,7 +229,7 @@ def _failure(facts: Mapping[str, Any]) -> Iterator[str]:
         yield f"→ {text(error['hint'], 600)}"
 
 
-def _looked_at(facts: Mapping[str, Any]) -> Iterator[str]:
+def _looked_at(facts: Mapping[str, Any], jobs: Sequence[Job]) -> Iterator[str]:
     """Yield one line for each thing that was looked at besides the metrics."""
     yield from _slice_lines(facts)
     yield from _contract_lines(mapping(facts.get("contract")))
@@ -241,7 +243,9 @@ def _looked_at(facts: Mapping[str, Any]) -> Iterator[str]:
         reused = sum(step.get("state") == "reused" for step in steps)
         again = f", {reused} of {len(steps)} steps reused" if reused else ""
         cost = f" · {text(facts['cost'], 80)}" if facts.get("cost") else ""
-        yield f"⏱ **Time and cost**: {figures.seconds(facts['seconds'])}{again}{cost}"
+        spent = sum(job.seconds or 0.0 for job in jobs)
+        ci = f" · {len(jobs)} jobs, {figures.seconds(spent)} of CI in all" if spent else ""
+        yield f"⏱ **Time and cost**: {figures.seconds(facts['seconds'])}{again}{ci}{cost}"
 
 
 def _slices(facts: Mapping[str, Any]) -> list[Difference]:
@@ -282,7 +286,7 @@ def _contract_lines(contract: Mapping[str, Any]) -> Iterator[str]:
     parts += [f"**{stops} that stop{'s' * (stops == 1)} the run** broken"] if stops else []
     parts += [f"{warnings:,.0f} warning{'s' * (warnings != 1)}"] if warnings else []
     quarantined = figures.real(contract.get("quarantined"))
-    parts += [f"{quarantined:,.0f} row{'s' * (quarantined != 1)} set aside"] if quarantined else []
+    parts += [f"{quarantined:,.0f} row{'s' * (quarantined != 1)} set aside"] if quarantined and not stops else []
     mark = "✘" if stops or held + len(broken) < declared else "✔"
     more = [f"  - and {len(broken) - 5} more" if len(broken) > 5 else ""]
     yield "\n".join(filter(None, [f"{mark} **Data contract**: {', '.join(parts)}", *map(_broken_rule, broken[:5]), *more]))

@@ -87,7 +87,9 @@ SHAPE = Record(
 )  # fmt: skip
 
 
-def gather(folder: Path, *, reference: Mapping[str, Any] | None = None, sample: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def gather(
+    folder: Path, *, reference: Mapping[str, Any] | None = None, sample: Mapping[str, Any] | None = None, cost: str = "no cloud cost"
+) -> dict[str, Any]:
     """Return what is known about the change that a run was made from; what the run did not come to is None or empty.
 
     Args:
@@ -95,6 +97,7 @@ def gather(folder: Path, *, reference: Mapping[str, Any] | None = None, sample: 
         reference: Whom the candidate met, where the evidence cannot tell: `kind` (champion, baseline, or twin: the champion's own code and
             parameters, trained on the same sample), `version`, `commit`, and `folder`, the other's run, for what changed and its curves.
         sample: The settings that made it a sample; None where it was trained on all.
+        cost: What it cost beside the time, in words; a run on this machine costs nothing.
 
     Raises:
         UsageError: The folder has no run.json.
@@ -110,7 +113,7 @@ def gather(folder: Path, *, reference: Mapping[str, Any] | None = None, sample: 
         "commit": found.run.get("commit"),
         "run": found.run.get("run"),
         "seconds": real(found.delivery.get("seconds")) or real(found.run.get("seconds")),
-        "cost": "no cloud cost",
+        "cost": cost,
         "steps": _steps(found.run),
         "sample": [{"name": line(name), "value": line(value)} for name, value in (sample or {}).items()],
         "reference": _reference(evidence, found.previous.value, given),

@@ -74,6 +74,24 @@ def test_each_end_has_its_words_and_its_conclusion(judged, outcome, candidate, s
     assert comment.conclusion(found) == conclusion
 
 
+def test_a_challenger_of_the_baseline_that_does_not_win_leaves_production_empty(tmp_path, sample):
+    delivery = sample.delivery_facts("keep", champion=None)
+    found = verdict.gather(sample.make_run(tmp_path, None, delivery, sample.evidence(champion=None)))
+    assert comment.title(found).endswith("may be merged; nothing would go to production")
+
+
+def test_data_that_break_the_contract_are_said_to_with_the_rows(tmp_path, sample):
+    rule = {"table": "flights", "columns": ["distance"], "severity": "stop", "wording": "must be 1 to 5000", "outcome": "broken"}
+    told = {**rule, "failed": 66, "total": 29_327, "observed": "", "examples": ["2013-08-01 HA51 JFK: distance 8017.6"]}
+    run = sample.run_facts(state="failed", outputs={})
+    run["steps"]["validate"] |= {"state": "failed", "reason": "it ended with exit code 1"}
+    folder = sample.make_run(tmp_path, run, sample.delivery_facts("failed", error="validate failed"))
+    sample.write(folder, "steps/validate/outputs/report/validation.json", {**sample.VALIDATION, "rules": [told], "quarantined": 2})
+    text = rendered(verdict.gather(folder))
+    assert text.startswith("### 🔴 Model check of flights: the data break the contract ✘ — not ready to merge")
+    assert "  - ✘ `flights.distance` must be 1 to 5000: 66 of 29,327 — `2013-08-01 HA51 JFK: distance 8017.6`" in text
+
+
 def test_a_slice_that_falls_is_why_a_better_model_is_kept(judged, sample):
     rules = [*sample.RULES[2:], sample.rule("slices", "comparison", False, "carrier=HA falls by more than 0.02")]  # fmt: skip
     found = judged("keep", verdict={"outcome": "keep", "reason": "carrier=HA falls by more than 0.02", "rules": rules})
@@ -122,6 +140,8 @@ def test_what_else_was_looked_at_has_a_line_each(facts):
         "Slices", "Slices that fell", "Data contract", "Leakage", "Time and cost",
     ]  # fmt: skip
     assert "- ✔ **Data contract**: 2 of 3 rules hold, 1 warning" in lines
+    jobs = [Job("check", "success", "", 40.0), Job("train", "success", "", 121.0)]
+    assert "- ⏱ **Time and cost**: 33.4 s · 2 jobs, 2 min 41 s of CI in all · no cloud cost" in rendered(facts, jobs=jobs)
 
 
 @pytest.mark.parametrize(
@@ -215,7 +235,7 @@ def fitting(shape):
         case verdict.Choice():
             return st.none() | st.sampled_from(shape.words)
         case verdict.Many():
-            return st.lists(fitting(shape.of), max_size=3)
+            return st.lists(fitting(shape.of), max_size=min(3, shape.most))
     return st.none() | st.fixed_dictionaries({}, optional={name: fitting(inner) for name, inner in shape.fields.items()})
 
 
@@ -261,9 +281,11 @@ def browser(tmp_path_factory):
 @pytest.mark.slow
 def test_a_browser_parses_every_chart_and_finds_no_markup_in_data(browser, facts):
     """D12: what stands in a value is read as text by a real renderer."""
-    told = browser(rendered(verdict.check(spoiled(facts, "<img src=x onerror=alert(1)>"))))
+    spoilt = verdict.check(spoiled(facts, "<img src=x onerror=alert(1)>") | {"reason": EVIL})
+    told = browser(rendered(spoilt, jobs=[Job(EVIL, "failure", "https://ci.example/2")]))
     assert (told["broken"], told["drawn"], told["scripts"]) == ([], 2, 0)
     assert "<img src=x onerror=alert(1)>" in told["text"]
+    assert set(told["links"]) == {"https://ci.example/2"}
 
 
 @pytest.mark.slow
