@@ -174,10 +174,10 @@ def _refuse(word: str) -> Any:
 
 
 def _ended(found: Pieces) -> dict[str, Any]:
-    """Outcome, reason and error; a promotion that an error ended is a failure."""
+    """Outcome, reason and error; what an error ended is a failure, but for what the gate stopped."""
     told, wrong = found.delivery or mapping(found.verdict.value), found.delivery.get("error")
     outcome, step = told.get("outcome"), failed_step(found.run)
-    if step is None and outcome in {"promote", "keep", "stop", "unchanged"} and not (wrong and outcome == "promote"):
+    if step is None and outcome in {"promote", "keep", "stop", "unchanged"} and not (wrong and outcome != "stop"):
         return {"outcome": outcome, "reason": line(told.get("reason"))}
     message = line(wrong or (step and step[1].get("reason")) or found.run.get("error")) or "the run was not judged"
     log = log_tail(found.folder, step[1]) if step else []
@@ -250,8 +250,13 @@ def _curves_of(found: Pieces, other: Pieces | None) -> Any:
         other = read_pieces(Path(found.previous.value["folder"]))
     if other is None:
         return None
-    rows = [mapping(mapping(piece.evidence.value).get("rows")).get("digest") for piece in (found, other)]
-    return other.evaluation["curves"].value if rows[0] and rows[0] == rows[1] else None
+    return other.evaluation["curves"].value if _rows(found) and _rows(found) == _rows(other) else None
+
+
+def _rows(found: Pieces) -> Any:
+    """The digest of the held-out rows: of the comparison, or of the pipeline's output where nothing was compared."""
+    compared = mapping(mapping(found.evidence.value).get("rows")).get("digest")
+    return compared or mapping(mapping(found.run.get("outputs")).get("test")).get("digest")
 
 
 def _pairs(curves: Mapping[str, Any], name: str, across: str, up: str) -> list[tuple[float, float]]:

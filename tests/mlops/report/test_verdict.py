@@ -57,6 +57,14 @@ def test_the_other_s_curve_is_left_out_where_it_was_drawn_over_other_rows(tmp_pa
     assert verdict.gather(run)["plots"]["roc"]["other"] == []
 
 
+def test_a_twin_that_was_only_trained_has_its_curve_where_its_test_rows_are_the_same(tmp_path, sample):
+    run = sample.run_facts(5)
+    run["outputs"]["test"] = {"path": "steps/split/outputs/test", "digest": sample.evidence()["rows"]["digest"]}
+    twin = sample.make_run(tmp_path / "twin", run)
+    found = sample.make_run(tmp_path, None, sample.delivery_facts(champion=None))
+    assert verdict.gather(found, reference={"kind": "twin", "version": 3, "folder": twin})["plots"]["roc"]["other"]
+
+
 def test_a_run_that_failed_early_has_the_end_of_its_log_and_the_rest_is_empty(tmp_path, sample):
     run = sample.run_facts(state="failed", outputs={})
     run["steps"] = {"validate": {"state": "failed", "reason": "it ended with exit code 1", "log": "steps/validate/log.txt", "inputs": {}}}
