@@ -6,23 +6,38 @@ import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mlops.contract.check import Finding, Verdict
+    from mlops.contract.detail import Detail
 
 LISTED = 20
 """Entries that are kept of each of the results' lists of rows: all of them are in quarantine, or still in the data."""
 
 
-def record(verdict: Verdict) -> dict[str, Any]:
-    """Return `success`, the number of `declared` rules, `rows` by table, the `rules`, and Great Expectations' `results` by frame."""
-    rules = [_rule(finding) for finding in verdict.findings]
+def record(verdict: Verdict, details: Mapping[str, Detail], quarantined: int) -> dict[str, Any]:
+    """Return what is kept, as JSON.
+
+    Args:
+        verdict: What the contract said.
+        details: Of each broken rule, by its name.
+        quarantined: Rows that leave their tables.
+
+    Returns:
+        `success`, the number of `declared` rules, `rows` by table, rows `quarantined`, the `rules`, and Great Expectations' `results` by frame.
+    """
+    rules = [_rule(finding, details.get(finding.rule.name)) for finding in verdict.findings]
     results = {name: _short(result) for name, result in verdict.results.items()}
-    return {"success": not verdict.stops, "declared": len(rules), "rows": dict(verdict.counts), "rules": rules, "results": results}
+    counts = {"declared": len(rules), "rows": dict(verdict.counts), "quarantined": quarantined}
+    return {"success": not verdict.stops, **counts, "rules": rules, "results": results}
 
 
-def _rule(finding: Finding) -> dict[str, Any]:
+def _rule(finding: Finding, told: Detail | None) -> dict[str, Any]:
     rule = finding.rule
     said = {"rule": rule.name, "table": rule.table, "columns": list(rule.columns), "severity": rule.severity, "wording": rule.wording}
-    return {**said, "outcome": finding.outcome, "failed": finding.failed, "total": finding.total, "observed": finding.observed}
+    found = {"outcome": finding.outcome, "failed": finding.failed, "total": finding.total, "observed": finding.observed}
+    examples = [": ".join(filter(None, example)) for example in told.examples] if told else []
+    return {**said, **found, "examples": examples}
 
 
 def _short(value: Any, name: str = "") -> Any:

@@ -11,6 +11,8 @@ from mlops.report.figures import line, short
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mlops.report.pieces import Pieces
+
 
 @dataclass(frozen=True)
 class Change:
@@ -38,6 +40,15 @@ def changes(run: Mapping[str, Any], previous: Mapping[str, Any], columns: tuple[
     return found + _code(run, previous)
 
 
+def since_champion(found: Pieces) -> list[Change]:
+    """Return what differs from the run that made the champion; nothing where that run is no longer there."""
+    if not found.previous:
+        return []
+    evidence = (found.evidence.value, found.previous_evidence.value)
+    now, then = (mapping(mapping(value).get("model")).get("inputs") for value in evidence)
+    return changes(found.run, found.previous.value, (now, then))
+
+
 def _differing(now: Mapping[str, str], then: Mapping[str, str]) -> list[str]:
     return [name for name in {**now, **then} if now.get(name) != then.get(name)]
 
@@ -46,6 +57,8 @@ def _values(run: Mapping[str, Any]) -> dict[str, str]:
     """The parameters of the pipeline, and those of steps that do not come from it."""
     own = {line(name): line(given["value"]) for name, given in _items(run.get("inputs")) if "value" in given}
     for step, facts in _items(run.get("steps")):
+        if step == "compare":  # whom the candidate met is no parameter of it
+            continue
         for name, given in _items(facts.get("inputs")):
             if "value" in given and line(name) not in own:
                 own[f"{line(step)}.{line(name)}"] = line(given["value"])

@@ -26,6 +26,8 @@ class Expectation:
     held: bool
     found: str
     stops: bool
+    examples: tuple[str, ...] = ()
+    """The first rows that break it, by their key."""
 
     @property
     def tone(self) -> str:
@@ -87,7 +89,9 @@ def _rule(entry: dict[str, Any]) -> Expectation:
     held = entry.get("outcome") == "held"
     says = line(entry.get("wording") or entry.get("rule"))
     told = found if held else ": ".join(filter(None, (line(entry.get("outcome")), found)))
-    return Expectation(f"{line(entry.get('table'))}.{about}", says, held, told, entry.get("severity") != "warn")
+    examples = entry.get("examples")
+    rows = tuple(map(line, examples)) if isinstance(examples, list) else ()
+    return Expectation(f"{line(entry.get('table'))}.{about}", says, held, told, entry.get("severity") != "warn", rows)
 
 
 def _result(result: dict[str, Any]) -> Expectation:

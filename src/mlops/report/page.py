@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.files import write_atomic
 from mlops.report import charts, comparison, figures, pieces
-from mlops.report.changes import Change, changes
+from mlops.report.changes import since_champion
 from mlops.report.comparison import mapping, mappings
 from mlops.report.contract import read_contract
 from mlops.report.gantt import bars, gantt
@@ -75,7 +75,7 @@ def _view(found: Pieces) -> dict[str, Any]:
         "unreached": run.get("state") != "completed" and not (found.evidence or found.verdict or found.evaluation["metrics"]),
         "contract": read_contract(found.validation, found.validated),
         "previous": found.previous,
-        "changes": _changes(found),
+        "changes": since_champion(found),
         "steps": steps,
         "gantt": _both(lambda width: gantt(steps, width)),
         "failure": _failure(found),
@@ -158,14 +158,6 @@ def _plots(found: Pieces) -> list[tuple[str, Svg | None, str]]:
         ("Calibration", charts.calibration(curves.value, number["calibration_error"], who), missing),
         ("Permutation importance", charts.importance(weights.value), weights.missing or "importance.json is empty"),
     ]
-
-
-def _changes(found: Pieces) -> list[Change]:
-    if not found.previous:
-        return []
-    evidence = (found.evidence.value, found.previous_evidence.value)
-    now, then = (mapping(mapping(value).get("model")).get("inputs") for value in evidence)
-    return changes(found.run, found.previous.value, (now, then))
 
 
 def _failure(found: Pieces) -> dict[str, Any] | None:

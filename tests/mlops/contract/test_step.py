@@ -98,6 +98,14 @@ def test_the_record_is_strict_json_with_great_expectations_own_results(step, tri
     assert (found["success"], found["declared"], evaluated) == (True, len(found["rules"]), len(found["rules"]))
 
 
+def test_the_record_names_the_rows_that_break_a_rule_by_their_key(step, trips, tmp_path, capsys):
+    stopped(step, capsys, trips.assign(miles=-1.0))
+    rules = json.loads((tmp_path / "report/validation.json").read_text())["rules"]
+    broken = next(rule for rule in rules if rule["outcome"] == "broken")
+    assert broken["examples"][0].endswith("miles -1")
+    assert all(rule["examples"] == [] for rule in rules if rule["outcome"] == "held")
+
+
 def test_infinity_in_the_data_does_not_spoil_the_record(step, trips, tmp_path, capsys):
     """D9."""
     stopped(step, capsys, trips.assign(fare=[float("inf"), float("-inf"), float("nan")] * 4))
