@@ -16,7 +16,7 @@ from mlops.audit.result import Result
 from mlops.audit.secrets import secrets
 from mlops.audit.workflows import actionlint, schemas, zizmor
 from mlops.ci.host import current
-from mlops.errors import JobFailed, PlatformError
+from mlops.errors import JobFailed, PlatformError, UsageError
 from mlops.verbs.pipelines import place
 
 if TYPE_CHECKING:
@@ -63,11 +63,16 @@ def audit(arguments: argparse.Namespace) -> int:
     What was not looked at is told. In CI, and with --strict, it fails too: a green check there says that somebody has looked.
 
     Raises:
+        UsageError: BASE names no commit.
         JobFailed: Something was found.
         PlatformError: A tool could not run or, where that counts, something was not looked at.
     """
     root, _ = place()
     context = current(os.environ).context
+    if os.environ.get("BASE") and context.system == "laptop" and not context.base:
+        raise UsageError(
+            f"BASE={os.environ['BASE']} is no commit that this one comes from", hint="git fetch, then: make audit BASE=origin/main"
+        )
     repository = Repository(root, root / TOOLS, context.base)
     policy = read_policy(root)
     names = [arguments.only] if arguments.only else list(CHECKS)
