@@ -19,6 +19,7 @@ from mlops.audit.policy import POLICY_FILE, read_policy
 from mlops.audit.repository import TOOLS, Repository
 from mlops.audit.result import Finding, Result
 from mlops.audit.secrets import digest
+from mlops.ci.laptop import Laptop
 from mlops.cli import VERBS, main
 from mlops.errors import JobFailed, PlatformError, SpecError
 from mlops.files import locked
@@ -275,9 +276,11 @@ LOCK = "idna==3.10 \\\n    --hash=sha256:{0}\nnumpy==2.4.6 \\\n    --hash=sha256
 def test_a_known_weakness_is_found_at_its_line_until_it_is_ignored_with_a_reason_and_a_day(armed, serve):
     url = f"http://127.0.0.1:{serve(Advisories).server_port}/v1/query"
     armed.write("requirements.lock", LOCK)
+    armed.write("src/mlops/audit.lock", LOCK.replace("2.4.6", "1.26.0"))
     armed.write(POLICY_FILE, f"packages: {{service: osv, url: '{url}'}}\n")
-    (found,) = armed.look("packages").findings
+    found, other = armed.look("packages").findings
     assert (found.file, found.line) == ("requirements.lock", 3)
+    assert (other.file, other.line) == ("src/mlops/audit.lock", 3)
     assert "numpy 2.4.6" in found.what
     assert "CVE-2099-1" in found.what
     assert "99.0" in found.mend
@@ -314,7 +317,12 @@ packages:
   ignore:
     CVE-1: {package: numpy, reason: not reached, until: 2030-01-31}
 """
-WEAK = {"name": "numpy", "version": "2.4.6", "vulns": [{"id": "MADE-UP-1", "aliases": ["CVE-1"], "fix_versions": []}]}
+WEAK = {
+    "lock": "requirements.lock",
+    "name": "numpy",
+    "version": "2.4.6",
+    "vulns": [{"id": "MADE-UP-1", "aliases": ["CVE-1"], "fix_versions": []}],
+}
 
 
 @pytest.mark.parametrize(
@@ -328,6 +336,7 @@ WEAK = {"name": "numpy", "version": "2.4.6", "vulns": [{"id": "MADE-UP-1", "alia
     ],
 )
 def test_an_ignored_weakness_passes_until_its_day_for_its_package_and_no_longer_than_it_is_there(checkout, entry, day, wanted):
+    checkout.write("requirements.lock", LOCK)
     result = judge([entry], policy(checkout, IGNORE), Repository(checkout.root, checkout.tools), "PyPI", day)
     assert [finding.what for finding in result.findings] == wanted
     assert all(finding.line == 4 for finding in result.findings if finding.file == POLICY_FILE)
@@ -404,12 +413,34 @@ def test_a_finding_is_exit_1_and_a_tool_that_could_not_run_is_exit_3():
     assert [row.state for row in (GOOD, FOUND, SILENT, BROKEN)] == ["good", "found", "unanswered", "broken"]
 
 
+def test_no_name_of_a_file_becomes_a_command_of_the_ci_system():
+    """C2: GitHub takes a line that begins with `::` for a command, Azure Pipelines `##vso[` anywhere."""
+    said = str(Finding("::error::x\n::stop-commands::y", 3, "##vso[task.setvariable variable=a]b", "\x1b[2J\n::add-mask::z"))
+    assert len(said.splitlines()) == 2
+    assert not any(line.lstrip().startswith(("::", "##")) for line in said.splitlines())
+    assert "##" not in said
+    assert "\x1b" not in said
+
+
 def test_without_the_tools_the_verb_says_how_to_get_them(inside, capsys):
     inside.write(".github/workflows/any.yml", WORKFLOW)
     assert main(["audit", "--only", "actionlint"]) == 3
     told = capsys.readouterr()
     assert "✘ actionlint" in told.out
     assert "make audit" in told.err
+
+
+def test_each_finding_is_marked_at_its_line_of_the_change(inside, monkeypatch):
+    marked = []
+
+    class Host(Laptop):
+        def error(self, message, file="", line=0):
+            marked.append((message, file, line))
+
+    inside.write("requirements.lock", "pytest==1.0\n")
+    monkeypatch.setattr("mlops.verbs.audit.current", Host)
+    assert main(["audit", "--only", "licences"]) == 1
+    assert marked == [("pytest 1.0: licence MIT", "requirements.lock", 1)]
 
 
 def test_the_facts_can_be_had_as_json(inside, capsys):

@@ -12,39 +12,40 @@ from mlops.audit.policy import POLICY_FILE
 from mlops.audit.result import Finding, Result
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mlops.audit.policy import Ignored, Policy
     from mlops.audit.repository import Repository
 
 LOCKS = ("requirements.lock", "src/mlops/audit.lock")
+_FIXED = ("--disable-pip", "--require-hashes", "--progress-spinner", "off", "--desc", "off", "-f", "json")
 _NO_NAME = "License :: OSI Approved"
 _PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?==([^\s;\\]+)")
 
 
 def packages(repository: Repository, policy: Policy) -> Result:
     """Ask a public service what is known of every package and version of the lock files. Any known weakness is found, however light."""
-    locks = [name for name in LOCKS if (repository.root / name).is_file()]
-    if not locks:
-        return Result("no lock file here")
     service = ["-s", policy.service, *(["--osv-url", policy.url] if policy.url else [])]
-    files = [word for name in locks for word in ("-r", name)]
-    done = repository.run(
-        "pip-audit", *service, *files, "--disable-pip", "--require-hashes", "--progress-spinner", "off", "--desc", "off", "-f", "json"
-    )
     asked = policy.url or {"pypi": "PyPI", "osv": "OSV"}[policy.service]
-    try:
-        report = json.loads(done.stdout)["dependencies"]
-    except ValueError:
-        last = (done.stderr.strip() or "it said nothing").splitlines()[-1]
-        return Result("", unanswered=f"pip-audit had no answer from {asked}: {last}")
+    report = []
+    for lock in LOCKS:  # one by one: two locks may pin a package differently, and pip-audit takes that for a mistake
+        if not (repository.root / lock).is_file():
+            continue
+        done = repository.run("pip-audit", *service, "-r", lock, *_FIXED)
+        try:
+            report += [{**entry, "lock": lock} for entry in json.loads(done.stdout)["dependencies"]]
+        except ValueError:
+            last = (done.stderr.strip() or "it said nothing").splitlines()[-1]
+            return Result("", unanswered=f"pip-audit had no answer from {asked}: {last}")
     return judge(report, policy, repository, asked, datetime.now(tz=UTC).date())
 
 
 def judge(report: list[dict[str, Any]], policy: Policy, repository: Repository, asked: str, today: date) -> Result:
-    """Return what a report of pip-audit means under the policy, on a day.
+    """Return what reports of pip-audit, each entry with its lock file, mean under the policy, on a day.
 
     A package that the service did not know was not looked at, unless the policy says that it is private.
     """
-    unknown = sorted(entry["name"] for entry in report if "skip_reason" in entry and entry["name"] not in policy.private)
+    unknown = sorted({entry["name"] for entry in report if "skip_reason" in entry and entry["name"] not in policy.private})
     found, used = [], set()
     for entry in report:
         for weakness in entry.get("vulns", []):
@@ -58,23 +59,23 @@ def judge(report: list[dict[str, Any]], policy: Policy, repository: Repository, 
     if not unknown:
         found += [_needless(name, policy.ignored[name]) for name in policy.ignored if name not in used]
     told = ", ".join(unknown[:3]) + (", ..." if len(unknown) > 3 else "")
+    count = len({entry["name"] for entry in report})
     return Result(
-        f"{len(report)} packages, answered by {asked}" + (f"; {len(used)} ignored until their day" if used else ""),
+        f"{count} packages, answered by {asked}" + (f"; {len(used)} ignored until their day" if used else ""),
         tuple(found),
-        f"{asked} knows nothing of {len(unknown)} of {len(report)} packages: {told}" if unknown else "",
+        f"{asked} knows nothing of {len(unknown)} of {count} packages: {told}" if unknown else "",
     )
 
 
 def _weakness(entry: dict[str, Any], weakness: dict[str, Any], ignored: Ignored | None, repository: Repository) -> Finding:
-    file, line = _pinned(repository, entry["name"], entry["version"])
     over = f"; ignored until {ignored.until}, which is over" if ignored and ignored.package == entry["name"] else ""
     mended = weakness["fix_versions"]
     mend = (
         f"make lock (mended in {', '.join(mended)})" if mended else "No version mends it yet: do without the package, or say in the policy"
     )
     return Finding(
-        file,
-        line,
+        entry["lock"],
+        _pinned(repository.root / entry["lock"], entry["name"]),
         f"{entry['name']} {entry['version']}: {', '.join([weakness['id'], *weakness['aliases']])}{over}",
         f"{mend}. To live with it: {POLICY_FILE}: packages: ignore: {{{weakness['id']}: {{package: {entry['name']}, reason: ..., until: ...}}}}",
     )
@@ -84,15 +85,9 @@ def _needless(name: str, ignored: Ignored) -> Finding:
     return Finding(POLICY_FILE, ignored.line, f"{name} is ignored for {ignored.package}, which does not have it", "Remove the entry.")
 
 
-def _pinned(repository: Repository, name: str, version: str) -> tuple[str, int]:
-    for file in LOCKS:
-        path = repository.root / file
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-        for number, line in enumerate(lines, 1):
-            pin = _PIN.match(line)
-            if pin and _same(pin[1]) == _same(name) and pin[2] == version:
-                return file, number
-    return LOCKS[0], 0
+def _pinned(lock: Path, name: str) -> int:
+    lines = lock.read_text(encoding="utf-8").splitlines()
+    return next((number for number, line in enumerate(lines, 1) if (pin := _PIN.match(line)) and _same(pin[1]) == _same(name)), 0)
 
 
 def _same(name: str) -> str:

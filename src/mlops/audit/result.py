@@ -1,4 +1,8 @@
-"""What a check of the repository says: what it found, or that it could not look."""
+"""What a check of the repository says: what it found, or that it could not look.
+
+Names of files and words in them come from a change that nobody has read yet, and are printed into the log of a CI system, which takes
+some lines for commands.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ class Finding:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{place}  {self.what}\n    {self.mend}"
+        return f"- {_plain(place)}  {_plain(self.what)}\n    do: {_plain(self.mend)}"
 
 
 @dataclass(frozen=True)
@@ -26,3 +30,8 @@ class Result:
     said: str
     findings: tuple[Finding, ...] = ()
     unanswered: str = ""
+
+
+def _plain(text: str) -> str:
+    """Return one line without control characters, in which Azure Pipelines finds no command; GitHub looks at the begin of a line only."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text).replace("##", "# #")

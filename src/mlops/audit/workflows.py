@@ -59,7 +59,8 @@ def actionlint(repository: Repository, _policy: Policy) -> Result:
 
 def zizmor(repository: Repository, _policy: Policy) -> Result:
     """What could be abused: permissions, actions that are not pinned by their commit, expressions in scripts, credentials left behind."""
-    files = _matching(repository, [*SCHEMAS["vendor.github-workflows"], *SCHEMAS["vendor.github-actions"], *SCHEMAS["vendor.dependabot"]])
+    kinds = ("vendor.github-workflows", "vendor.github-actions", "vendor.dependabot")
+    files = _matching(repository, [".pre-commit-config.yaml", *(pattern for kind in kinds for pattern in SCHEMAS[kind])])
     if not files:
         return Result("no workflow here")
     done = repository.run("zizmor", "--offline", "--no-progress", "--persona", "auditor", "--format", "json-v1", *files)

@@ -68,7 +68,8 @@ def audit(arguments: argparse.Namespace) -> int:
         PlatformError: A tool could not run or, where that counts, something was not looked at.
     """
     root, _ = place()
-    context = current(os.environ).context
+    host = current(os.environ)
+    context = host.context
     if os.environ.get("BASE") and context.system == "laptop" and not context.base:
         raise UsageError(
             f"BASE={os.environ['BASE']} is no commit that this one comes from", hint="git fetch, then: make audit BASE=origin/main"
@@ -85,6 +86,8 @@ def audit(arguments: argparse.Namespace) -> int:
     else:
         for row in rows:
             _print(row)
+        for finding in (finding for row in rows for finding in row.result.findings):
+            host.error(finding.what, finding.file, finding.line)
     _verdict(rows, strict=arguments.strict or context.system != "laptop")
     return 0
 
