@@ -19,6 +19,8 @@ model = $${MODEL:+--model "$$MODEL"}
 reason = $${REASON:+--reason "$$REASON"}
 settings = $${SET:+--set "$$SET"}
 ready := .venv/.ready
+tools := .venv/tools/.ready
+compile := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade
 
 .PHONY: help
 help:  ## print the verbs
@@ -27,6 +29,11 @@ help:  ## print the verbs
 
 $(ready): requirements.lock pyproject.toml src/mlops/setup.sh
 	@src/mlops/setup.sh
+
+$(tools): src/mlops/audit.lock | $(ready)
+	@uv venv --quiet --clear --python .venv/bin/python .venv/tools
+	@uv pip sync --quiet --python .venv/tools/bin/python --require-hashes --link-mode "$${UV_LINK_MODE:-hardlink}" src/mlops/audit.lock
+	@touch $@
 
 .PHONY: setup
 setup: $(ready)  ## make .venv from the lock file (every verb does so when it must)
@@ -65,15 +72,18 @@ report: $(ready)  ## RUN=n: open the page about a run
 ui: $(ready)  ## MLflow's pages about all runs and models
 	@mlops ui
 
-.PHONY: check pages test bench format clean lock
+.PHONY: check pages test audit bench format clean lock
 check: $(ready)  ## lint, types and quick tests, in under a minute
 	@ruff check . && ruff format --check . && mypy && mlops check && pytest -n 2 -m "not slow"
 
 pages: $(ready)  ## links, verbs and names on every page, in seconds
 	@pytest tests/contract/test_layout.py
 
-test: $(ready)  ## every test
+test: $(ready) $(tools)  ## every test
 	@pytest -n 2
+
+audit: $(tools)  ## [BASE=commit]: secrets, workflows, known weaknesses and licences of packages
+	@mlops audit
 
 bench: $(ready)  ## the measurements of docs/benchmarks.md, in your machine's numbers
 	@python -m benchmarks
@@ -86,8 +96,8 @@ clean:  ## end the endpoints, then remove .venv and all state in .mlops
 	@rm -rf .venv .mlops .pytest_cache .mypy_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-lock: $(ready)  ## resolve requirements.lock anew, after a change of pyproject.toml or src/mlops/requirements.in
-	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
-	  pyproject.toml src/mlops/requirements.in -o requirements.lock
+lock: $(ready)  ## resolve requirements.lock and src/mlops/audit.lock anew, after a change of what they are made from
+	@$(compile) pyproject.toml src/mlops/requirements.in -o requirements.lock
+	@$(compile) src/mlops/audit.in -o src/mlops/audit.lock
 
 -include project.mk

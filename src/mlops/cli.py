@@ -156,6 +156,15 @@ VERBS = {
         (_argument("--port", type=int, default=5000, help="port on this machine (default: 5000)"),),
         facts=False,
     ),
+    "audit": Verb(
+        "audit:audit",
+        "what is wrong with the repository itself: secrets, workflows, packages (make audit)",
+        "mlops audit --only secrets",
+        (
+            _argument("--only", choices=("actionlint", "zizmor", "schemas", "secrets", "packages", "licences"), help="this check alone"),
+            _argument("--strict", action="store_true", help="fail where something was not looked at, as in CI"),
+        ),
+    ),
     "doctor": Verb("doctor:doctor", "what is wrong with this machine or set-up, and how to mend it", "mlops doctor"),
 }
 

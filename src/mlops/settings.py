@@ -10,6 +10,7 @@ import errno
 import math
 import os
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -442,6 +443,10 @@ class _Reader:
         if value and value not in known:
             self.note(keys, f"unknown {keys[-1]} {value!r}", did_you_mean(value, known))
         return value
+
+    def day(self, keys: Keys) -> date:
+        value = self._typed(keys, _MISSING, lambda v: type(v) is date, "a day: 2027-01-31", date.max)
+        return value if isinstance(value, date) else date.max
 
     def truth(self, keys: Keys, *, default: bool) -> bool:
         return bool(self._typed(keys, default, lambda v: isinstance(v, bool), "true or false", default))
