@@ -118,12 +118,14 @@ def _judge(repository: Repository, schema: str, files: list[str]) -> list[Findin
 
 
 def _words(value: Any) -> Any:
-    """Return a pipeline of Azure with its numbers as words: the service takes both, and its schema has words, but in tasks."""
+    """Return a pipeline of Azure with its numbers and truths as words: the service takes both, and its schema has words, but in tasks."""
     if isinstance(value, dict):
         return value if "task" in value else {key: _words(entry) for key, entry in value.items()}
     if isinstance(value, list):
         return [_words(entry) for entry in value]
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else value
 
 
 def _misfit(root: Path, file: str, schema: str, entry: dict[str, Any]) -> Finding:
