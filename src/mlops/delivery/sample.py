@@ -40,6 +40,8 @@ class Twin:
     digest: str
     commit: str
     version: int
+    run: Path
+    """The folder of the run that trained it."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def train_twin(workspace: Workspace, champion: ModelVersion, settings: Mapping[s
     made = run.record.facts["outputs"].get("model")
     if run.failed or not made:
         return f"the pipeline of v{champion.version} fails on the sample today: {run.record.facts.get('error')}"
-    return Twin(Path(made["path"]), made["digest"], commit, champion.version)
+    return Twin(Path(made["path"]), made["digest"], commit, champion.version, run.record.folder)
 
 
 def _checked_out(workspace: Workspace, commit: str) -> Path | None:

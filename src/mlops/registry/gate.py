@@ -26,6 +26,7 @@ TITLES = {
     "latency_ms": "latency, p95 of one row",
     "size_mb": "size",
 }
+WORSE = "is worse than"
 UNITS = {"latency_ms": " ms", "size_mb": " MB"}
 
 
@@ -78,9 +79,8 @@ def on_a_sample(rules: GateRules) -> GateRules:
 
 
 def is_worse(verdict: Verdict) -> bool:
-    """Return whether the candidate lost: the whole interval of the difference is on the worse side, or a slice fell."""
-    lost = [rule for rule in verdict.rules if rule.kind == "comparison" and rule.mode == "on" and rule.passed is False]
-    return any(rule.name == "slices" or " is worse than " in rule.reason for rule in lost)
+    """Return whether the candidate lost: the whole interval of the difference is on the worse side."""
+    return any(rule.name == "compare" and rule.mode == "on" and rule.passed is False and WORSE in rule.reason for rule in verdict.rules)
 
 
 def read_verdict(facts: Mapping[str, Any]) -> Verdict:
@@ -154,7 +154,7 @@ def _compare(rule: CompareRule, evidence: Mapping[str, Any]) -> RuleVerdict:
     if all(_mapping(one).get("difference") == 0 for one in evidence["metrics"]) and numbers.low == numbers.high == 0:
         return replace(told, passed=rule.must_gain < 0, value=0.0, reason=f"{words}: its predictions are identical to those of {against}")
     worst, best = numbers.gains(rule.metric)
-    how = "is better than" if worst > rule.must_gain else "is worse than" if best < 0 else "is not better than"
+    how = "is better than" if worst > rule.must_gain else WORSE if best < 0 else "is not better than"
     return replace(told, passed=worst > rule.must_gain, value=numbers.difference, reason=f"{words} {how} {against}")
 
 

@@ -107,7 +107,7 @@ def _judged(facts: Mapping[str, Any]) -> _Ruling:
         return _Ruling(word, "ready to merge", "success")
     if outcome == "unchanged":
         return _Ruling("the model stays the same", "ready to merge", "success")
-    if outcome == "keep" and decided and decided.word == "worse" and _mode(facts, "compare") == "on":
+    if outcome == "keep" and decided and decided.word == "worse" and _mode(facts, "compare") == "on" and not facts.get("tolerated"):
         return _Ruling(word, f"not ready to merge; {stays}", "failure")
     if outcome == "keep":
         fell = any(rule.get("name") == "slices" for rule in _broken(facts))

@@ -38,6 +38,7 @@ SHAPE = Record(
         "outcome": Choice(OUTCOMES),
         "reason": Text(1000),
         "error": Record({"message": Text(4000), "hint": Text(1000), "step": Text(80), "log": Many(Text(400), 30)}),
+        "tolerated": Flag(),
         "commit": Text(64),
         "run": Number(),
         "seconds": Number(),

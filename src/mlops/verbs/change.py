@@ -74,6 +74,7 @@ def attempt(arguments: argparse.Namespace) -> int:
     host = current(os.environ)
     try:
         facts, error = _tried(workspace, host, arguments)
+        facts["commit"] = host.context.commit  # CI may have checked out what the merge of it would be
     except MlopsError as raised:
         from mlops.report.verdict import failed
 
@@ -117,7 +118,9 @@ def _tried(workspace: Workspace, host: Host, arguments: argparse.Namespace) -> t
     facts = gather(
         workspace.home / "runs" / str(last.facts["run"]), reference=_reference(last.facts, last.twin), sample=last.settings or None
     )
-    return facts, error or _red(workspace, last.facts)
+    worse = _worse(last.facts)
+    facts["tolerated"] = workspace.staging.pull_request.red_when == "never"
+    return facts, error or (worse if not facts["tolerated"] else None)
 
 
 def _opponent(workspace: Workspace, extent: Extent) -> tuple[Extent, Twin | None]:
@@ -134,15 +137,15 @@ def _opponent(workspace: Workspace, extent: Extent) -> tuple[Extent, Twin | None
 def _reference(facts: dict[str, Any], twin: Twin | None) -> dict[str, Any]:
     champion = facts.get("champion") or {}
     if twin is not None:
-        return {"kind": "twin", "version": twin.version, "commit": twin.commit}
+        return {"kind": "twin", "version": twin.version, "commit": twin.commit, "folder": str(twin.run)}
     return {"kind": "champion", "version": champion.get("version"), "commit": None} if champion else {"kind": "baseline", "version": None}
 
 
-def _red(workspace: Workspace, facts: dict[str, Any]) -> MlopsError | None:
-    """Return the error of a model that lost where the environment calls that red."""
+def _worse(facts: dict[str, Any]) -> MlopsError | None:
+    """Return the error of a model that lost; None for one that is better, or merely not better."""
     from mlops.registry.gate import is_worse, read_verdict
 
-    if workspace.staging.pull_request.red_when != "worse" or not facts.get("verdict") or not is_worse(read_verdict(facts["verdict"])):
+    if not facts.get("verdict") or not is_worse(read_verdict(facts["verdict"])):
         return None
     hint = "Nothing was registered. Where a worse model may be merged: `pull_request: {red_when: never}` in environments/staging.yml."
     return JobFailed(f"the change makes the model worse: {facts['reason']}", hint=hint)
@@ -185,13 +188,11 @@ def comment(arguments: argparse.Namespace) -> int:
     if not told and broken:
         told = [failed(f"the run stopped before a model was tried: {', '.join(broken)}", "", model="model", commit=commit)]
     for facts in told:
-        address = host.comment(number or 0, f"verdict:{facts['model']}", render(facts, commit=commit, run_url=_run_of(host), jobs=jobs))
-        host.check(f"model: {facts['model']}", commit, conclusion(facts), title(facts), title(facts))
-        print(f"  {facts['model']}: {title(facts)}   {address}")
+        body = render(facts, commit=commit, run_url=host.context.run_url, jobs=jobs, charts=host.context.system != "azure")
+        address = host.comment(number or 0, f"verdict:{facts['model']}", body)
+        said = title(facts, jobs)
+        host.check(f"model: {facts['model']}", commit, conclusion(facts, jobs), said, said)
+        print(f"  {facts['model']}: {said}   {address}")
     if not told:
         print("  no model was tried, and no job failed: nothing to tell")
     return 0
-
-
-def _run_of(host: Host) -> str:
-    return host.context.run_url
