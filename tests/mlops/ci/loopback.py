@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import re
+import socketserver
 import threading
 import urllib.parse
 from dataclasses import dataclass, field
@@ -172,8 +173,7 @@ class Loopback:
         class Handler(_Handler):
             github = outer
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
         return self
@@ -186,7 +186,7 @@ class Loopback:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def variables_of(self, folder: Path, event: str = "push", payload: Any = None, **more: str) -> dict[str, str]:
         """The variables that a job's step has on GitHub Actions."""
@@ -588,8 +588,16 @@ def _typed(text: str, kind: str | None) -> Any:
     return {"true": True, "false": False}.get(text, text) if kind == "boolean" else text
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def server_bind(self) -> None:
+        socketserver.TCPServer.server_bind(self)  # without asking a name server for the name of this machine
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body at once
     github: Loopback
 
     def do_GET(self) -> None:
