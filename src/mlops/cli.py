@@ -128,7 +128,18 @@ VERBS = {
         (_argument("--port", type=int, default=5000, help="port on this machine (default: 5000)"),),
         facts=False,
     ),
-    "doctor": Verb("doctor:doctor", "what is wrong with this machine or set-up, and how to mend it", "mlops doctor"),
+    "doctor": Verb(
+        "doctor:doctor",
+        "what is wrong with this machine or set-up, and how to mend it",
+        "mlops doctor --ci",
+        (_argument("--ci", action="store_true", help="look at the fork's CI system instead: environments, branch rules, variables"),),
+    ),
+    "rules": Verb(
+        "rules:rules",
+        "compare GitHub's branch rules and environments with .github/rules.yml, and show the calls that set them",
+        "mlops rules --apply",
+        (_argument("--apply", action="store_true", help="make the calls, too"),),
+    ),
 }
 
 

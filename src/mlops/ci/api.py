@@ -9,7 +9,7 @@ import urllib.parse
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlops.errors import PlatformError
+from mlops.errors import PlatformError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -195,6 +195,17 @@ class Api:
 
     def _masked(self, text: str) -> str:
         return text.replace(self._token, "***") if self._token else text
+
+
+def segment(word: str | int) -> str:
+    """Return a name as one segment of a path, whatever is in it.
+
+    Raises:
+        UsageError: It would lead elsewhere.
+    """
+    if str(word) in {"", ".", ".."}:
+        raise UsageError(f"{str(word)!r} is no name that GitHub could know")
+    return urllib.parse.quote(str(word), safe="")
 
 
 def _hint(reply: Reply, needs: str) -> str:

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.ci.api import Api, Patience
+from mlops.ci.api import Api, Patience, segment
 from mlops.ci.host import Approval, Context, Job, Protection, PullRequest
 from mlops.ci.markdown import cut, one_line, sound, utf8, utf16
 from mlops.errors import PlatformError
@@ -76,7 +76,7 @@ class GitHub:
         owner, _, name = self.context.repository.partition("/")
         if not owner or not name:
             raise PlatformError(f"GITHUB_REPOSITORY is {self.context.repository!r}, and not owner/name", hint="Actions sets it.")
-        return "/".join(["/repos", *(urllib.parse.quote(str(word), safe="") for word in (owner, name, *words))])
+        return "/".join(["/repos", *map(segment, (owner, name, *words))])
 
     def output(self, name: str, value: str) -> None:
         """Append to GITHUB_OUTPUT; the delimiter is random, so that no value can end itself and begin another output."""
@@ -177,8 +177,33 @@ class GitHub:
             told = f"nobody has to approve what goes to {environment!r}"
         else:
             told = f"{reviewers} may approve, {'also' if alone else 'but not'} who started the run"
-        mend = "" if reviewers else self._mend(environment, found or {})
+        mend = "" if reviewers else self.guard(environment, found)
         return Protection(found is not None, reviewers, alone or not reviewers, told, mend)
+
+    def guard(self, environment: str, found: Any) -> str:
+        """Return the command by which somebody else than who started the run must approve.
+
+        Args:
+            environment: Its name.
+            found: What GitHub tells of it; what guards it already is said again, as GitHub forgets what a call leaves out.
+        """
+        there = [(one["type"], one["reviewer"]["id"]) for one in _rule(found or {}, "required_reviewers").get("reviewers") or []]
+        fields = [f"-f 'reviewers[][type]={kind}' -F \"reviewers[][id]={who}\"" for kind, who in there or [self._owner()]]
+        policy = (found or {}).get("deployment_branch_policy") or {}
+        fields += [f"-F 'deployment_branch_policy[{key}]={json.dumps(value)}'" for key, value in policy.items()]
+        timer = _rule(found or {}, "wait_timer").get("wait_timer")
+        fields += [f"-F wait_timer={timer}"] if timer else []
+        return f"{self.making(environment)} -F prevent_self_review=true {' '.join(fields)}"
+
+    def making(self, environment: str) -> str:
+        """Return the command that makes an environment that asks nobody."""
+        return f"gh api --method PUT {shlex.quote(self.path('environments', environment).removeprefix('/'))}"
+
+    def _owner(self) -> tuple[str, str]:
+        """Return who can approve in this repository, as far as one can know: its owner, or a team that is to be named."""
+        owner = self.repository()["owner"]
+        named = ("Team", f"$(gh api orgs/{owner['login']}/teams/TEAM --jq .id)")
+        return ("User", str(owner["id"])) if owner["type"] == "User" else named
 
     def environment(self, name: str) -> Any:
         """Return what GitHub tells of an environment; None where there is none."""
@@ -254,20 +279,6 @@ class GitHub:
 
     def _say(self, issue: int, text: str, to: str) -> None:
         self.api.call("POST", self.path("issues", issue, "comments"), to, needs="issues: write", body={"body": text})
-
-    def _mend(self, environment: str, found: Mapping[str, Any]) -> str:
-        """Return the command that sets reviewers; what else guards the environment is said again, as GitHub forgets what is left out."""
-        owner = self.repository()["owner"]
-        kind, who = "User", str(owner["id"])
-        if owner["type"] != "User":
-            kind, who = "Team", f"$(gh api orgs/{owner['login']}/teams/TEAM --jq .id)"
-        fields = [f"-f 'reviewers[][type]={kind}'", f'-F "reviewers[][id]={who}"', "-F prevent_self_review=true"]
-        policy = found.get("deployment_branch_policy") or {}
-        fields += [f"-F 'deployment_branch_policy[{key}]={json.dumps(value)}'" for key, value in policy.items()]
-        timer = _rule(found, "wait_timer").get("wait_timer")
-        fields += [f"-F wait_timer={timer}"] if timer else []
-        path = self.path("environments", environment).removeprefix("/")
-        return f"gh api --method PUT {shlex.quote(path)} {' '.join(fields)}"
 
 
 def _read_event(path: str) -> Any:

@@ -263,7 +263,7 @@ def test_an_environment_that_is_not_there_guards_nothing_and_the_command_that_me
     assert (told.exists, told.reviewers, told.author_may_approve) == (False, 0, True)
     assert told.mend == (
         "gh api --method PUT repos/octo/flights/environments/production "
-        "-f 'reviewers[][type]=User' -F \"reviewers[][id]=77\" -F prevent_self_review=true"
+        "-F prevent_self_review=true -f 'reviewers[][type]=User' -F \"reviewers[][id]=77\""
     )
 
 
