@@ -26,7 +26,9 @@ def rules(arguments: argparse.Namespace) -> int:
     """
     root, _ = place()
     if not (root / RULES_FILE).is_file():
-        raise UsageError(f"there is no {RULES_FILE}", where=str(root), hint="Take the one of the template; docs/how-to/github.md has it.")
+        raise UsageError(
+            f"there is no {RULES_FILE}", where=str(root), hint="Take the one of the template; docs/how-to/github.md says what is in it."
+        )
     wanted, host = read_rules(root), hosted(root, os.environ)
     if not isinstance(host, GitHub):
         raise UsageError(f"these rules are GitHub's, and this is {host.context.system}", hint="docs/ci.md says what is set by hand there.")

@@ -121,13 +121,17 @@ class Request:
 
 @dataclass
 class Fault:
-    """What happens to one request instead of an answer; with `after`, it is carried out and only its answer is lost."""
+    """What happens to one request instead of an answer; with `after`, it is carried out and only its answer is lost.
+
+    `delay` is waited before the answer, `drip` after each of its bytes; `half` ends it in the middle.
+    """
 
     match: str = ""
     status: int = 500
     body: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0
+    drip: float = 0.0
     half: bool = False
     after: bool = False
 
@@ -256,6 +260,10 @@ class Loopback:
             if not methods or request.method in methods
         ]
 
+    def pause(self, seconds: float) -> None:
+        """Wait, but not longer than this server lives."""
+        self._over.wait(seconds)
+
     # how a request is answered
 
     def answer(self, method: str, target: str, headers: Any, raw: bytes) -> tuple[int, Any, Fault | None]:
@@ -265,7 +273,7 @@ class Loopback:
             if fault:
                 self.faults.remove(fault)
         if fault:
-            self._over.wait(fault.delay)
+            self.pause(fault.delay)
         query = dict(urllib.parse.parse_qsl(query_text, keep_blank_values=True))
         try:
             body = json.loads(raw) if raw else None
@@ -619,7 +627,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(whole))
         self.end_headers()
         try:
-            self.wfile.write(body)
+            for piece in [bytes([byte]) for byte in body] if fault and fault.drip else [body]:
+                self.wfile.write(piece)
+                if fault and fault.drip:
+                    self.wfile.flush()
+                    self.github.pause(fault.drip)
         except OSError:
             self.close_connection = True  # the client did not wait
 

@@ -1,6 +1,6 @@
-"""Cuts GitHub's public OpenAPI description down to the calls that are made here: `python openapi_subset.py DESCRIPTION`.
+"""Cuts GitHub's public OpenAPI description down to the calls that are made here: `python openapi_subset.py PACKAGE`.
 
-The description is the file `generated/api.github.com.json` of the npm package `@octokit/openapi` (MIT licence). What the tests do not judge by is
+PACKAGE is the unpacked npm package `@octokit/openapi` (MIT licence, whose text goes along). What the tests do not judge by is
 left out (texts, examples, calls that nobody makes), and `nullable` is written as JSON Schema writes it. Nothing is loosened or added.
 """
 
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-PACKAGE, VERSION, LICENCE = "@octokit/openapi", "23.0.2", "MIT"
+PACKAGE, FILE = "@octokit/openapi", "generated/api.github.com.json"
 HERE = Path(__file__).parent / "github-openapi.json"
 REPO = "/repos/{owner}/{repo}"
 CALLS = {
@@ -101,7 +101,8 @@ def named(node: Any) -> set[str]:
     return found.union(*map(named, node.values()))
 
 
-def subset(raw: bytes) -> dict[str, Any]:
+def subset(package: Path) -> dict[str, Any]:
+    raw = (package / FILE).read_bytes()
     document = json.loads(raw)
     paths = {path: {method: operation(document, document["paths"][path][method]) for method in methods} for path, methods in CALLS.items()}
     schemas: dict[str, Any] = {}
@@ -114,13 +115,13 @@ def subset(raw: bytes) -> dict[str, Any]:
             wanted |= named(schemas[name])
     made_from = {
         "package": PACKAGE,
-        "version": VERSION,
-        "licence": LICENCE,
-        "file": "generated/api.github.com.json",
+        "version": json.loads((package / "package.json").read_text())["version"],
+        "file": FILE,
         "sha256": hashlib.sha256(raw).hexdigest(),
+        "licence": (package / "LICENSE").read_text(),
     }
     return {"made_from": made_from, "paths": paths, "components": {"schemas": dict(sorted(schemas.items()))}}
 
 
 if __name__ == "__main__":
-    HERE.write_text(json.dumps(subset(Path(sys.argv[1]).read_bytes()), separators=(",", ":")) + "\n")
+    HERE.write_text(json.dumps(subset(Path(sys.argv[1])), separators=(",", ":")) + "\n")

@@ -63,4 +63,4 @@ def test_every_call_of_the_description_has_an_answer():
 
 def test_the_description_says_where_it_is_from():
     made_from = description()["made_from"]
-    assert (made_from["licence"], len(made_from["sha256"])) == ("MIT", 64)
+    assert (made_from["package"], made_from["licence"][:11], len(made_from["sha256"])) == ("@octokit/openapi", "MIT License", 64)
