@@ -151,8 +151,8 @@ class Api:
                     if time.monotonic() > until:
                         raise httpx.ReadTimeout("the answer comes too slowly")
                 return self._read(response.status_code, raw, response.headers)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            return Reply(0, None, self._masked(f"no answer ({type(error).__name__}: {error})"))
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+            return Reply(0, None, self._masked(" ".join(f"no answer ({type(error).__name__}: {error})".split())))
 
     def _connect(self) -> Any:
         import httpx
@@ -176,7 +176,8 @@ class Api:
             return Reply(status, None, "a page of HTML" if page else "half an answer: it is no whole JSON", headers, whole=False)
         said = value.get("message", "") if isinstance(value, dict) else ""
         errors = value.get("errors", "") if isinstance(value, dict) and status >= 400 else ""
-        return Reply(status, value, self._masked(f"{said} {json.dumps(errors) if errors else ''}".strip()[:500]), headers)
+        told = " ".join(f"{said} {json.dumps(errors) if errors else ''}".split())
+        return Reply(status, value, self._masked(told[:500]), headers, whole=bool(raw) or status not in {200, 201})
 
     def _wait(self, reply: Reply, number: int) -> float | None:
         """Return the seconds to the next try; None where another one is of no use, or comes too late."""
@@ -205,7 +206,7 @@ def segment(word: str | int) -> str:
     """
     if str(word) in {"", ".", ".."}:
         raise UsageError(f"{str(word)!r} is no name that GitHub could know")
-    return urllib.parse.quote(str(word), safe="")
+    return urllib.parse.quote(str(word), safe="", errors="replace")
 
 
 def _hint(reply: Reply, needs: str) -> str:

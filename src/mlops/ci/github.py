@@ -10,7 +10,6 @@ import json
 import re
 import secrets
 import shlex
-import urllib.parse
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -153,7 +152,7 @@ class GitHub:
 
     def deployed(self, environment: str, commit: str, description: str, url: str = "", *, ok: bool = True) -> None:
         """Make a deployment of this run, once, and set its status."""
-        to, needs, where = f"record the deployment to {environment}", "deployments: write", self.path("deployments")
+        to, needs, where = f"record the deployment to {environment!r}", "deployments: write", self.path("deployments")
         mark = {"run": self.context.run_id, "attempt": self.context.attempt, "description": one_line(description, 140)}
         asked = {"ref": commit, "environment": environment, "auto_merge": False, "required_contexts": [], "payload": mark}
 
@@ -358,7 +357,7 @@ def _rule(environment: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
 
 
 def _marker(key: str) -> str:
-    return f"<!-- slipway:{urllib.parse.quote(key, safe='')} -->"
+    return f"<!-- slipway:{segment(key)} -->"
 
 
 def _ours(entry: Mapping[str, Any], marker: str) -> bool:

@@ -82,7 +82,7 @@ def _guarded(host: Host, root: Path, name: str) -> Finding:
 
 def _branch(github: GitHub) -> Finding:
     branch = github.repository()["default_branch"]
-    to, needs = f"read the rules of {branch}", "contents: read"
+    to, needs = f"read the rules of {branch!r}", "contents: read"
     rules = github.api.pages(github.path("rules", "branches", branch), to, needs=needs)
     checks = [check["context"] for rule in rules if rule["type"] == "required_status_checks" for check in _checks(rule.get("parameters"))]
     if REQUIRED not in checks:

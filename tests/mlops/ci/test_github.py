@@ -204,7 +204,7 @@ def test_a_comment_that_is_too_long_is_cut_with_a_link_to_the_run(host, github, 
 @pytest.mark.parametrize("text", NASTY)
 def test_odd_text_is_carried_and_a_key_cannot_end_its_marker(host, github, text):
     github.pull_request(7, HEAD)
-    host().comment(7, f"verdict-{text.encode('utf-8', 'replace').decode()}", text)
+    host().comment(7, f"verdict-{text}", text)
     marker, _, body = github.comments[7][0]["body"].partition("\n")
     assert re.fullmatch(r"<!-- slipway:[\w.%~-]+ -->", marker)
     assert body == text.encode("utf-8", "replace").decode()
@@ -340,6 +340,20 @@ def test_a_run_that_was_not_about_a_pull_request_is_about_none(host, github):
     assert github.requests == []
 
 
+def test_half_a_character_in_a_branch_name_is_an_error_and_no_trace(host, github):
+    github.pull_request(7, HEAD, branch="\ud800")
+    with pytest.raises(PlatformError, match="could not find the pull request"):
+        host("workflow_run", github.workflow_run(7)).tested()
+
+
+def test_what_a_server_says_stays_on_one_line(host, github):
+    """C2: a line of its own could be a command of the runner."""
+    github.fault(status=422, body=json.dumps({"message": "no\n::set-env name=x::y"}))
+    with pytest.raises(PlatformError) as raised:
+        host().check("gate", HEAD, "success", "t", "s")
+    assert "no ::set-env" in raised.value.message
+
+
 @pytest.mark.parametrize("branch", ["$(touch x)", "a&state=all#b", "é/ü`id`", "x:y"])
 def test_a_branch_name_is_never_part_of_a_request(host, github, branch):
     """C2: it is a parameter's value, quoted, and compared with what comes back."""
@@ -373,6 +387,7 @@ BAD = {
     "200 with HTML": {"status": 200, "body": "<!DOCTYPE html><html></html>"},
     "half an answer": {"status": 200, "body": '{"id": 1, "body": "' + "x" * 100, "half": True},
     "half of JSON": {"status": 200, "body": '[{"id": 1'},
+    "nothing": {"status": 200},
     "429": {"status": 429, "headers": {"Retry-After": "1"}},
     "403 for too many": {"status": 403, "body": '{"message": "You have exceeded a secondary rate limit"}'},
     "403 for none left": {"status": 403, "headers": {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1000"}},
