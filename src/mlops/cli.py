@@ -166,6 +166,18 @@ VERBS = {
         ),
     ),
     "doctor": Verb("doctor:doctor", "what is wrong with this machine or set-up, and how to mend it", "mlops doctor"),
+    "doctor": Verb(
+        "doctor:doctor",
+        "what is wrong with this machine or set-up, and how to mend it",
+        "mlops doctor --ci",
+        (_argument("--ci", action="store_true", help="look at the fork's CI system instead: environments, branch rules, variables"),),
+    ),
+    "rules": Verb(
+        "rules:rules",
+        "compare GitHub's branch rules and environments with .github/rules.yml, and show the calls that set them",
+        "mlops rules --apply",
+        (_argument("--apply", action="store_true", help="make the calls, too"),),
+    ),
 }
 
 

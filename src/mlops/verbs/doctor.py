@@ -37,7 +37,28 @@ def doctor(arguments: argparse.Namespace) -> int:
         PlatformError: Something is wrong; each finding was printed with how to mend it.
     """
     root, home = place()
-    looks: list[Callable[[], Finding]] = [
+    findings = [look() for look in (_of_ci(root) if arguments.ci else _of_machine(root, home))]
+    wrong = [finding for finding in findings if not finding.good]
+    if arguments.json:
+        print(json.dumps({"findings": [asdict(finding) for finding in findings]}))
+    width = max(10, *(len(finding.name) for finding in findings))
+    for finding in [] if arguments.json else findings:
+        between = "\n      " if arguments.ci else "   "
+        mend = "" if finding.good else f"{between}mend: {finding.mend}"
+        print(f"  {'✔' if finding.good else '✘'} {finding.name:<{width}} {finding.said}{mend}")
+    if wrong:
+        raise PlatformError(f"{len(wrong)} of {len(findings)} not in order: {', '.join(f.name for f in wrong)}")
+    return 0
+
+
+def _of_ci(root: Path) -> list[Callable[[], Finding]]:
+    from mlops.verbs.fork import looks
+
+    return looks(root)
+
+
+def _of_machine(root: Path, home: Path) -> list[Callable[[], Finding]]:
+    return [
         _python,
         lambda: _packages(root),
         lambda: _git(root),
@@ -46,15 +67,6 @@ def doctor(arguments: argparse.Namespace) -> int:
         _tracking,
         _sockets,
     ]
-    findings = [look() for look in looks]
-    wrong = [finding for finding in findings if not finding.good]
-    if arguments.json:
-        print(json.dumps({"findings": [asdict(finding) for finding in findings]}))
-    for finding in [] if arguments.json else findings:
-        print(f"  {'✔' if finding.good else '✘'} {finding.name:<10} {finding.said}{'' if finding.good else f'   mend: {finding.mend}'}")
-    if wrong:
-        raise PlatformError(f"{len(wrong)} of {len(findings)} not in order: {', '.join(f.name for f in wrong)}")
-    return 0
 
 
 def _python() -> Finding:

@@ -1,0 +1,69 @@
+"""Whose repository a checkout is, from its remote, and with which token a person asks about it."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from mlops.ci.origin import Origin, hosted, parsed
+from mlops.errors import PlatformError, UsageError
+
+
+@pytest.mark.parametrize(
+    ("address", "wanted"),
+    [
+        ("https://github.com/octo/flights.git", Origin("github.com", "octo/flights")),
+        ("https://github.com/octo/flights/\n", Origin("github.com", "octo/flights")),
+        ("https://x-access-token:ghp_secret@GitHub.com/octo/my.flights", Origin("github.com", "octo/my.flights")),
+        ("git@github.com:octo/flights.git", Origin("github.com", "octo/flights")),
+        ("ssh://git@ssh.github.com:443/octo/flights.git", Origin("ssh.github.com", "octo/flights")),
+        ("git@git.example.org:octo/flights", Origin("git.example.org", "octo/flights")),
+        ("../flights", None),
+        ("https://github.com/octo", None),
+    ],
+)
+def test_both_forms_of_a_remote_name_the_repository(address, wanted):
+    assert parsed(address) == wanted
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A checkout, a way to set its remote, and `bin` with git alone in it."""
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/git").symlink_to(shutil.which("git"))
+
+    def remote(address):
+        subprocess.run(["git", "-C", tmp_path, "remote", "add", "origin", address], check=True)
+        return tmp_path
+
+    return remote
+
+
+def test_a_person_s_own_token_asks_about_the_remote(checkout, tmp_path):
+    root = checkout("git@github.com:octo/flights.git")
+    gh = tmp_path / "bin/gh"
+    gh.write_text("#!/bin/sh\n[ \"$*\" = 'auth token' ] && echo gho_mine\n")
+    gh.chmod(0o755)
+    host = hosted(root, {"PATH": f"{tmp_path}/bin"})
+    assert (host.context.system, host.context.repository) == ("github", "octo/flights")
+    assert host.api._token == "gho_mine"
+    assert hosted(root, {"PATH": f"{tmp_path}/bin", "GH_TOKEN": "ghp_other"}).api._token == "ghp_other"
+
+
+def test_without_a_token_it_says_what_to_do(checkout, tmp_path):
+    with pytest.raises(PlatformError, match="no token") as raised:
+        hosted(checkout("git@github.com:octo/flights.git"), {"PATH": f"{tmp_path}/bin"})
+    assert raised.value.hint.startswith("gh auth login")
+
+
+def test_a_checkout_that_is_nobody_s_or_elsewhere_is_told_without_the_password_in_its_address(checkout):
+    root = checkout("https://ada:ghp_secret@git.example.org/octo/flights")
+    with pytest.raises(UsageError, match=r"on git\.example\.org") as raised:
+        hosted(root, {"PATH": os.environ["PATH"], "GITHUB_TOKEN": "x"})
+    assert "secret" not in str(raised.value)
+    own = {"PATH": os.environ["PATH"], "GITHUB_TOKEN": "x", "GITHUB_API_URL": "https://git.example.org/api/v3"}
+    assert hosted(root, own).context.repository == "octo/flights"
+    with pytest.raises(UsageError, match="no remote `origin`"):
+        hosted(root.parent, {"GITHUB_TOKEN": "x", "PATH": ""})
