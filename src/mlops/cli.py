@@ -11,6 +11,7 @@ import sys
 import tempfile
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import MlopsError, PlatformError, UsageError
@@ -128,6 +129,18 @@ VERBS = {
         (_argument("--port", type=int, default=5000, help="port on this machine (default: 5000)"),),
         facts=False,
     ),
+    "upgrade": Verb(
+        "upgrade:upgrade",
+        "bring what is ours to a newer release of the template, as one commit; what is yours stays",
+        "mlops upgrade --dry-run",
+        (
+            _argument("--to", metavar="RELEASE", help="as v1.2.0 (default: the newest)"),
+            _argument(
+                "--from", dest="source", metavar="ADDRESS", help="where the template is (default: the remote `slipway` or `template`)"
+            ),
+            _argument("--dry-run", action="store_true", help="show what would change; change nothing"),
+        ),
+    ),
     "doctor": Verb("doctor:doctor", "what is wrong with this machine or set-up, and how to mend it", "mlops doctor"),
 }
 
@@ -139,6 +152,8 @@ def parser() -> argparse.ArgumentParser:
         description="From a commit to a model in production. `make run` does the whole way; these are its parts.",
         epilog="Exit codes: 0 done; 1 your job, data or gate said no; 2 what you asked for is wrong; 3 it could not be carried out; 130 interrupted.",
     )
+    release = Path(__file__).with_name("VERSION").read_text(encoding="utf-8").strip()
+    top.add_argument("--version", action="version", version=f"Slipway {release}", help="print the release of the template that this is")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
     for name, verb in VERBS.items():
         sub = verbs.add_parser(
