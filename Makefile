@@ -11,6 +11,9 @@ VERSION ?=
 ENV ?= production
 RUN ?= latest
 REASON ?=
+TO ?=
+FROM ?=
+DRY ?=
 model = $(if $(MODEL),--model $(MODEL))
 reason = $(if $(REASON),--reason "$(REASON)")
 ready := .venv/.ready
@@ -72,5 +75,12 @@ clean:  ## end the endpoints, then remove .venv and all state in .mlops
 lock: $(ready)  ## resolve requirements.lock anew, after a change of pyproject.toml or src/mlops/requirements.in
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade \
 	  pyproject.toml src/mlops/requirements.in -o requirements.lock
+
+.PHONY: upgrade release
+upgrade: $(ready)  ## [TO=v1.2.0] [FROM=address] [DRY=1]: bring what is ours to a newer release of the template
+	@mlops upgrade $(if $(TO),--to "$(TO)") $(if $(FROM),--from "$(FROM)") $(if $(DRY),--dry-run)
+
+release: $(ready)  ## VERSION=1.2.0 [DRY=1]: changelog, package, SBOM, provenance, tag
+	@mlops release "$(VERSION)" $(if $(DRY),--dry-run)
 
 -include project.mk
