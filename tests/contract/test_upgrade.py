@@ -113,9 +113,9 @@ def releases() -> dict[str, str]:
 
 
 APPENDED = {
-    **dict.fromkeys((".py", ".yml", ".toml", ".cfg", ".sh", ".txt", ".mk", ".in", ".lock"), "\n# changed in the fork\n"),
+    **dict.fromkeys((".py", ".yml", ".yaml", ".toml", ".cfg", ".sh", ".txt", ".mk", ".in", ".lock"), "\n# changed in the fork\n"),
     **dict.fromkeys((".bicep", ".bicepparam"), "\n// changed in the fork\n"),
-    **dict.fromkeys((".md", ".csv", ".html"), "\n<!-- changed in the fork -->\n"),
+    **dict.fromkeys((".md", ".html"), "\n<!-- changed in the fork -->\n"),
     **dict.fromkeys((".json", ".ipynb"), "\n \n"),
     "": "\n# changed in the fork\n",
 }
@@ -125,6 +125,8 @@ def change(path: Path) -> None:
     """Change a file in a way that its kind allows."""
     if path.suffix == ".gz":
         path.write_bytes(path.read_bytes() + bytes.fromhex("1f8b080000000000000303000000000000000000"))  # an empty member
+    elif path.suffix == ".csv":
+        path.write_bytes(path.read_bytes() + path.read_bytes().splitlines(keepends=True)[-1])
     else:
         path.write_text(path.read_text(encoding="utf-8") + APPENDED[path.suffix], encoding="utf-8")
 
