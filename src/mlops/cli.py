@@ -141,6 +141,27 @@ VERBS = {
             _argument("--dry-run", action="store_true", help="show what would change; change nothing"),
         ),
     ),
+    "release": Verb(
+        "release:release",
+        "make a release: changelog, package, SBOM, provenance, tag; pushing it is yours",
+        "mlops release 1.2.0 --dry-run",
+        (
+            _argument("version", metavar="VERSION", help="three numbers, larger than the last"),
+            _argument("--dry-run", action="store_true", help="check, and show what it would be; change nothing"),
+        ),
+    ),
+    "provenance": Verb(
+        "release:provenance",
+        "write where a model version came from, or check what was written",
+        "mlops provenance champion --sbom",
+        (
+            _argument("version", nargs="?", metavar="VERSION", help="a number, or an alias: challenger, staging, champion"),
+            _argument("--verify", metavar="FILE", help="compare a provenance with the registry, or with the files of a release beside it"),
+            _argument("--out", default="dist", metavar="FOLDER", help="where to (default: dist)"),
+            _argument("--sbom", action="store_true", help="write the bill of materials too (CycloneDX)"),
+            _MODEL,
+        ),
+    ),
     "doctor": Verb("doctor:doctor", "what is wrong with this machine or set-up, and how to mend it", "mlops doctor"),
 }
 
