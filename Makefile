@@ -11,9 +11,6 @@ VERSION ?=
 ENV ?= production
 RUN ?= latest
 REASON ?=
-TO ?=
-FROM ?=
-DRY ?=
 model = $(if $(MODEL),--model $(MODEL))
 reason = $(if $(REASON),--reason "$(REASON)")
 ready := .venv/.ready
@@ -78,9 +75,9 @@ lock: $(ready)  ## resolve requirements.lock anew, after a change of pyproject.t
 
 .PHONY: upgrade release
 upgrade: $(ready)  ## [TO=v1.2.0] [FROM=address] [DRY=1]: bring what is ours to a newer release of the template
-	@mlops upgrade $(if $(TO),--to "$(TO)") $(if $(FROM),--from "$(FROM)") $(if $(DRY),--dry-run)
+	@mlops upgrade $${TO:+--to "$$TO"} $${FROM:+--from "$$FROM"} $${DRY:+--dry-run}
 
 release: $(ready)  ## VERSION=1.2.0 [DRY=1]: changelog, package, SBOM, provenance, tag
-	@mlops release "$(VERSION)" $(if $(DRY),--dry-run)
+	@mlops release "$${VERSION:-}" $${DRY:+--dry-run}
 
 -include project.mk

@@ -112,6 +112,13 @@ def releases() -> dict[str, str]:
     return found | {str(number(tag)): f"refs/tags/{tag}" for tag in tags if number(tag)}
 
 
+def copy(to: Path, what: str) -> None:
+    """Make a repository on main with what HEAD or a tag of this one holds; a checkout in CI is on no branch."""
+    git(ROOT, "init", "--quiet", "--initial-branch=main", str(to))
+    git(to, "fetch", "--quiet", "--no-tags", str(ROOT), what)
+    git(to, "reset", "--quiet", "--hard", "FETCH_HEAD")
+
+
 APPENDED = {
     **dict.fromkeys((".py", ".yml", ".yaml", ".toml", ".cfg", ".sh", ".txt", ".mk", ".in", ".lock"), "\n# changed in the fork\n"),
     **dict.fromkeys((".bicep", ".bicepparam"), "\n// changed in the fork\n"),
@@ -137,7 +144,7 @@ def template(tmp_path_factory: pytest.TempPathFactory, tracked: tuple[str, ...])
     if git(ROOT, "rev-parse", "--is-shallow-repository").strip() == "true":
         pytest.skip("a shallow clone: the history that an upgrade needs is not here")
     made = tmp_path_factory.mktemp("template") / "slipway"
-    git(ROOT, "clone", "--quiet", "--no-tags", "--single-branch", str(ROOT), str(made))
+    copy(made, "HEAD")
     (made / VERSION).write_text(f"{NEXT}\n")
     git(made, "commit", "--quiet", "--all", "-m", f"Release {NEXT}")
     git(made, "tag", f"v{NEXT}")
@@ -151,7 +158,7 @@ def test_a_fork_of_each_release_whose_own_files_all_changed_comes_to_this_one(te
     if subprocess.run(["git", "-C", str(ROOT), "cat-file", "-e", f"{commit}^{{commit}}"], capture_output=True).returncode:
         pytest.skip(f"{release} is not in this clone's history")
     fork = tmp_path / "fork"
-    git(ROOT, "clone", "--quiet", "--no-tags", "--single-branch", str(ROOT), str(fork))
+    copy(fork, commit if commit.startswith("refs/") else "HEAD")
     git(fork, "reset", "--quiet", "--hard", git(ROOT, "rev-parse", f"{commit}^{{commit}}").strip())
     before = Ours((fork / LIST).read_text() if (fork / LIST).exists() else None)
     own = [path for path in files(fork) if path not in before and path != LOCK]

@@ -51,9 +51,10 @@ def draft(repository: Repository, release: Number, day: str) -> Draft:
         raise UsageError(f"releases are made on {BRANCH}, and this is {branch or 'no branch'}", hint=f"git switch {BRANCH}")
     project = repository.text("HEAD", PROJECT) or ""
     name, present = _project(project)
-    tags = repository.releases("refs/tags")
+    tags, template = repository.releases("refs/tags"), repository.releases()
     if release in tags:
         raise UsageError(f"{release.tag} is released already", hint="A release is never made anew; choose the next number.")
+    tags = {known: commit for known, commit in tags.items() if template.get(known) != commit}  # a fork can have inherited some
     newest = max([present, *tags])
     if release < newest:
         raise UsageError(f"{release} is not newer than {newest}", hint="Choose a larger number.")

@@ -7,6 +7,7 @@ releases, and a signature says who vouches for the statement, not that it is tru
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -125,12 +126,13 @@ def _data(name: str, given: Mapping[str, Any]) -> Json:
 
 
 def _source(repository: str, commit: str | None) -> list[Json]:
-    """Return the source, without a name or password that its address may hold."""
+    """Return the source; its address without a name or password that it may hold, and none where it is a folder of this machine."""
     if not commit:
         return []
-    parts = urlsplit(repository)
-    clean = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if parts.netloc else repository
-    return [{"name": "source", **({"uri": f"git+{clean}@{commit}"} if clean else {}), "digest": {"gitCommit": commit}}]
+    short = re.fullmatch(r"(?:[\w.-]+@)?([\w.-]+):(?!//)/*(.+)", repository)
+    parts = urlsplit(f"ssh://{short[1]}/{short[2]}" if short else repository)
+    clean = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return [{"name": "source", **({"uri": f"git+{clean}@{commit}"} if parts.netloc else {}), "digest": {"gitCommit": commit}}]
 
 
 def _digests(facts: Mapping[str, Any]) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from mlops.errors import PlatformError, UsageError
 from mlops.release.number import Number, number
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 RELEASES = "refs/slipway"
 """Where the template's tags are kept: a fork has tags of its own under refs/tags, perhaps of the same names."""
@@ -85,7 +85,8 @@ class Repository:
         """
         top = self.ask("rev-parse", "--show-toplevel")
         if top is None or Path(top).resolve() != self.root.resolve():
-            raise UsageError("this is not the root of a git repository", where=str(self.root), hint="git init && git add . && git commit")
+            hint = "The project must be a repository of its own, with a commit."
+            raise UsageError("this is not the root of a git repository", where=str(self.root), hint=hint)
         changed = [line[3:] for line in self.git("status", "--porcelain", "--untracked-files=no").splitlines()]
         if changed:
             more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
@@ -102,16 +103,16 @@ class Repository:
         done = self._run(("cat-file", "blob", f"{commit}:{path}"), None, {})
         return done.stdout if done.returncode == 0 else None
 
-    def history(self, commit: str) -> History:
-        """Return all that a commit and those before it have held.
+    def history(self, commits: Collection[str]) -> History:
+        """Return all that some commits and those before them have held.
 
         Raises:
             UsageError: This clone lacks a part of it.
         """
         if self.git("rev-parse", "--is-shallow-repository").strip() == "true":
             raise UsageError("this clone has only a part of the history", where=str(self.root), hint="git fetch --unshallow")
-        objects = self.git("rev-list", "--objects", "--no-object-names", commit)
-        names = self.git("log", "--format=", "--name-only", "--no-renames", "-m", "-z", commit)
+        objects = self.git("rev-list", "--objects", "--no-object-names", *commits)
+        names = self.git("log", "--format=", "--name-only", "--no-renames", "-m", "-z", *commits)
         return History(frozenset(objects.split()), frozenset(names.replace("\n", "").split("\0")))
 
     def releases(self, below: str = RELEASES) -> dict[Number, str]:

@@ -110,7 +110,7 @@ def prepare(repository: Repository, address: str, to: str | None) -> Upgrade:
         raise UsageError(
             f"{release.tag} has no {LIST}: nothing says which of its files are ours", where=address, hint="Choose another: TO="
         )
-    known = repository.history(commit)
+    known = repository.history(releases.values())
     fork = Side(repository.tree("HEAD"), Ours(repository.text("HEAD", LIST)))
     before = repository.tree(releases[present]) if present in releases else None
     chosen = plan(fork, Side(repository.tree(commit), Ours(listed)), known, before)

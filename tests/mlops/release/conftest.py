@@ -70,11 +70,22 @@ class Checkout:
 
 
 @pytest.fixture
-def template(tmp_path) -> Checkout:
-    made = Checkout(tmp_path / "the template")
-    made.root.mkdir()
-    made.git("init", "--quiet", "--initial-branch=main")
-    made.who()
+def make_checkout(tmp_path):
+    """Return a maker of empty repositories on main."""
+
+    def make(name: str) -> Checkout:
+        made = Checkout(tmp_path / name)
+        made.root.mkdir()
+        made.git("init", "--quiet", "--initial-branch=main")
+        made.who()
+        return made
+
+    return make
+
+
+@pytest.fixture
+def template(make_checkout) -> Checkout:
+    made = make_checkout("the template")
     made.commit(FIRST, "First")
     made.git("tag", "-a", "v0.1.0", "-m", "0.1.0")
     made.commit(SECOND, "Second")
