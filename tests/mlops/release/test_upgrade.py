@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -215,6 +217,31 @@ KNOWN = History(frozenset({"a", "b"}), frozenset())
 )
 def test_the_lock_is_kept_taken_or_resolved(fork_asks, release_asks, said):
     assert lock(fork_asks, release_asks, KNOWN) == said
+
+
+def wheel(folder: Path, name: str, version: str) -> None:
+    """Write the smallest package that a resolver takes."""
+    about = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as file:
+        file.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        file.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr(f"{about}/RECORD", "")
+
+
+def test_the_lock_is_resolved_for_both_and_what_the_fork_locked_stays(template, fork, capsys, tmp_path):
+    for name, version in (("mlflow", "1"), ("mlflow", "2"), ("pandas", "1"), ("pandas", "2"), ("own", "1")):
+        wheel(tmp_path, name, version)
+    template.commit({"src/mlops/requirements.in": "mlflow>=2\n"})
+    template.git("tag", "v0.3.0")
+    asks = '[project]\nname = "mine"\nversion = "1"\ndependencies = ["pandas", "own"]\n'
+    asks += f"[tool.uv]\nno-index = true\nfind-links = ['{tmp_path}']\n"
+    fork.commit({"pyproject.toml": asks, "requirements.lock": "mlflow==1\npandas==1\n"})
+    assert upgraded(capsys)["lock"] == "resolve"
+    assert re.findall(r"^(\w+==\d) \\\n +--hash=sha256:", fork.read("requirements.lock"), re.MULTILINE) == [
+        "mlflow==2",
+        "own==1",
+        "pandas==1",
+    ]
 
 
 def test_where_the_lock_cannot_be_resolved_nothing_is_changed(template, fork, capsys, monkeypatch):
