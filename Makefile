@@ -100,4 +100,11 @@ lock: $(ready)  ## resolve requirements.lock and src/mlops/audit.lock anew, afte
 	@$(compile) pyproject.toml src/mlops/requirements.in -o requirements.lock
 	@$(compile) src/mlops/audit.in -o src/mlops/audit.lock
 
+.PHONY: upgrade release
+upgrade: $(ready)  ## [TO=v1.2.0] [FROM=address] [DRY=1]: bring what is ours to a newer release of the template
+	@mlops upgrade $${TO:+--to "$$TO"} $${FROM:+--from "$$FROM"} $${DRY:+--dry-run}
+
+release: $(ready)  ## VERSION=1.2.0 [DRY=1]: changelog, package, SBOM, provenance, tag
+	@mlops release "$${VERSION:-}" $${DRY:+--dry-run}
+
 -include project.mk

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import MlopsError, PlatformError, UsageError
@@ -165,7 +166,39 @@ VERBS = {
             _argument("--strict", action="store_true", help="fail where something was not looked at, as in CI"),
         ),
     ),
-    "doctor": Verb("doctor:doctor", "what is wrong with this machine or set-up, and how to mend it", "mlops doctor"),
+    "upgrade": Verb(
+        "upgrade:upgrade",
+        "bring what is ours to a newer release of the template, as one commit; what is yours stays",
+        "mlops upgrade --dry-run",
+        (
+            _argument("--to", metavar="RELEASE", help="as v1.2.0 (default: the newest)"),
+            _argument(
+                "--from", dest="source", metavar="ADDRESS", help="where the template is (default: the remote `slipway` or `template`)"
+            ),
+            _argument("--dry-run", action="store_true", help="show what would change; change nothing"),
+        ),
+    ),
+    "release": Verb(
+        "release:release",
+        "make a release: changelog, package, SBOM, provenance, tag; pushing it is yours",
+        "mlops release 1.2.0 --dry-run",
+        (
+            _argument("version", metavar="VERSION", help="three numbers, larger than the last"),
+            _argument("--dry-run", action="store_true", help="check, and show what it would be; change nothing"),
+        ),
+    ),
+    "provenance": Verb(
+        "release:provenance",
+        "write where a model version came from, or check what was written",
+        "mlops provenance champion --sbom",
+        (
+            _argument("version", nargs="?", metavar="VERSION", help="a number, or an alias: challenger, staging, champion"),
+            _argument("--verify", metavar="FILE", help="compare a provenance with the registry, or with the files of a release beside it"),
+            _argument("--out", default="dist", metavar="FOLDER", help="where to (default: dist)"),
+            _argument("--sbom", action="store_true", help="write the bill of materials too (CycloneDX)"),
+            _MODEL,
+        ),
+    ),
     "doctor": Verb(
         "doctor:doctor",
         "what is wrong with this machine or set-up, and how to mend it",
@@ -188,6 +221,8 @@ def parser() -> argparse.ArgumentParser:
         description="From a commit to a model in production. `make run` does the whole way; these are its parts.",
         epilog="Exit codes: 0 done; 1 your job, data or gate said no; 2 what you asked for is wrong; 3 it could not be carried out; 130 interrupted.",
     )
+    release = Path(__file__).with_name("VERSION").read_text(encoding="utf-8").strip()
+    top.add_argument("--version", action="version", version=f"Slipway {release}", help="print the release of the template that this is")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
     for name, verb in VERBS.items():
         sub = verbs.add_parser(

@@ -17,6 +17,13 @@ environment: azureml:any@latest
 command: {command}
 """
 
+BILL_PROGRAM = """\
+#!/bin/sh
+[ "$1" = requirements ] && [ -f "$2" ] || exit 1
+while [ "$1" != -o ]; do shift; done
+printf '{"components": [{"bom-ref": "a", "at": "%s"}], "metadata": {}}' "$SOURCE_DATE_EPOCH" > "$2"
+"""
+
 
 class Project:
     """A folder with a pipeline, its components and scripts; every part can be rewritten by name."""
@@ -114,3 +121,14 @@ def project(tmp_path: Path) -> Project:
         """,
     )
     return made
+
+
+@pytest.fixture
+def bill_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A program on PATH in the place of cyclonedx-py: it says which time it was told."""
+    program = tmp_path / "tools" / "cyclonedx-py"
+    program.parent.mkdir()
+    program.write_text(BILL_PROGRAM, encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    return program

@@ -6,10 +6,12 @@ delivery that ends early, or is killed, leaves production as it was; the same co
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops.ci.host import current
 from mlops.delivery import files, stations
 from mlops.delivery.compare import compare_step, read_evidence
 from mlops.delivery.moves import put
@@ -19,6 +21,7 @@ from mlops.files import locked, read_json, write_json
 from mlops.local.run import LocalRun, Options, why_not
 from mlops.registry.gate import Verdict, judge, on_a_sample
 from mlops.registry.versions import FINGERPRINT
+from mlops.release.provenance import MADE, made
 from mlops.report.page import write_report
 from mlops.serving import endpoint
 from mlops.spec.pipeline import load_pipeline
@@ -213,14 +216,14 @@ class Delivery:
 
     def _registered(self, run: LocalRun, verdict: Verdict) -> ModelVersion:
         ws, clock = self.workspace, stations.Clock()
-        made = run.record.facts["outputs"]["model"]
-        maker = _maker(ws.home, Path(made["path"])) or run.record.facts
+        model = run.record.facts["outputs"]["model"]
+        maker = _maker(ws.home, Path(model["path"])) or run.record.facts
         self.tell(Started("registered", "", clock.at))
         evidence = Path(self.facts["evidence"])
         version = ws.registry.register(
             ws.model.name,
-            Path(made["path"]),
-            made["digest"],
+            Path(model["path"]),
+            model["digest"],
             maker.get("mlflow_run"),
             evidence=evidence.parent,
             approved=verdict.outcome == "promote",
@@ -230,6 +233,7 @@ class Delivery:
                 "slipway.commit": maker.get("commit") or "",
                 "slipway.dirty": str(maker.get("dirty")).lower(),
                 FINGERPRINT: files.fingerprint(ws, self.settings),
+                MADE: made(ws.root, maker, current(os.environ).context.run_url),
             },
         )
         self.facts["version"] = version.version

@@ -217,9 +217,17 @@ class Registry:
             JobFailed: Files were altered, added or removed since; the message names the first.
             PlatformError: They cannot be had.
         """
-        folder = artifacts.local(f"{version.artifacts}/model", version.digest, self.home / "models", self.uri)
+        folder = self.files(version)
         self._check(version, folder, version.digest, lambda: artifacts.changed(version.tags.get(FILES, "{}"), folder))
         return folder
+
+    def files(self, version: ModelVersion) -> Path:
+        """Return a local folder with the version's files as they are, unchecked: to look at, not to load.
+
+        Raises:
+            PlatformError: They cannot be had.
+        """
+        return artifacts.local(f"{version.artifacts}/model", version.digest, self.home / "models", self.uri)
 
     def attachment(self, version: ModelVersion, name: str) -> Path | None:
         """Return a file that was registered beside the model, or None where there is none.

@@ -12,6 +12,7 @@ from mlops.delivery.way import Delivery
 from mlops.delivery.workspace import open_workspace
 from mlops.engine.events import Finished, Reused
 from mlops.errors import JobFailed, MlopsError, PlatformError
+from mlops.release.provenance import MADE
 from mlops.serving import endpoint
 
 pytestmark = pytest.mark.slow
@@ -58,6 +59,8 @@ def test_the_first_delivery_goes_all_the_way_and_the_second_has_nothing_to_do(sh
     assert "a coin" in facts["reason"]
     assert len(ask()["predictions"]) == 2
     assert (shops / ".mlops/runs/1/report.html").is_file()
+    made = json.loads(open_workspace(None).registry.resolve("shops", "1").tags[MADE])
+    assert (made["run"], made["pipeline"], made["inputs"]["rows"]["value"]) == (1, "src/pipelines/train.yml", 3000)
     again, events, _ = deliver()
     assert (again["outcome"], again["version"]) == ("unchanged", 1)
     assert all(isinstance(e, Reused) for e in events if hasattr(e, "outputs"))
