@@ -45,8 +45,8 @@ def deploy(workspace: Workspace, environment: str, version: ModelVersion, folder
     )
 
 
-def trial(workspace: Workspace, environment: str, served: Served, smoke_file: Path | None) -> dict[str, Any]:
-    """Try an endpoint with held-out rows, and with load where the environment asks for it.
+def trial(workspace: Workspace, environment: str, served: Served, smoke_file: Path | None, *, load: bool = True) -> dict[str, Any]:
+    """Try an endpoint with held-out rows, and with load where the environment asks for it and `load` does.
 
     Returns:
         `smoke`, `load` (or None), and `rules`: each with name, passed and reason.
@@ -62,7 +62,7 @@ def trial(workspace: Workspace, environment: str, served: Served, smoke_file: Pa
         "key_file": served.key_file,
         "rows_file": str(smoke_file),
         "smoke_requests": test.smoke_requests,
-        "load_seconds": test.load_seconds,
+        "load_seconds": test.load_seconds if load else 0.0,
         "connections": test.connections,
     }
     with tempfile.TemporaryDirectory() as folder:
