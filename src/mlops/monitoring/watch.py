@@ -78,6 +78,9 @@ class Monitor:
         if self._champion is not None:
             self._findings.append(health.look(ws, self._champion.version, self._champion.folder, self._champion.smoke))
         measures = _measures(run)
+        if measures is None:
+            said = "drift and performance were not looked at: see what else was found"
+            self._findings.append(Finding("drift", "attention", "rows", said))
         verdict = judge(self._findings, measures, ws.production.monitor)
         facts = self._facts(run, verdict, measures) | {"seconds": clock.seconds}
         write_json(run.record.folder / "monitor.json", facts)

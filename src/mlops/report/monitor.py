@@ -95,8 +95,8 @@ def _sentence(value: Any) -> str:
 
 
 def _next(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield what to do, once for each kind of thing that is not well."""
-    told = [one for one in findings if one.get("status") != "ok"]
+    """Yield what to do, once for each kind of thing that is not well; what was not looked at waits for the rest."""
+    told = [one for one in findings if one.get("status") != "ok" and one.get("subject") != "rows"]
     for kind in dict.fromkeys(str(one.get("kind")) for one in told):
         if kind in NEXT:
             yield NEXT[kind]
