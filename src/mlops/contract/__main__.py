@@ -65,7 +65,7 @@ def run(contract_file: Path, data: Path, valid: Path, quarantine: Path, report: 
     details = {f.rule.name: detail(f, tables[f.rule.table], frames[f.rule.table]) for f in broken}
     out = {name: verdict.quarantined(name) for name in frames}
     count = sum(map(len, out.values()))
-    write_json(report / "validation.json", record(verdict))
+    write_json(report / "validation.json", record(verdict, details))
     write_atomic(report / "report.html", render(verdict, list(details.values()), count))
     if verdict.stops:
         raise JobFailed(stopped(contract, [details[finding.rule.name] for finding in verdict.stops], report / "report.html"))

@@ -6,15 +6,23 @@ import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mlops.contract.check import Finding, Verdict
+    from mlops.contract.detail import Detail
 
 LISTED = 20
 """Entries that are kept of each of the results' lists of rows: all of them are in quarantine, or still in the data."""
 
 
-def record(verdict: Verdict) -> dict[str, Any]:
-    """Return `success`, the number of `declared` rules, `rows` by table, the `rules`, and Great Expectations' `results` by frame."""
-    rules = [_rule(finding) for finding in verdict.findings]
+def record(verdict: Verdict, details: Mapping[str, Detail]) -> dict[str, Any]:
+    """Return `success`, the number of `declared` rules, `rows` by table, the `rules`, and Great Expectations' `results` by frame.
+
+    Args:
+        verdict: What the contract said.
+        details: Rule -> which rows and partitions break it, of the rules that do not hold.
+    """
+    rules = [_rule(finding) | _detail(details.get(finding.rule.name)) for finding in verdict.findings]
     results = {name: _short(result) for name, result in verdict.results.items()}
     return {"success": not verdict.stops, "declared": len(rules), "rows": dict(verdict.counts), "rules": rules, "results": results}
 
@@ -23,6 +31,16 @@ def _rule(finding: Finding) -> dict[str, Any]:
     rule = finding.rule
     said = {"rule": rule.name, "table": rule.table, "columns": list(rule.columns), "severity": rule.severity, "wording": rule.wording}
     return {**said, "outcome": finding.outcome, "failed": finding.failed, "total": finding.total, "observed": finding.observed}
+
+
+def _detail(item: Detail | None) -> dict[str, Any]:
+    """Return rows that break it and rows in all of each partition where it is broken, and the first of the rows with their keys."""
+    if item is None:
+        return {}
+    return {
+        "broken_in": {s.partition: [s.failed, s.rows] for s in item.history if s.failed},
+        "examples": [list(one) for one in item.examples],
+    }
 
 
 def _short(value: Any, name: str = "") -> Any:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 RECORD = "validation.json"
-EXAMPLES = 3
+EXAMPLES = 2
+"""Rows and windows that a finding names; the page has more."""
 
 
 def findings(run: Mapping[str, Any], folder: Path, root: Path) -> list[Finding]:
@@ -51,26 +52,18 @@ def _contract(record: Mapping[str, Any], page: str) -> Iterator[Finding]:
     broken = [rule for rule in rules if rule["outcome"] != "held"]
     stops = [rule for rule in broken if rule["severity"] == "stop" or rule["outcome"] == "not evaluated"]
     for rule in stops:
-        yield _stop(rule, record, page)
+        yield _stop(rule, page)
     if not stops:
         warnings = f", {len(broken)} warning{'s' * (len(broken) != 1)}" if broken else ""
         yield Finding("contract", "ok", "contract", f"{len(rules)} rules, none that stops is broken{warnings}", evidence=page)
 
 
-def _stop(rule: Mapping[str, Any], record: Mapping[str, Any], page: str) -> Finding:
-    subject = ".".join([rule["table"], *rule["columns"][:1]])
-    count = f"{rule['failed']:,} of {rule['total']:,} break it" if rule["failed"] else rule["observed"] or rule["outcome"]
-    seen = ", ".join(_examples(rule["rule"], record))
-    share = rule["failed"] / rule["total"] if rule["total"] else None
+def _stop(rule: Mapping[str, Any], page: str) -> Finding:
+    where: Mapping[str, list[int]] = rule.get("broken_in") or {}
+    among = sum(rows for _, rows in where.values()) or rule["total"]
+    subject = f"{rule['table']}.{', '.join(rule['columns']) or 'rows'}"
+    count = f"{rule['failed']:,} of {among:,} break it" if rule["failed"] else rule["observed"] or rule["outcome"]
+    seen = "; ".join(f"{key}: {values}" for key, values in (rule.get("examples") or ())[:EXAMPLES])
     said = f"{subject} {rule['wording']}: {count}{f', such as {seen}' if seen else ''}"
-    return Finding("contract", "bad", subject, said, value=share, evidence=page)
-
-
-def _examples(name: str, record: Mapping[str, Any]) -> list[str]:
-    """Return the first values that broke a rule, from Great Expectations' own results."""
-    for result in record["results"].values():
-        for entry in result.get("results", ()):
-            if ((entry.get("expectation_config") or {}).get("meta") or {}).get("rule") == name:
-                values = (entry.get("result") or {}).get("partial_unexpected_list") or ()
-                return [str(value)[:60] for value in dict.fromkeys(map(str, values))][:EXAMPLES]
-    return []
+    window = ", ".join([*where][-EXAMPLES:]) or None
+    return Finding("contract", "bad", subject, said, window, rule["failed"] / among if among else None, evidence=page)

@@ -46,7 +46,7 @@ def screen(facts: Mapping[str, Any], *, width: int, colour: bool) -> str:
     status, findings = str(facts.get("status")), mappings(facts.get("findings"))
     name = f"{figures.line(facts.get('model'))} v{facts.get('version') or figures.NONE}"
     lines = ["", paint(f"  {_MARKS.get(status, '?')} {name} {_WORDS.get(status, status)}", status), ""]
-    lines += [*(f"  {row}"[:width] for row in _plain_table(facts)), ""]
+    lines += [f"  {row}"[:width] for row in _plain_table(facts)] + [""] * bool(facts.get("windows"))
     for one in findings:
         first, *rest = textwrap.wrap(_said(one), max(width - 18, 40), break_long_words=False) or [""]
         lines.append(f"  {paint(_MARKS[one['status']], one['status'])} {one['kind']:<13} {first}")

@@ -7,8 +7,7 @@ RULE = {"rule": "r1", "table": "trips", "columns": ["miles"], "wording": "is at 
 
 
 def record(*rules):
-    found = {"expectation_config": {"meta": {"rule": "r1"}}, "result": {"partial_unexpected_list": [250.0, 250.0, 101.0]}}
-    return {"rules": list(rules), "results": {"trips rows": {"results": [found]}}}
+    return {"rules": list(rules)}
 
 
 def step(folder, content, **facts):
@@ -18,10 +17,12 @@ def step(folder, content, **facts):
 
 
 def test_a_broken_rule_is_told_with_count_and_examples_and_the_step_that_failed_for_it_is_not_told_again(tmp_path):
-    run = step(tmp_path, record(RULE | {"outcome": "broken", "failed": 3, "total": 12}), state="failed", reason="exit status 1")
+    broken = RULE | {"outcome": "broken", "failed": 3, "total": 120, "broken_in": {"2024-03": [3, 12]}}
+    broken["examples"] = [["trip 7", "miles 250"], ["trip 8", "miles 101"], ["trip 9", "miles 300"]]
+    run = step(tmp_path, record(broken), state="failed", reason="exit status 1")
     (found,) = findings(run, tmp_path, tmp_path)
-    assert (found.kind, found.status, found.subject, found.value) == ("contract", "bad", "trips.miles", 0.25)
-    assert found.said == "trips.miles is at most 100: 3 of 12 break it, such as 250.0, 101.0"
+    assert (found.kind, found.status, found.subject, found.window, found.value) == ("contract", "bad", "trips.miles", "2024-03", 0.25)
+    assert found.said == "trips.miles is at most 100: 3 of 12 break it, such as trip 7: miles 250; trip 8: miles 101"
     assert found.evidence == "steps/validate/outputs/report/report.html"
 
 

@@ -72,7 +72,7 @@ def test_production_is_looked_at_as_its_data_its_answers_and_its_endpoint_change
     code, facts, _, _ = look(odd=4)
     assert (code, facts["retrain"], facts["windows"]) == (1, False, [])
     status, said = finding(facts, "contract")
-    assert (status, said.startswith("newest.c "), "4 of 4,000 break it, such as 99.0" in said) == ("bad", True, True)
+    assert (status, said.startswith("newest.c "), "4 of 4,000 break it, such as row 0: c 99; row 1: c 99" in said) == ("bad", True, True)
 
     endpoint.stop(open_workspace(None).endpoint("production"))
     code, facts, _, _ = look()
