@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mlops.delivery.workspace import Workspace
     from mlops.engine.events import Event
     from mlops.registry.versions import ModelVersion
-    from mlops.spec.values import Step
+    from mlops.spec.values import Pipeline, Step
 
 ROWS = "rows"
 STEP = "measure"
@@ -35,7 +35,7 @@ STEP = "measure"
 
 @dataclass(frozen=True)
 class Champion:
-    """The version in production, with what it brings along; without files where they are not those that were registered."""
+    """The version in production, with what it brings along."""
 
     version: ModelVersion
     folder: Path
@@ -67,8 +67,11 @@ class Monitor:
             PlatformError: Something could not be carried out.
         """
         ws, clock = self.workspace, stations.Clock()
-        run = self._open()
+        rules = ws.production.monitor  # a mistake in the settings file is told before any work starts
+        pipeline = self._pipeline()
         self._champion = self._resolved()
+        options = Options(ws.local.workers, ws.local.warm, model=ws.model.name)
+        run = LocalRun(pipeline, ws.home, ws.root, options, then=self._then)
         for event in run.events():
             self.tell(event)
         error = why_not(run)
@@ -81,12 +84,12 @@ class Monitor:
         if measures is None:
             said = "drift and performance were not looked at: see what else was found"
             self._findings.append(Finding("drift", "attention", "rows", said))
-        verdict = judge(self._findings, measures, ws.production.monitor)
+        verdict = judge(self._findings, measures, rules)
         facts = self._facts(run, verdict, measures) | {"seconds": clock.seconds}
         write_json(run.record.folder / "monitor.json", facts)
         return facts
 
-    def _open(self) -> LocalRun:
+    def _pipeline(self) -> Pipeline:
         ws = self.workspace
         if not ws.model.monitor:
             hint = f"Name a pipeline that makes the newest rows, and their window: models.{ws.model.name}.monitor and .window."
@@ -95,8 +98,7 @@ class Monitor:
         if ROWS not in pipeline.outputs:
             hint = f"The newest rows are its output `{ROWS}`: Parquet, with the model's inputs and the column {ws.model.window!r}."
             raise UsageError(f"the pipeline has no output {ROWS!r}", where=ws.model.monitor, hint=hint)
-        _ = ws.production  # a mistake in the settings file is told before any work starts
-        return LocalRun(pipeline, ws.home, ws.root, Options(ws.local.workers, ws.local.warm, model=ws.model.name), then=self._then)
+        return pipeline
 
     def _resolved(self) -> Champion | None:
         """Return the version in production; where there is none that is whole, that is a finding."""
@@ -119,8 +121,10 @@ class Monitor:
         if champion is None:
             return {}
         if champion.reference is None:
-            said = f"v{champion.version.version} was registered without a reference to hold newer rows against"
-            self._findings.append(Finding("drift", "attention", "reference", said, evidence="the next version that is delivered has one"))
+            said = (
+                f"v{champion.version.version} was registered without a reference to hold newer rows against; the next version will have one"
+            )
+            self._findings.append(Finding("drift", "attention", "reference", said))
             return {}
         rules, folder = ws.production.monitor, run.record.folder / "monitor"
         asked = {"columns": list(rules.columns), "min_rows": rules.min_rows, "metric": rules.performance.metric}

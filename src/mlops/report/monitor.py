@@ -21,6 +21,7 @@ _WORDS = {"ok": "is well", "attention": "needs a look", "bad": "is not well"}
 _BARS = "▁▂▃▄▅▆▇█"
 _MARKUP = re.compile(r"([\\`*_\[\]|~$])")
 MOST_COLUMNS = 40
+LONGEST_TITLE = 200
 NEXT = {
     "contract": "The data broke its contract. Have it mended where it comes from, or accept the change in the contract; then: make monitor",
     "data": "The newest data could not be looked at. Mend what its log says; then: make monitor",
@@ -30,10 +31,11 @@ NEXT = {
 
 
 def title(facts: Mapping[str, Any]) -> str:
-    """Return the headline, which is the worst finding."""
+    """Return the headline, which is the worst finding, cut to what GitHub takes as an issue's title."""
     name = f"{figures.line(facts.get('model'))}{f' v{version}' if (version := facts.get('version')) else ''}"
     worst = next((one for one in mappings(facts.get("findings")) if one.get("status") != "ok"), None)
-    return f"{name}: {figures.line(worst.get('kind'))}: {_said(worst)}" if worst else f"{name} is well"
+    words = f"{name}: {figures.line(worst.get('kind'))}: {_said(worst)}" if worst else f"{name} is well"
+    return words if len(words) <= LONGEST_TITLE else f"{words[: LONGEST_TITLE - 1]}…"
 
 
 def screen(facts: Mapping[str, Any], *, width: int, colour: bool) -> str:
@@ -96,7 +98,7 @@ def _sentence(value: Any) -> str:
 
 def _next(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Yield what to do, once for each kind of thing that is not well; what was not looked at waits for the rest."""
-    told = [one for one in findings if one.get("status") != "ok" and one.get("subject") != "rows"]
+    told = [one for one in findings if one.get("status") != "ok" and one.get("subject") not in {"rows", "reference"}]
     for kind in dict.fromkeys(str(one.get("kind")) for one in told):
         if kind in NEXT:
             yield NEXT[kind]

@@ -9,6 +9,7 @@ import pytest
 from mlops.cli import main
 from mlops.delivery.way import Delivery
 from mlops.delivery.workspace import open_workspace
+from mlops.registry.versions import Registry
 from mlops.serving import endpoint
 
 pytestmark = pytest.mark.slow
@@ -46,7 +47,7 @@ def served():
     return endpoint.look(open_workspace(None).endpoint("production"))
 
 
-def test_production_is_looked_at_as_its_data_its_answers_and_its_endpoint_change(look, watched):
+def test_production_is_looked_at_as_its_data_its_answers_and_its_endpoint_change(look, watched, monkeypatch):
     """D8, R7: from well to drift, to worse predictions, to a broken contract, to an endpoint that is down or holds other files."""
     code, facts, told, _ = look()
     assert (code, facts["status"], facts["retrain"], facts["version"]) == (0, "ok", False, 1)
@@ -58,6 +59,13 @@ def test_production_is_looked_at_as_its_data_its_answers_and_its_endpoint_change
     ]
     assert list(told) == ["output", "summary", "close_issue"]
     assert (watched / facts["folder"] / "monitor.json").is_file()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Registry, "attachment", lambda *_: None)
+        code, facts, _, _ = look()
+    assert (code, facts["status"], facts["windows"]) == (0, "attention", [])
+    assert finding(facts, "drift")[1].startswith("v1 was registered without a reference to hold newer rows against")
+    assert finding(facts, "endpoint")[1] == "v1 is ready, and was not tried: it was registered without held-out rows"
 
     code, facts, told, calls = look(shift=2)
     assert (code, facts["status"], facts["retrain"]) == (0, "attention", True)

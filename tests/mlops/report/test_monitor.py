@@ -30,6 +30,7 @@ def facts(status="attention", said="AUC 0.661, and 0.695 on the held-out rows", 
 def test_the_title_is_the_worst_finding():
     assert title(facts()) == "flights v1: performance: 2013-11: AUC 0.661, and 0.695 on the held-out rows"
     assert title(facts("ok")) == "flights v1 is well"
+    assert len(title(facts(said="word " * 100))) == 200
 
 
 def test_the_screen_shows_status_windows_findings_and_what_to_do_within_the_width():
