@@ -38,7 +38,7 @@ $(tools): src/mlops/audit.lock | $(ready)
 .PHONY: setup
 setup: $(ready)  ## make .venv from the lock file (every verb does so when it must)
 
-.PHONY: run plan try comment train promote rollback status stop report ui
+.PHONY: run plan try comment train promote rollback status monitor stop report ui
 run: $(ready)  ## from raw data to the production endpoint
 	@mlops deliver $(model) $(settings)
 
@@ -62,6 +62,9 @@ rollback: $(ready)  ## ENV=production [REASON=why]: take it back to what it serv
 
 status: $(ready)  ## what serves where
 	@mlops status $(model)
+
+monitor: $(ready)  ## how production fares on the newest data, and whether to train again
+	@mlops monitor $(model)
 
 stop: $(ready)  ## end the endpoints
 	@mlops stop $(model)

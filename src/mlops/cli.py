@@ -134,6 +134,12 @@ VERBS = {
         (_argument("environment", **_ENVIRONMENT), _MODEL, _REASON),
     ),
     "status": Verb("way:status", "what serves where: version, address, health", "mlops status --json", (_MODEL,)),
+    "monitor": Verb(
+        "monitor:monitor",
+        "look at production: newest data, drift, performance, endpoint; and whether to train again (exit 1 where something is bad)",
+        "mlops monitor --json",
+        (_MODEL, _SET),
+    ),
     "rotate-key": Verb(
         "way:rotate_key",
         "give an endpoint a new key; the old one goes on working until the next time",

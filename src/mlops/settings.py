@@ -53,6 +53,9 @@ class ModelSettings:
     """Inputs of the pipeline that make it quick, for a first word on a pull request; without any, all is trained on."""
     all_when_changed: tuple[str, ...] = ()
     """Files (patterns as in .gitignore) whose change is looked at on all rows, not on the sample."""
+    monitor: str = ""
+    """The pipeline that makes the newest rows for `mlops monitor`, and the column that says which window each belongs to."""
+    window: str = ""
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,41 @@ class GateRules:
 
 
 @dataclass(frozen=True)
+class DriftRule:
+    """A window drifts where `share_of_columns` of the columns have a stability index above `at_most`; `windows` of the `of_last` must."""
+
+    mode: str = "on"
+    at_most: float = 0.2
+    share_of_columns: float = 0.3
+    windows: int = 2
+    of_last: int = 3
+
+
+@dataclass(frozen=True)
+class FallRule:
+    """A window is worse where the metric falls by more than `may_fall_by` below the held-out rows, and the interval confirms a fall."""
+
+    mode: str = "on"
+    metric: str = "auc"
+    may_fall_by: float = 0.03
+    windows: int = 2
+    of_last: int = 3
+
+
+@dataclass(frozen=True)
+class MonitorSettings:
+    """What the version in production is watched for. An environment without the section has these values."""
+
+    columns: tuple[str, ...] = ()
+    """Which inputs of the model are looked at; none named: all."""
+    min_rows: int = 500
+    drift: DriftRule = DriftRule()
+    performance: FallRule = FallRule()
+    endpoint: str = "on"
+    retrain: str = "on"
+
+
+@dataclass(frozen=True)
 class Environment:
     """One file of `environments/`."""
 
@@ -168,6 +206,7 @@ class Environment:
     watch: WatchSettings | None = None
     approval: ApprovalSettings = ApprovalSettings()
     pull_request: PullRequestSettings = PullRequestSettings()
+    monitor: MonitorSettings = MonitorSettings()
 
     def gate_facts(self) -> dict[str, Any] | None:
         """Return the gate's rules as JSON values (see `gate_rules`); None where the environment has no gate."""
@@ -219,7 +258,7 @@ def read_project(root: Path) -> Project:
     models = {}
     for name in reader.mapping(("models",), None):
         at: Keys = ("models", name)
-        reader.mapping(at, set(ModelSettings.__dataclass_fields__) - {"name"})
+        entry = reader.mapping(at, set(ModelSettings.__dataclass_fields__) - {"name"})
         models[str(name)] = ModelSettings(
             name=str(name),
             package=reader.text((*at, "package")),
@@ -231,6 +270,8 @@ def read_project(root: Path) -> Project:
             trusted_types=reader.words((*at, "trusted_types")),
             sample={str(key): _text_of(value) for key, value in reader.mapping((*at, "sample"), None).items()},
             all_when_changed=reader.words((*at, "all_when_changed")),
+            monitor=reader.file((*at, "monitor"), root) if "monitor" in entry else "",
+            window=reader.text((*at, "window")) if "monitor" in entry or "window" in entry else "",
         )
     if not models and not reader.problems:
         reader.note(("models",), "a project has at least one model")
@@ -277,6 +318,7 @@ def read_environment(root: Path, name: str) -> Environment:
         watch=_watch(reader) if body.get("watch") is not None else None,
         approval=_approval(reader),
         pull_request=_pull_request(reader),
+        monitor=_monitor(reader),
     )
     if made.where == "azure":
         reader.note(("where",), "`where: azure` is not built yet", "Use where: local; docs/azure.md says what is planned.")
@@ -331,6 +373,45 @@ def _pull_request(reader: _Reader) -> PullRequestSettings:
 def _text_of(value: Any) -> str:
     """Return an input's value as `--set` would give it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _monitor(reader: _Reader) -> MonitorSettings:
+    at: Keys = ("monitor",)
+    body, usual = reader.mapping(at, MonitorSettings.__dataclass_fields__), MonitorSettings()
+    return MonitorSettings(
+        reader.words((*at, "columns")),
+        reader.whole((*at, "min_rows"), usual.min_rows, least=1),
+        _drift(reader, (*at, "drift"), usual.drift),
+        _fall(reader, (*at, "performance"), usual.performance),
+        reader.mode((*at, "endpoint")) if "endpoint" in body else usual.endpoint,
+        reader.mode((*at, "retrain")) if "retrain" in body else usual.retrain,
+    )
+
+
+def _drift(reader: _Reader, at: Keys, usual: DriftRule) -> DriftRule:
+    body = reader.mapping(at, DriftRule.__dataclass_fields__)
+    return DriftRule(
+        reader.mode((*at, "mode")) if "mode" in body else usual.mode,
+        reader.number((*at, "at_most"), usual.at_most, least=0),
+        reader.number((*at, "share_of_columns"), usual.share_of_columns, least=0.001, most=1),
+        *_windows(reader, at, usual),
+    )
+
+
+def _fall(reader: _Reader, at: Keys, usual: FallRule) -> FallRule:
+    body = reader.mapping(at, FallRule.__dataclass_fields__)
+    return FallRule(
+        reader.mode((*at, "mode")) if "mode" in body else usual.mode,
+        reader.word((*at, "metric"), METRICS) if "metric" in body else usual.metric,
+        reader.number((*at, "may_fall_by"), usual.may_fall_by, least=0),
+        *_windows(reader, at, usual),
+    )
+
+
+def _windows(reader: _Reader, at: Keys, usual: DriftRule | FallRule) -> tuple[int, int]:
+    """Read how many of the last windows must say so. More of them than are looked at would never happen."""
+    last = reader.whole((*at, "of_last"), usual.of_last, least=1)
+    return reader.whole((*at, "windows"), min(usual.windows, last), least=1, most=last), last
 
 
 def _gate(reader: _Reader) -> GateRules:

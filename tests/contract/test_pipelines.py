@@ -132,10 +132,20 @@ def test_batch_scoring_asks_for_the_features_that_training_learns_from():
     assert batch["inputs"]["features"] == TRAINING["inputs"]["features"]
 
 
+def test_the_rows_that_are_monitored_are_made_as_those_of_training_are():
+    """Train/monitor skew would look like drift: the same components, given the same."""
+    monitor = yaml.safe_load((ROOT / PROJECT["models"]["flights"]["monitor"]).read_text())
+    assert {name: TRAINING["inputs"].get(name) for name in monitor["inputs"]} == monitor["inputs"]
+    for name, job in monitor["jobs"].items():
+        assert TRAINING["jobs"][name] | {"outputs": None} == job | {"outputs": None}, name
+    assert monitor["outputs"] == {"rows": {"type": "uri_file"}}
+
+
 def test_what_is_gated_and_registered_are_outputs_of_the_pipeline():
     assert {name: output["type"] for name, output in TRAINING["outputs"].items()} == {
         "model": "mlflow_model",
         "test": "uri_file",
+        "train": "uri_file",
         "evaluation": "uri_folder",
     }
 

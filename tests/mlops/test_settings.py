@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mlops.errors import PlatformError, SpecError, UsageError
-from mlops.settings import choose_model, find_root, gate_rules, read_environment, read_project, state_dir
+from mlops.settings import MonitorSettings, choose_model, find_root, gate_rules, read_environment, read_project, state_dir
 
 ROOT = Path(__file__).parents[2]
 PROJECT = """\
@@ -121,6 +121,50 @@ def test_all_mistakes_of_a_file_are_told_at_once(root):
 )
 def test_a_mistake_in_the_project_file_is_told(root, old, new, words):
     assert words in mistakes(root, old, new, "src/project/project.yml")[0].message
+
+
+MONITOR = """\
+where: local
+monitor:
+  columns: [wind]
+  drift: {mode: dry-run, windows: 3, of_last: 4}
+  performance: {metric: brier, of_last: 1}
+  endpoint: off
+  retrain: dry-run
+"""
+
+
+def test_what_is_watched_is_read_and_what_is_not_named_has_the_usual_value(root):
+    (root / "environments/staging.yml").write_text(MONITOR)
+    found = read_environment(root, "staging").monitor
+    assert (found.columns, found.min_rows, found.endpoint, found.retrain) == (("wind",), 500, "off", "dry-run")
+    assert (found.drift.mode, found.drift.at_most, found.drift.windows, found.drift.of_last) == ("dry-run", 0.2, 3, 4)
+    assert (found.performance.metric, found.performance.windows) == ("brier", 1)
+    (root / "environments/staging.yml").write_text("where: local\n")
+    assert read_environment(root, "staging").monitor == MonitorSettings()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("windows: 3", "windows: 5", 4, "a whole number from 1 to 4"),
+        ("mode: dry-run", "mode: maybe", 4, "one of on, dry-run, off"),
+        ("metric: brier", "metric: accuracy", 5, "unknown metric 'accuracy'"),
+        ("endpoint: off", "endpiont: off", 6, "unknown key 'endpiont'"),
+        ("columns: [wind]", "columns: wind", 3, "a list of words"),
+        ("retrain: dry-run", "retrain: 1", 7, "one of on, dry-run, off"),
+    ],
+)
+def test_a_mistake_in_what_is_watched_is_told_with_its_line(root, old, new, line, words):
+    (root / "environments/staging.yml").write_text(MONITOR)
+    (problem,) = mistakes(root, old, new)
+    assert (problem.line, words in problem.message) == (line, True)
+
+
+def test_a_monitoring_pipeline_needs_a_window(root):
+    edit(root, "src/project/project.yml", "    target: late", "    monitor: train.yml\n    target: late")
+    with pytest.raises(SpecError, match="`window` is missing"):
+        read_project(root)
 
 
 def test_with_several_models_one_must_be_named(root):

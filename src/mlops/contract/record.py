@@ -26,18 +26,27 @@ def record(verdict: Verdict, details: Mapping[str, Detail], quarantined: int) ->
     Returns:
         `success`, the number of `declared` rules, `rows` by table, rows `quarantined`, the `rules`, and Great Expectations' `results` by frame.
     """
-    rules = [_rule(finding, details.get(finding.rule.name)) for finding in verdict.findings]
+    rules = [_rule(finding) | _detail(details.get(finding.rule.name)) for finding in verdict.findings]
     results = {name: _short(result) for name, result in verdict.results.items()}
     counts = {"declared": len(rules), "rows": dict(verdict.counts), "quarantined": quarantined}
     return {"success": not verdict.stops, **counts, "rules": rules, "results": results}
 
 
-def _rule(finding: Finding, told: Detail | None) -> dict[str, Any]:
+def _rule(finding: Finding) -> dict[str, Any]:
     rule = finding.rule
     said = {"rule": rule.name, "table": rule.table, "columns": list(rule.columns), "severity": rule.severity, "wording": rule.wording}
     found = {"outcome": finding.outcome, "failed": finding.failed, "total": finding.total, "observed": finding.observed}
-    examples = [": ".join(filter(None, example)) for example in told.examples] if told else []
-    return {**said, **found, "examples": examples}
+    return {**said, **found, "examples": []}
+
+
+def _detail(item: Detail | None) -> dict[str, Any]:
+    """Return rows that break it and rows in all of each partition where it is broken, and the first of the rows with their keys."""
+    if item is None:
+        return {}
+    return {
+        "broken_in": {s.partition: [s.failed, s.rows] for s in item.history if s.failed},
+        "examples": [": ".join(filter(None, example)) for example in item.examples],
+    }
 
 
 def _short(value: Any, name: str = "") -> Any:

@@ -1,24 +1,20 @@
-"""The step behind every pipeline: candidate and champion, scored on the same rows (see `registry/compare.py`).
-
-It is a step like any other, so that it runs in the warm process, has a log, and is reused while nothing that it looks at has changed.
-"""
+"""The step behind every pipeline: candidate and champion, scored on the same rows (see `registry/compare.py`)."""
 
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.files import write_json
-from mlops.spec.source import Source
-from mlops.spec.values import Asset, Binding, Component, Input, Literal, Output, Place, Step
+from mlops.spec.program import program_step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mlops.delivery.workspace import Workspace
     from mlops.registry.versions import ModelVersion
+    from mlops.spec.values import Step
 
 NAME = "compare"
 
@@ -29,42 +25,22 @@ def compare_step(workspace: Workspace, folder: Path, outputs: Mapping[str, Any],
     Args:
         workspace: Names the rules, the contract and the champion.
         folder: Where its settings are written, in the run's folder.
-        outputs: The pipeline's outputs: model, test and evaluation.
+        outputs: The pipeline's outputs: model, test and evaluation, and train where it has that.
         champion: The version that production serves, and its local folder.
     """
     write_json(folder / "rules.json", workspace.staging.gate_facts())
     write_json(folder / "trusted.json", list(workspace.model.trusted_types))
-    assets = {name: Path(outputs[name]["path"]) for name in ("model", "test", "evaluation")}
-    assets |= {"rules": folder / "rules.json", "trusted": folder / "trusted.json"}
-    assets["contract"] = workspace.root / workspace.model.contract
-    literals = {"target": workspace.model.target, "positive": str(workspace.model.positive)}
+    files = {name: Path(outputs[name]["path"]) for name in ("model", "test", "evaluation", "train") if name in outputs}
+    files |= {"rules": folder / "rules.json", "trusted": folder / "trusted.json"}
+    files["contract"] = workspace.root / workspace.model.contract
+    words = {"target": workspace.model.target, "positive": str(workspace.model.positive)}
+    if workspace.model.window:
+        words["window"] = workspace.model.window
     if champion is not None:
         version, place = champion
-        assets["champion"] = place
-        literals |= {"champion-version": str(version.version), "champion-digest": version.digest}
-    words = ["python -m mlops.registry.compare", '--out "${{outputs.evidence}}"']
-    words += [f'--{name} "${{{{inputs.{name}}}}}"' for name in assets]
-    words += [f"--{name} ${{{{inputs.{name}}}}}" for name in literals]
-    inputs = {name: Input(name, "uri_file" if path.is_file() else "uri_folder") for name, path in assets.items()}
-    inputs |= {name: Input(name, "string") for name in literals}
-    bindings: dict[str, Binding] = {name: Asset(path, inputs[name].type) for name, path in assets.items()}
-    bindings |= {name: Literal(shlex.quote(value)) for name, value in literals.items()}
-    place_of = Place(Source(Path(__file__), None, (), {}, {}), ())
-    component = Component(
-        name=NAME,
-        version="1",
-        display_name="Compare with the champion",
-        command=" ".join(words),
-        inputs=inputs,
-        outputs={"evidence": Output("evidence")},
-        code=None,
-        environment=None,
-        environment_variables={},
-        is_deterministic=True,
-        timeout=None,
-        place=place_of,
-    )
-    return Step(NAME, component, bindings, place_of)
+        files["champion"] = place
+        words |= {"champion-version": str(version.version), "champion-digest": version.digest}
+    return program_step(NAME, "mlops.registry.compare", "Compare with the champion", files=files, words=words, output="evidence")
 
 
 def read_evidence(run: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:

@@ -48,8 +48,8 @@ def deploy(workspace: Workspace, environment: str, version: ModelVersion, folder
     )
 
 
-def trial(workspace: Workspace, environment: str, served: Served, smoke_file: Path | None) -> dict[str, Any]:
-    """Try an endpoint with held-out rows, and with load where the environment asks for it.
+def trial(workspace: Workspace, environment: str, served: Served, smoke_file: Path | None, *, load: bool = True) -> dict[str, Any]:
+    """Try an endpoint with held-out rows, and with load where the environment asks for it and `load` does.
 
     Returns:
         `smoke`, `load` (or None), and `rules`: each with name, passed and reason.
@@ -60,7 +60,7 @@ def trial(workspace: Workspace, environment: str, served: Served, smoke_file: Pa
     test = workspace.environment(environment).test
     if test is None or smoke_file is None:
         return {"smoke": None, "load": None, "rules": []}
-    facts = _try(served, smoke_file, test.smoke_requests, test.load_seconds, test.connections)
+    facts = _try(served, smoke_file, test.smoke_requests, test.load_seconds if load else 0.0, test.connections)
     facts["rules"] = _rules(test, facts)
     return facts
 

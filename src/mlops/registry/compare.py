@@ -3,8 +3,8 @@
     python -m mlops.registry.compare --model DIR --test FILE --evaluation DIR --rules FILE --trusted FILE --contract FILE --out DIR
 
 The champion is scored again, on today's rows: numbers from two evaluations on different rows cannot be compared. Without a champion the
-pipeline's own baseline (`predictions.parquet`, column `baseline`) stands in. Writes `evidence.json`, and `smoke.json`: held-out rows with their
-offline probabilities, which are tried wherever the version is served.
+pipeline's own baseline (`predictions.parquet`, column `baseline`) stands in. Writes `evidence.json`; `smoke.json`: held-out rows with their
+offline probabilities, which are tried wherever the version is served; and `reference.json`, which newer rows are held against.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 
 from mlops.errors import JobFailed, MlopsError, UsageError
 from mlops.files import digest_file, digest_folder, write_json
+from mlops.registry import reference
 from mlops.registry.gate import TITLES
 from mlops.registry.metrics import METRICS, compare
 from mlops.registry.model import load, read_signature
@@ -67,12 +68,14 @@ def _parser() -> argparse.ArgumentParser:
         "rules": "JSON of the gate's rules",
         "trusted": "JSON list of the types that a model file may hold",
         "contract": "the data contract: it names the leakage columns",
-        "out": "folder to write evidence.json and smoke.json into",
+        "out": "folder to write evidence.json, smoke.json and reference.json into",
     }.items():
         parser.add_argument(f"--{name}", type=Path, required=True, help=what)
     parser.add_argument("--champion", type=Path, help="folder of the champion; without it the baseline stands in")
     parser.add_argument("--champion-version", type=int, help="its version")
     parser.add_argument("--champion-digest", help="its digest")
+    parser.add_argument("--train", type=Path, help="Parquet file of the rows that the candidate learnt from")
+    parser.add_argument("--window", help="the column that says when a row is from")
     parser.add_argument("--target", required=True, help="column to predict")
     parser.add_argument("--positive", default="1", help="the value of the positive class")
     return parser
@@ -101,10 +104,10 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         raise UsageError("the environment has no `gate` section", hint="Without rules nothing can pass: add gate: {...}")
     rules, trusted = gate_rules(facts), json.loads(arguments.trusted.read_text(encoding="utf-8"))
     test = pd.read_parquet(arguments.test)
-    target = _labels(test, arguments.target, arguments.positive, arguments.test)
-    model, columns = load(arguments.model, trusted=trusted), _inputs(arguments.model)
+    target = labels_of(test, arguments.target, arguments.positive, arguments.test)
+    model, columns = load(arguments.model, trusted=trusted), inputs_of(arguments.model)
     try:
-        candidate = _scores(model, test, columns, arguments.positive)
+        candidate = scores_of(model, test, columns, arguments.positive)
     except JobFailed as error:
         raise JobFailed(f"the candidate cannot be judged: {error.message}", where=str(arguments.model)) from error
     other = _baseline(arguments, target) if arguments.champion is None else _champion(arguments, trusted, test)
@@ -119,15 +122,27 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         **{key: facts["compare"][key] for key in ("resamples", "confidence", "seed")},
     }
     write_json(arguments.out / "smoke.json", _smoke(test[columns], candidate))
+    write_json(arguments.out / reference.FILE, _reference(arguments, test, target, candidate, columns, evidence))
     write_json(arguments.out / "evidence.json", evidence)
     return evidence
 
 
-def _inputs(folder: Path) -> list[str]:
+def _reference(
+    arguments: argparse.Namespace, test: pd.DataFrame, target: Numbers, scores: Numbers, columns: Sequence[str], evidence: dict[str, Any]
+) -> dict[str, Any]:
+    """Return what newer rows are held against: the profile of the training rows, or of the test rows where those are not given."""
+    import pandas as pd
+
+    rows = pd.read_parquet(arguments.train) if arguments.train else test
+    settings = {"window": arguments.window, "confidence": evidence["confidence"], "seed": evidence["seed"], "resamples": SLICE_RESAMPLES}
+    return reference.reference(rows, "train" if arguments.train else "test", test, target, scores, columns, **settings)
+
+
+def inputs_of(folder: Path) -> list[str]:
     return [column.name for column in read_signature(folder)]
 
 
-def _labels(test: pd.DataFrame, target: str, positive: str, where: Path) -> Numbers:
+def labels_of(test: pd.DataFrame, target: str, positive: str, where: Path) -> Numbers:
     """Return the target as 0 and 1, shape (n,)."""
     if target not in test:
         raise JobFailed(
@@ -144,22 +159,22 @@ def _same(value: Any, word: str) -> bool:
     return str(int(value) if isinstance(value, bool | float) and float(value).is_integer() else value) == word
 
 
-def _scores(model: Any, test: pd.DataFrame, columns: Sequence[str], positive: str) -> Numbers:
-    """Return P(positive) of each row, shape (n,).
+def scores_of(model: Any, test: pd.DataFrame, columns: Sequence[str], positive: str, what: str = "the test rows") -> Numbers:
+    """Return P(positive) of each row, shape (n,); `what` names the rows in a message.
 
     Raises:
         JobFailed: The rows lack an input, the model fails on them or does not know the class, or what it says are no probabilities.
     """
     missing = [name for name in columns if name not in test]
     if missing:
-        raise JobFailed(f"it needs {', '.join(missing)}, which the test rows lack")
+        raise JobFailed(f"it needs {', '.join(missing)}, which {what} lack")
     at = next((index for index, known in enumerate(model.classes_.tolist()) if _same(known, positive)), None)
     if at is None:
         raise JobFailed(f"it does not know the class {positive!r}, only {', '.join(map(str, model.classes_))}")
     try:
         scores: Numbers = np.asarray(model.predict_proba(test[list(columns)]), float)[:, at]
     except Exception as error:
-        raise JobFailed(f"it cannot score the test rows: {type(error).__name__}: {error}"[:400]) from error
+        raise JobFailed(f"it cannot score {what}: {type(error).__name__}: {error}"[:400]) from error
     wrong = int((~((scores >= 0) & (scores <= 1))).sum())
     if wrong:
         raise JobFailed(f"{wrong:,} of its {len(scores):,} scores are no probabilities (NaN, or outside of 0 to 1)")
@@ -177,7 +192,7 @@ def _baseline(arguments: argparse.Namespace, target: Numbers) -> _Other:
         raise JobFailed(
             f"{len(found):,} rows of {', '.join(found.columns)} are no baseline for {len(target):,} test rows", where=str(path), hint=hint
         )
-    if not np.array_equal(_labels(found, "target", arguments.positive, path), target):
+    if not np.array_equal(labels_of(found, "target", arguments.positive, path), target):
         raise JobFailed("its rows are not the test rows in the same order: the targets differ", where=str(path), hint=hint)
     words = (arguments.evaluation / "baseline.txt").read_text(encoding="utf-8").strip()
     facts = {"kind": "baseline", "version": None, "digest": None, "name": words}
@@ -197,7 +212,7 @@ def _champion(arguments: argparse.Namespace, trusted: Sequence[str], test: pd.Da
         raise JobFailed(f"the champion v{version} was changed after it was registered", where=str(folder), hint="See: mlops models")
     facts = {"kind": "champion", "version": version, "digest": digest, "name": f"v{version}"}
     try:
-        return _Other(facts, _scores(load(folder, trusted=trusted), test, _inputs(folder), arguments.positive))
+        return _Other(facts, scores_of(load(folder, trusted=trusted), test, inputs_of(folder), arguments.positive))
     except JobFailed as error:
         return _Other(facts, None, error.message)
 

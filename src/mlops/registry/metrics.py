@@ -132,6 +132,24 @@ class Difference:
     high: float | None
 
 
+@dataclass(frozen=True)
+class Estimate:
+    """A metric of one model, and its interval; None where it cannot be computed."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+def estimate(target: Numbers, score: Numbers, names: Sequence[str], *, resamples: int, confidence: float, seed: int) -> dict[str, Estimate]:
+    """Return metrics of one set of scores, with the intervals of the same bootstrap. See `compare` for the arguments."""
+    asked = [METRICS[name][1](target, score) for name in names]
+    drawn = _drawn(len(target), asked, resamples, seed)
+    ones = np.ones(len(target), int)
+    found = {name: _difference(ask(ones), 0.0, drawn[:, at], confidence) for at, (name, ask) in enumerate(zip(names, asked, strict=True))}
+    return {name: Estimate(one.candidate, one.low, one.high) for name, one in found.items()}
+
+
 def compare(
     target: Numbers, candidate: Numbers, other: Numbers, names: Sequence[str], *, resamples: int, confidence: float, seed: int
 ) -> dict[str, Difference]:
@@ -147,22 +165,30 @@ def compare(
         seed: The same seed draws the same rows.
     """
     asked = {name: (METRICS[name][1](target, candidate), METRICS[name][1](target, other)) for name in names}
-    count = len(target)
+    drawn = _drawn(len(target), [_gap(one, two) for one, two in asked.values()], resamples, seed)
+    ones = np.ones(len(target), int)
+    return {name: _difference(one(ones), two(ones), drawn[:, at], confidence) for at, (name, (one, two)) in enumerate(asked.items())}
+
+
+def _gap(one: Weighted, two: Weighted) -> Weighted:
+    return lambda weights: one(weights) - two(weights)
+
+
+def _drawn(count: int, asked: Sequence[Weighted], resamples: int, seed: int) -> Numbers:
+    """Draw `count` rows again and again, and return what each question answers, shape (resamples, questions)."""
 
     def some(part: tuple[np.random.SeedSequence, int]) -> list[list[float]]:
         draw = np.random.default_rng(part[0])
         told = []
         for _ in range(part[1]):
             weights = np.bincount(draw.integers(0, count, count), minlength=count)
-            told.append([one(weights) - two(weights) for one, two in asked.values()])
+            told.append([ask(weights) for ask in asked])
         return told
 
     sizes = [len(part) for part in np.array_split(np.arange(resamples), PARTS)]
     with ThreadPoolExecutor(os.cpu_count()) as threads:  # numpy lets go of the interpreter's lock while it counts
         parts = threads.map(some, zip(np.random.SeedSequence(seed).spawn(PARTS), sizes, strict=True))
-        drawn = np.array([row for rows in parts for row in rows]).reshape(resamples, len(asked))
-    ones = np.ones(count, int)
-    return {name: _difference(one(ones), two(ones), drawn[:, at], confidence) for at, (name, (one, two)) in enumerate(asked.items())}
+        return np.array([row for rows in parts for row in rows]).reshape(resamples, len(asked))
 
 
 def _difference(one: float, two: float, drawn: Numbers, confidence: float) -> Difference:

@@ -96,6 +96,8 @@ def test_the_record_is_strict_json_with_great_expectations_own_results(step, tri
     found = json.loads((step(trips) / "report/validation.json").read_text(), parse_constant=refuse)
     evaluated = sum(result["statistics"]["evaluated_expectations"] for result in found["results"].values())
     assert (found["success"], found["declared"], evaluated) == (True, len(found["rules"]), len(found["rules"]))
+    (broken,) = [rule for rule in found["rules"] if rule["outcome"] == "broken"]
+    assert (broken["broken_in"], broken["examples"]) == ({"2024-01": [1, 4]}, ["3: city Rome"])
 
 
 def test_the_record_names_the_rows_that_break_a_rule_by_their_key(step, trips, tmp_path, capsys):

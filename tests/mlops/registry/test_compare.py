@@ -103,6 +103,19 @@ def test_smoke_rows_carry_the_models_own_probabilities(desk, models):
     assert (len(smoke["data"]), again.tolist()) == (200, smoke["expected"])
 
 
+def test_the_reference_comes_from_the_training_rows_and_from_the_test_rows_where_those_are_not_given(desk, models, tmp_path):
+    rows = pd.read_parquet(desk / "test").assign(month="2024-02")
+    rows.to_parquet(desk / "test")
+    rows.head(1000).assign(month="2024-01").to_parquet(tmp_path / "train")
+    run(desk, models["good"], train=tmp_path / "train", window="month")
+    found = json.loads((desk / "out" / "reference.json").read_text())
+    assert (found["kind"], found["rows"], found["held_out"], found["last"]) == ("train", 1000, 3000, "2024-02")
+    evidence = run(desk, models["good"])
+    found = json.loads((desk / "out" / "reference.json").read_text())
+    assert (found["kind"], found["rows"], found["last"]) == ("test", 3000, None)
+    assert found["metrics"]["auc"]["value"] == evidence["metrics"][0]["candidate"]
+
+
 def test_a_champion_whose_inputs_are_not_there_any_more_cannot_be_compared(desk, models):
     """R6: both are scored on the same rows, or the comparison is not won."""
     pd.read_parquet(desk / "test").drop(columns="delay").to_parquet(desk / "test")

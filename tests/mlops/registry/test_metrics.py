@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as known
 
-from mlops.registry.metrics import METRICS, compare
+from mlops.registry.metrics import METRICS, Estimate, compare, estimate
 
 # Few different scores, so that ties within a class and across the classes are the rule.
 rows = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 6), st.integers(0, 3)), min_size=2, max_size=40)
@@ -109,3 +109,17 @@ def test_with_almost_one_class_the_difference_has_no_interval():
     target[0] = 1
     found = compare(target, np.linspace(1, 0, 50), np.linspace(0, 1, 50), ["auc"], **BOUNDS)["auc"]
     assert (found.difference, found.low, found.high) == (1.0, None, None)
+
+
+def test_an_estimate_is_the_metric_itself_with_the_interval_of_the_same_draws():
+    target, score = scores(400, 0.5)
+    found = estimate(target, score, ["auc", "brier"], **BOUNDS)
+    coin = compare(target, score, np.full(400, 0.5), ["auc"], **BOUNDS)["auc"]
+    assert found["auc"].value == pytest.approx(known.roc_auc_score(target, score))
+    assert (found["auc"].low, found["auc"].high) == pytest.approx((coin.low + 0.5, coin.high + 0.5))
+    assert found["brier"].low < found["brier"].value < found["brier"].high
+
+
+def test_an_estimate_of_one_class_has_no_auc():
+    """R9."""
+    assert estimate(np.zeros(50), np.linspace(0, 1, 50), ["auc"], **BOUNDS)["auc"] == Estimate(None, None, None)
