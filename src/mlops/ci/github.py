@@ -177,7 +177,7 @@ class GitHub:
         else:
             told = f"{reviewers} may approve, {'also' if alone else 'but not'} who started the run"
         mend = "" if reviewers else self.guard(environment, found)
-        return Protection(found is not None, reviewers, alone or not reviewers, told, mend)
+        return Protection(found is not None, reviewers, alone, told, mend)
 
     def guard(self, environment: str, found: Any) -> str:
         """Return the command by which somebody else than who started the run must approve.

@@ -83,6 +83,7 @@ def test_a_ruleset_that_is_only_evaluated_does_not_count(look, github):
     [
         ("where: local\n", False),
         ("where: local\napproval: {required: true}\n", False),
+        ("where: local\napproval: {by_author: true}\n", False),
         ("where: local\napproval: {required: false}\n", True),
     ],
 )

@@ -98,6 +98,7 @@ def test_the_calls_are_made_once_and_the_doctor_is_content(fork, github, capsys)
         (lambda github: github.environments["staging"]["branches"].update({5: "wild/*"}), "environment staging: wild/* may deploy"),
         (lambda github: next(iter(github.rulesets.values())).update(enforcement="disabled"), "branch rules: other enforcement"),
         (lambda github: next(iter(github.rulesets.values()))["rules"].pop(), "branch rules: other rules"),
+        (lambda github: next(iter(github.rulesets.values()))["rules"].append({"type": "update"}), "branch rules: other rules"),
         (
             lambda github: github.permissions.update(default_workflow_permissions="write"),
             "token of a job: other default_workflow_permissions",
