@@ -337,7 +337,14 @@ class Service:
         """Return the files that an event starts."""
         listed = _git(self.origin, "ls-tree", "--name-only", event.commit, f"{folder}/").splitlines()
         files = [file for file in listed if file.endswith(".yml")]
-        return [one for one in files if starts(self.pipeline(one, event), event, provider=self.provider, validates=self.validates)]
+        return [one for one in files if self._starts(one, event)]
+
+    def _starts(self, file, event):
+        def read(path):
+            return self._show(event.commit, path)
+
+        known = load(read, file, possible(read, file), self._predefined(event), self.groups)
+        return starts(known, event, provider=self.provider, validates=self.validates)
 
     def queue(self, file, event):
         """Begin a run, and run nothing of it yet."""
@@ -385,8 +392,7 @@ class Service:
         return False
 
     def _enter(self, run, stage, cancel):
-        needs = {name: run.stages[name] for name in stage.needs}
-        contexts = Strict("stage", {name: _context(run.stages[name].result, _stage_outputs(run, name)) for name in needs})
+        contexts = Strict("stage", {name: _context(run.stages[name].result, _stage_outputs(run, name)) for name in stage.needs})
         names = {"dependencies": contexts, "variables": self._predefined(run.event) | dict(run.pipeline.variables) | self.variables}
         if not _holds(stage.condition, names, _status(run.canceled, run.stages, _before(run.pipeline.stages, stage))):
             run.stages[stage.name] = Record(stage.name, "canceled" if run.canceled else "skipped")

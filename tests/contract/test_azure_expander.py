@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 import yaml
 from tests.contract.azure_expander import Cancel, Environment, Event, NotUnderstood, Service, graph, load, possible, starts
 from tests.contract.azure_expressions import evaluate, parse
+from tests.mlops.ci.azure_loopback import azure_devops
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = ["--builtin-schema", "vendor.azure-pipelines", "--data-transform", "azure-pipelines", "--regex-variant", "nonunicode"]
@@ -302,7 +304,7 @@ def test_a_schedule_without_always_does_not_run_where_nothing_changed():
 
 
 def test_an_event_starts_the_files_that_the_commit_has(repository):
-    commit = repository.commit(p__a=f"trigger: [main]\n{STEP}", p__b=f"trigger: none\n{STEP}")
+    commit = repository.commit(p__a=f"trigger: [main]\n{STEP}", p__b=f"trigger: none\nparameters: [{{name: x, type: string}}]\n{STEP}")
     assert repository.service().started(Event("push", commit), "p") == ["p/a.yml"]
 
 
@@ -736,12 +738,60 @@ def test_the_graph_says_stages_needs_verbs_gates_conditions_and_triggers():
     assert (job.gate, job.verbs, job.conditions, job.matrix, job.token) == ("production", ("promote",), ("succeeded()",), False, False)
 
 
+# A verb in a run
+
+VERB = """
+import os
+from mlops.ci.host import current
+azure, title = current(os.environ), os.environ["TITLE"]
+azure.output("title", title)
+azure.error(title, "a.py", 3)
+azure.comment(azure.context.pull_request, "verdict", title)
+azure.check("model", azure.context.commit, "failure", "worse", "the table")
+print(azure.context.event, azure.context.labels, azure.context.base, azure.approvals("staging"))
+"""
+
+
+def test_a_verb_in_a_pull_request_s_run_comments_checks_and_hands_on(repository, tmp_path):
+    """C2: the host's own words, read by what reads them, with a title that would be commands in three languages."""
+    odd = "a; $(touch pwned) 100% ]\n##vso[task.setvariable variable=evil]1"
+    (tmp_path / "verb.py").write_text(VERB)
+    base = repository.commit(
+        one=f"""
+        jobs:
+          - job: try
+            steps:
+              - {{checkout: self, fetchDepth: 2}}
+              - script: {sys.executable} {tmp_path / "verb.py"}
+                name: verdict
+                env: {{SYSTEM_ACCESSTOKEN: $(System.AccessToken), TITLE: $(title)}}
+              - script: test -z "$EVIL"
+          - job: after
+            dependsOn: try
+            variables: {{title: "$[ dependencies.try.outputs['verdict.title'] ]"}}
+            steps: [{{script: 'printf %s "${{TITLE//#/_}}"'}}]
+        """
+    )
+    head = repository.commit(two="a: b")
+    with azure_devops() as project:
+        project.labels = [{"name": "full"}]
+        project.iterations = [{"id": 4, "sourceRefCommit": {"commitId": head}}]
+        how = {"project": (project.url, "my project"), "secrets": {"System.AccessToken": project.token}, "variables": {"title": odd}}
+        run = repository.service(**how).run("one.yml", Event("pull_request", head, number=7, head=head))
+    assert run.result == "succeeded", run.text()
+    assert f"pull_request ('full',) {base} ()" in run.text()
+    assert run.steps[-1].output == odd.replace("#", "_")
+    assert [thread["comments"][0]["content"].split("\n", 1)[1] for thread in project.threads] == [odd]
+    assert [(status["state"], status["iterationId"]) for status in project.statuses] == [("failed", 4)]
+    assert (run.summaries, run.issues[0]["sourcepath"]) == (["## model: worse\n\nthe table"], "a.py")
+
+
 # Our own files
 
 
 def against_the_schema(text, folder):
     """What `check-jsonschema`, which bundles the published schema, says; to that all scalars are strings, as to the service."""
-    places = [*ROOT.glob(".venv*/bin"), *ROOT.glob(".tools*/bin"), os.environ.get("PATH", "")]
+    places = [ROOT / ".venv/tools/bin", os.environ.get("PATH", "")]
     checker = shutil.which("check-jsonschema", path=os.pathsep.join(map(str, places)))
     if checker is None:
         pytest.skip("check-jsonschema is not installed: it is in the environment of the tools")

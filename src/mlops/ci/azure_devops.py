@@ -294,7 +294,8 @@ def shortened(text: str, most: int, note: str, *, unit: int = 1) -> str:
     room = most * unit - len((end + "\n```").encode(coding))
     kept = text.encode(coding)[:room].decode(coding, errors="ignore")
     kept = kept[: kept.rfind("\n")] if "\n" in kept and note else kept
-    fence = "\n```" if kept.count("\n```") + kept.startswith("```") & 1 else ""
+    open_fence = (kept.count("\n```") + kept.startswith("```")) % 2
+    fence = "\n```" if open_fence else ""
     return f"{kept}{fence}{end}"
 
 

@@ -66,11 +66,13 @@ class WorkItems:
         if not ids:
             return None
         wanted = {"ids": ",".join(ids), "fields": "System.WorkItemType,System.State,System.Tags"}
-        for one in self._ask("GET", "workitems", wanted)["value"]:
-            fields = one["fields"]
-            tags = {part.strip().lower() for part in fields.get("System.Tags", "").split(";")}
-            if tag.lower() in tags and self._categories(fields["System.WorkItemType"]).get(fields["System.State"]) not in _CLOSED:
-                return WorkItem(one["id"], fields["System.WorkItemType"])
+        told = [(one["id"], one["fields"]) for one in self._ask("GET", "workitems", wanted)["value"]]
+        ours = [(number, fields) for number, fields in told if tag.lower() in _tags(fields)]
+        categories = {kind: self._categories(kind) for kind in {fields["System.WorkItemType"] for _, fields in ours}}
+        for number, fields in sorted(ours, key=lambda one: -one[0]):
+            kind = fields["System.WorkItemType"]
+            if categories[kind].get(fields["System.State"]) not in _CLOSED:
+                return WorkItem(number, kind)
         return None
 
     def _create(self, key: str, fields: dict[str, str]) -> WorkItem:
@@ -97,7 +99,12 @@ class WorkItems:
         return {one["name"]: one["category"] for one in self._ask("GET", f"workitemtypes/{quote(kind)}/states")["value"]}
 
     def _end(self, kind: str) -> str:
-        return next(name for name, category in self._categories(kind).items() if category == "Completed")
+        for name, category in self._categories(kind).items():
+            if category == "Completed":
+                return name
+        raise PlatformError(
+            f"the work item type {kind} has no state that counts as completed", where=self.project, hint="Close it by hand."
+        )
 
     def _address(self, found: WorkItem) -> str:
         return f"{self.project}/_workitems/edit/{found.number}"
@@ -111,6 +118,10 @@ def _tag(key: str) -> str:
     if not re.fullmatch(r"[\w.:/ -]{1,80}", key):
         raise UsageError(f"{key!r} cannot be the tag of a work item", hint="Letters, digits, spaces and . : / - _, at most 80 of them.")
     return f"slipway {key}"
+
+
+def _tags(fields: dict[str, str]) -> set[str]:
+    return {part.strip().lower() for part in fields.get("System.Tags", "").split(";")}
 
 
 def _operations(fields: dict[str, str]) -> list[dict[str, str]]:

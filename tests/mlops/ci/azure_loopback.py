@@ -92,7 +92,7 @@ def edit(project, body, _, thread_id, comment_id):
     need(body, content=str)
     (found,) = [one for one in project.threads if one["id"] == int(thread_id)]
     if found["id"] in project.foreign:
-        return 403, {"message": "TF401444: only the author may edit a comment"}
+        return 403, {"message": "only the author may edit a comment"}
     (comment,) = [one for one in found["comments"] if one["id"] == int(comment_id)]
     if len(body["content"]) > 150_000:
         return 400, {"message": "the comment is too long"}

@@ -299,9 +299,13 @@ def test_an_issue_is_of_a_type_that_the_process_has(host, project):
     assert project.items[0]["fields"]["Microsoft.VSTS.TCM.ReproSteps"] == "<pre>more steps</pre>"
     azure.close_issue("drift", "gone")
     assert project.items[0]["fields"]["System.State"] == "Closed"
+    project.states = {"New": "Proposed"}
+    azure.issue("other", "title", "steps")
+    with pytest.raises(PlatformError, match="no state that counts as completed"):
+        azure.close_issue("other", "gone")
     project.types = ("Epic",)
     with pytest.raises(PlatformError, match="none of the work item types Issue, Task, Bug"):
-        azure.issue("drift", "title", "body")
+        azure.issue("third", "title", "body")
 
 
 def test_an_issue_whose_answer_was_lost_is_not_opened_twice(host, project):
