@@ -115,7 +115,7 @@ class _Loader(yaml.BaseLoader):
         keys = [key.value for key, _ in node.value]
         twice = {key for key in keys if keys.count(key) > 1}
         if twice:
-            raise NotUnderstood(f"{node.start_mark}: {', '.join(sorted(twice))} is given twice")
+            raise yaml.YAMLError(f"line {node.start_mark.line + 1}: {', '.join(sorted(twice))} is given twice")
         return super().construct_mapping(node, deep=True)
 
 
@@ -606,13 +606,15 @@ def _known(scope, where, there, steps):
 
 
 def _output(scope, where, of, key):
-    """`job.step.name` of a stage, `step.name` of a job; a deployment job has its own name before that, a leg of a matrix the leg's."""
+    """`job.step.name` of a stage, `step.name` of a job; before that a deployment job has its own name, a leg of a matrix the leg's."""
     if isinstance(of, Stage):
         name, _, key = key.partition(".")
         found = [job for job in of.jobs if job.name == name]
         if not found:
             raise scope.wrong(f"{where} asks for an output of the job {name!r}, which stage {of.name} has not")
         of = found[0]
+        if of.environment:
+            raise scope.wrong(f"{where} asks for an output of the deployment job {of.name}: for a stage's condition no form is documented")
     parts = key.split(".")
     if of.environment and parts.pop(0) != of.name:
         raise scope.wrong(f"{where} asks for the output {key!r} of the deployment job {of.name}: that is '{of.name}.step.name'")

@@ -210,46 +210,60 @@ def test_an_extended_template_and_a_template_of_variables_are_put_in():
 
 STEP = "steps: [{script: x}]"
 WRONG = {
-    "an unknown key of the pipeline": f"strategy: x\n{STEP}",
-    "an unknown key of a step": "steps: [{script: x, shell: bash}]",
-    "an unknown step": "steps: [{pwsh: x}]",
-    "an unknown key of a stage": "stages: [{stage: a, when: b, jobs: [{job: j, steps: []}]}]",
-    "a key twice": f"name: a\nname: b\n{STEP}",
-    "an unknown function": "steps: [{script: x, condition: surely()}]",
-    "a macro in a condition": "steps: [{script: x, condition: \"eq('$(a)', 'b')\"}]",
-    "a stage that is not there": "stages: [{stage: a, dependsOn: b, jobs: [{job: j, steps: []}]}]",
-    "a circle": "jobs: [{job: a, dependsOn: b, steps: []}, {job: b, dependsOn: a, steps: []}]",
-    "a name twice": "jobs: [{job: a, steps: []}, {job: a, steps: []}]",
-    "a name with a dash": "jobs: [{job: a-b, steps: []}]",
-    "a strategy other than runOnce": "jobs: [{deployment: a, environment: e, strategy: {rolling: {deploy: {steps: []}}}}]",
-    "an environment that only the run knows": "jobs: [{deployment: a, environment: $(e), strategy: {runOnce: {deploy: {steps: []}}}}]",
-    "no template": "stages: [{template: gone.yml}]",
-    "a template elsewhere": "stages: [{template: a.yml@other}]",
-    "an unknown parameter": "stages: [{template: t.yml, parameters: {x: a, y: b}}]",
-    "a parameter that is missing": "stages: [{template: t.yml}]",
-    "a value that is not allowed": "stages: [{template: t.yml, parameters: {x: c}}]",
-    "no boolean": "parameters: [{name: x, type: boolean, default: maybe}]\n" + STEP,
-    "an unknown type": "parameters: [{name: x, type: date}]\n" + STEP,
-    "an unknown group": "variables: [{group: secrets}]\n" + STEP,
-    "an output that is not waited for": "jobs: [{job: a, steps: []}, {job: b, condition: \"dependencies.a.outputs['s.x']\", steps: []}]",
+    "an unknown key of the pipeline": ("strategy: x\nsteps: [{script: x}]", "the pipeline has strategy"),
+    "an unknown key of a step": ("steps: [{script: x, shell: bash}]", "has shell, which"),
+    "an unknown step": ("steps: [{pwsh: x}]", "a step that is none of"),
+    "an unknown key of a stage": ("stages: [{stage: a, when: b, jobs: [{job: j, steps: []}]}]", "a stage has when"),
+    "a key twice": ("name: a\nname: b\nsteps: [{script: x}]", "one.yml: not YAML: line 1: name is given twice"),
+    "an unknown function": ("steps: [{script: x, condition: surely()}]", "the function surely"),
+    "a macro in a condition": ("steps: [{script: x, condition: \"eq('$(a)', 'b')\"}]", "has a macro"),
+    "a stage that is not there": ("stages: [{stage: a, dependsOn: b, jobs: [{job: j, steps: []}]}]", "depends on b, which is not there"),
+    "a circle": ("jobs: [{job: a, dependsOn: b, steps: []}, {job: b, dependsOn: a, steps: []}]", "depends on itself"),
+    "a name twice": ("jobs: [{job: a, steps: []}, {job: a, steps: []}]", "with the same name"),
+    "a name with a dash": ("jobs: [{job: a-b, steps: []}]", "the name 'a-b'"),
+    "a strategy other than runOnce": (
+        "jobs: [{deployment: a, environment: e, strategy: {rolling: {deploy: {steps: []}}}}]",
+        "only runOnce",
+    ),
+    "an environment that only the run knows": (
+        "jobs: [{deployment: a, environment: $(e), strategy: {runOnce: {deploy: {steps: []}}}}]",
+        "cannot be guarded",
+    ),
+    "no template": ("stages: [{template: gone.yml}]", "no template gone.yml"),
+    "a template elsewhere": ("stages: [{template: a.yml@other}]", "other repositories"),
+    "an unknown parameter": ("stages: [{template: t.yml, parameters: {x: a, y: b}}]", "no parameter y"),
+    "a parameter that is missing": ("stages: [{template: t.yml}]", "is not given"),
+    "a value that is not allowed": ("stages: [{template: t.yml, parameters: {x: c}}]", "'c' is none of a, b"),
+    "no boolean": ("parameters: [{name: x, type: boolean, default: maybe}]\nsteps: [{script: x}]", "neither true nor false"),
+    "an unknown type": ("parameters: [{name: x, type: date}]\nsteps: [{script: x}]", "the type date"),
+    "an unknown group": ("variables: [{group: secrets}]\nsteps: [{script: x}]", "the variable group secrets"),
+    "an output that is not waited for": (
+        "jobs: [{job: a, steps: []}, {job: b, condition: \"dependencies.a.outputs['s.x']\", steps: []}]",
+        "without depending on it",
+    ),
     "an output that no step sets": (
-        "jobs: [{job: a, steps: [{script: x, name: s}]}, {job: b, dependsOn: a, variables: {v: \"$[ dependencies.a.outputs['t.x'] ]\"}, steps: []}]"
+        "jobs: [{job: a, steps: [{script: x, name: s}]}, {job: b, dependsOn: a, variables: {v: \"$[ dependencies.a.outputs['t.x'] ]\"}, steps: []}]",
+        "whose steps with a name are",
     ),
     "a deployment's output without its name": (
-        "jobs: [{deployment: a, environment: e, strategy: {runOnce: {deploy: {steps: [{script: x, name: s}]}}}}, "
-        "{job: b, dependsOn: a, condition: \"eq(dependencies.a.outputs['s.x'], 1)\", steps: []}]"
+        "jobs: [{deployment: a, environment: e, strategy: {runOnce: {deploy: {steps: [{script: x, name: s}]}}}}, {job: b, dependsOn: a, condition: \"eq(dependencies.a.outputs['s.x'], 1)\", steps: []}]",
+        "that is 'a.step.name'",
     ),
-    "a runtime expression in env": 'steps: [{script: x, env: {A: "$[ variables.x ]"}}]',
-    "an else without an if": 'steps: [{"${{ else }}": [{script: x}]}]',
-    "a lock that is none": f"lockBehavior: always\n{STEP}",
-    "steps and jobs": f"jobs: []\n{STEP}",
+    "a deployment's output in a stage's condition": (
+        "stages: [{stage: p, jobs: [{deployment: a, environment: e, strategy: {runOnce: {deploy: {steps: [{script: x, name: s}]}}}}]}, {stage: q, condition: \"eq(dependencies.p.outputs['a.a.s.x'], 1)\", jobs: [{job: j, steps: []}]}]",
+        "no form is documented",
+    ),
+    "a runtime expression in env": ('steps: [{script: x, env: {A: "$[ variables.x ]"}}]', "is not evaluated there"),
+    "an else without an if": ('steps: [{"${{ else }}": [{script: x}]}]', "without an if"),
+    "a lock that is none": ("lockBehavior: always\nsteps: [{script: x}]", "lockBehavior 'always'"),
+    "steps and jobs": ("jobs: []\nsteps: [{script: x}]", "one of stages, jobs and steps"),
 }
 
 
-@pytest.mark.parametrize("content", WRONG.values(), ids=WRONG)
-def test_what_is_not_understood_is_refused(content):
+@pytest.mark.parametrize(("content", "why"), WRONG.values(), ids=WRONG)
+def test_what_is_not_understood_is_refused(content, why):
     template = "parameters: [{name: x, type: string, values: [a, b]}]\nstages: [{stage: a, jobs: [{job: j, steps: []}]}]"
-    with pytest.raises(NotUnderstood):
+    with pytest.raises(NotUnderstood, match=re.escape(why)):
         loaded(content, t=template)
 
 
@@ -347,7 +361,7 @@ def test_scripts_run_in_a_fresh_checkout_of_the_commit_and_hand_values_on(reposi
                           name: d
           - stage: third
             dependsOn: [second]
-            condition: eq(dependencies.second.outputs['go.go.d.url'], 'hello hello 20/staging')
+            condition: eq(dependencies.second.result, 'Succeeded')
             jobs:
               - job: end
                 variables: {url: "$[ stageDependencies.second.go.outputs['go.d.url'] ]"}
@@ -533,19 +547,19 @@ def test_summaries_and_issues_are_kept(repository):
 
 
 @pytest.mark.parametrize(
-    "step",
+    ("step", "why"),
     [
-        "{script: 'echo \"##vso[build.updatebuildnumber]1\"'}",
-        "{script: 'echo \"##vso[task.setvariable variable=a;isOutput=true]1\"'}",
-        "{task: Bash@3, inputs: {script: x}}",
-        "{task: UsePythonVersion@0, inputs: {version: '3'}}",
-        "{script: x, env: {A: $(nothing)}}",
-        "{checkout: git://other}",
-        "{download: other}",
+        ("{script: 'echo \"##vso[build.updatebuildnumber]1\"'}", "the logging command"),
+        ("{script: 'echo \"##vso[task.setvariable variable=a;isOutput=true]1\"'}", "has no name that it could be asked for by"),
+        ("{task: Bash@3, inputs: {script: x}}", "no stand-in"),
+        ("{task: UsePythonVersion@0, inputs: {version: '3'}}", "the inputs ['version']"),
+        ("{script: x, env: {A: $(nothing)}}", "no such variable"),
+        ("{checkout: git://other}", "only self and none"),
+        ("{download: other}", "only current and none"),
     ],
 )
-def test_what_a_run_meets_and_does_not_understand_is_refused(repository, step):
-    with pytest.raises(NotUnderstood):
+def test_what_a_run_meets_and_does_not_understand_is_refused(repository, step, why):
+    with pytest.raises(NotUnderstood, match=re.escape(why)):
         repository.run(f"steps: [{step}]")
 
 
