@@ -82,7 +82,9 @@ class PullRequest:
 class Host(Protocol):
     """A CI system. Every call that reaches a server is tried a bounded number of times, and ends in PlatformError."""
 
-    context: Context
+    @property
+    def context(self) -> Context:
+        """What this run is about."""
 
     def output(self, name: str, value: str) -> None:
         """Hand a value on to later jobs, as an output of this step."""
