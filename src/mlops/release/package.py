@@ -69,18 +69,8 @@ def make(repository: Repository, draft: Draft, builder: str) -> tuple[str, list[
         epoch = repository.git("show", "--no-patch", "--format=%ct", commit).strip()
         _run([uv, "build", "--quiet", "--no-create-gitignore", "--out-dir", str(out), str(source)], epoch)
         title = f"{draft.name}-{draft.number}"
-        _run(
-            [
-                tool,
-                "requirements",
-                str(source / LOCK),
-                "--pyproject",
-                str(source / "pyproject.toml"),
-                *_SBOM,
-                str(out / f"{title}.cdx.json"),
-            ],
-            epoch,
-        )
+        bill = [tool, "requirements", str(source / LOCK), "--pyproject", str(source / "pyproject.toml")]
+        _run([*bill, *_SBOM, str(out / f"{title}.cdx.json")], epoch)
         origin = (repository.ask("remote", "get-url", "origin") or "", commit)
         at = datetime.fromtimestamp(int(epoch), UTC).isoformat().replace("+00:00", "Z")
         statement = provenance.of_package(out, draft.name, str(draft.number), origin, source / LOCK, builder, at)
@@ -88,7 +78,12 @@ def make(repository: Repository, draft: Draft, builder: str) -> tuple[str, list[
         files = _kept(out, repository.root / "dist")
     if commit != head:
         repository.forward(commit)
-    repository.git("tag", "-a", draft.number.tag, "-m", f"{draft.number.tag}\n\n{draft.section}", commit)
+    said = f"{draft.number.tag}\n\n{draft.section}\n"
+    try:
+        repository.git("tag", "-a", "--cleanup=verbatim", "-F", "-", draft.number.tag, commit, stdin=said)
+    except PlatformError as error:
+        hint = "The commit and the files of dist/ are made. The same command makes the tag."
+        raise PlatformError(error.message, where=error.where, hint=hint) from error
     return commit, files
 
 

@@ -6,9 +6,7 @@ before that step leaves nothing behind.
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-import sys
 import tempfile
 import tomllib
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from mlops.errors import PlatformError, UsageError
 from mlops.release import changelog
 from mlops.release.number import Number, number, wanted
 from mlops.release.ownership import LIST, LOCK, VERSION, Ours
+from mlops.release.package import program
 from mlops.release.plan import BESIDE, Plan, Requirements, Side, lock, plan
 from mlops.release.repository import RELEASES, Entry
 
@@ -169,12 +168,7 @@ def apply(repository: Repository, upgrade: Upgrade) -> str:
 
 def _resolved(repository: Repository, commit: str) -> str:
     """Return requirements.lock for the fork's own packages and the release's, made in a folder of its own."""
-    beside = Path(sys.executable).with_name("uv")
-    uv = str(beside) if beside.exists() else shutil.which("uv")
-    if uv is None:
-        raise PlatformError(
-            "uv is not installed, and requirements.lock must be resolved anew", hint="make setup, then the same command again."
-        )
+    uv = program("uv", repository.root, "make setup, then the same command again.")
     texts = {SOURCES[0]: "HEAD", SOURCES[1]: commit, LOCK: "HEAD"}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -173,6 +173,16 @@ def test_tags_that_a_fork_inherited_are_not_its_releases(shops, capsys):
     assert "v5.0.0 is released already" in refused(capsys, "5.0.0")
 
 
+def test_where_the_tag_cannot_be_made_the_same_command_makes_it_later(shops, capsys):
+    shops.git("config", "tag.gpgSign", "true")
+    shops.git("config", "gpg.program", "false")
+    assert main(["release", "0.2.0"]) == 3
+    assert "The same command makes the tag" in capsys.readouterr().err
+    shops.git("config", "tag.gpgSign", "false")
+    assert released(capsys, "0.2.0")["commit"] == shops.git("rev-parse", "v0.2.0^{commit}")
+    assert shops.git("rev-list", "--count", "HEAD") == "2"
+
+
 @pytest.mark.parametrize("text", ["{}", "[]", '{"_type": "https://in-toto.io/Statement/v1", "subject": []}'])
 def test_a_file_that_is_no_provenance_is_refused(shops, capsys, text):
     Path("x.json").write_text(text)
