@@ -36,12 +36,11 @@ TOKEN = "a-token-of-the-tests"
 
 @dataclass(frozen=True)
 class Ran:
-    """How one act run ended: each job's result, and all that was printed."""
+    """How one act run ended: the result of each job that was not left out, and all that was printed."""
 
     code: int
     log: str
     jobs: dict[str, str]
-    seconds: dict[str, float] = field(default_factory=dict)
 
     def ended(self, result: str) -> set[str]:
         return {name for name, found in self.jobs.items() if found == result}
@@ -86,6 +85,9 @@ class Repository:
         for path in self.root.glob(".github/workflows/*.yml"):
             path.write_text(UNKNOWN_TO_ACT.sub("", path.read_text()))
         self.write(files)
+        ruff = Path(sys.prefix, "bin/ruff")
+        for words in (["check", "--fix-only", "--exit-zero", "--quiet"], ["format", "--quiet"]):
+            subprocess.run([ruff, *words, "."], cwd=self.root, check=True)
         subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", str(self.origin)], check=True)
         self.git("init", "--quiet", "--initial-branch=main")
         self.git("config", "user.email", "dev@example.org")
@@ -156,8 +158,10 @@ class Repository:
                 if (STANDINS / name.split("/")[1]).is_dir():
                     words += ["--local-repository", f"{name}@{ref}={STANDINS / name.split('/')[1]}"]
         home = {**os.environ, "HOME": str(folder), "XDG_CACHE_HOME": str(folder / "cache"), "XDG_CONFIG_HOME": str(folder / "config")}
-        log = (folder / "log").open("w")
-        process = subprocess.Popen(words, cwd=self.root, stdout=log, stderr=log, env=home, start_new_session=True, stdin=subprocess.DEVNULL)
+        with (folder / "log").open("w") as log:
+            process = subprocess.Popen(
+                words, cwd=self.root, stdout=log, stderr=log, env=home, start_new_session=True, stdin=subprocess.DEVNULL
+            )
         return Running(process, folder / "log")
 
 
@@ -197,5 +201,5 @@ class Running:
             name = str(entry.get("jobID") or entry.get("job") or "")
             said.append(f"[{entry.get('job', '')}] {entry.get('msg', '').rstrip()}")
             if "jobResult" in entry:
-                jobs[str(entry.get("job") or name)] = str(entry["jobResult"])
+                jobs[str(entry.get("job") or name).split("/")[-1].strip()] = str(entry["jobResult"])
         return Ran(code, "\n".join(said), jobs)

@@ -16,6 +16,8 @@ if not place.exists():
         program.chmod(0o755)
     for path in (base / "bin/ruff", base / "bin/uv"):
         (place / "bin" / path.name).symlink_to(path)
-    if (base / "tools").exists():
-        (place / "tools").symlink_to(base / "tools")
     (place / ".ready").touch()
+    if (base / "tools").exists():
+        (place / "tools").mkdir()
+        (place / "tools/bin").symlink_to(base / "tools/bin")
+        (place / "tools/.ready").touch()
