@@ -21,7 +21,7 @@ PIPELINE = """
         experiment_name: shops
         inputs:
           rows: 3000
-          blind: 0.4
+          blind: 0.8
           contract: {type: uri_file, path: ../../data/shops.odcs.yml}
           data: {type: uri_file, path: ../../data/shops.csv}
         outputs:

@@ -129,7 +129,7 @@ class Repository:
         """Start act; each run has a number, as GitHub's have."""
         self.number += 1
         folder = self.place / f"run-{self.number}"
-        folder.mkdir()
+        shutil.copytree(self.root, folder / "checkout", symlinks=True)  # a run sees its commit, whatever the developer does next
         base = {"repository": {"full_name": "acme/shops", "name": "shops", "default_branch": "main", "owner": {"login": "acme"}}}
         (folder / "event.json").write_text(json.dumps(base | {"inputs": inputs or {}} | (payload or {})))
         given = {
