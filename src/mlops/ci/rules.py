@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.ci.api import segment
+from mlops.ci.github import segment
 from mlops.errors import UsageError
 from mlops.settings import _Reader
 from mlops.spec.source import read
@@ -165,7 +165,7 @@ def differences(github: GitHub, rules: Rules) -> tuple[Change, ...]:
 
 def _branch(github: GitHub, rules: Rules) -> Iterator[Change]:
     to, body = "read the branch rules", rules.ruleset()
-    listed = github.api.pages(github.path("rulesets"), to, needs=_ADMIN, query={"includes_parents": "false"})
+    listed = github.pages(github.path("rulesets"), to, needs=_ADMIN, query={"includes_parents": "false"})
     found = next((one for one in listed if one["name"] == NAME and one.get("target") == "branch"), None)
     if found is None:
         yield Change("branch rules", f"there is no ruleset {NAME!r}", "POST", github.path("rulesets"), body)
@@ -194,7 +194,7 @@ def _environment(github: GitHub, guard: Guard) -> Iterator[Change]:
     policies = f"{path}/deployment-branch-policies"
     custom = bool(there["deployment_branch_policy"] and there["deployment_branch_policy"]["custom_branch_policies"])
     to = f"read which branches may deploy to {guard.name}"
-    held = {one["name"]: one["id"] for one in github.api.pages(policies, to, needs=_ADMIN, key="branch_policies")} if custom else {}
+    held = {one["name"]: one["id"] for one in github.pages(policies, to, needs=_ADMIN, key="branch_policies")} if custom else {}
     for branch in guard.branches:
         if branch not in held:
             yield Change(what, f"{branch} may not deploy", "POST", policies, {"name": branch})

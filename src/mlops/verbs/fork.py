@@ -83,7 +83,7 @@ def _guarded(host: Host, root: Path, name: str) -> Finding:
 def _branch(github: GitHub) -> Finding:
     branch = github.repository()["default_branch"]
     to, needs = f"read the rules of {branch!r}", "contents: read"
-    rules = github.api.pages(github.path("rules", "branches", branch), to, needs=needs)
+    rules = github.pages(github.path("rules", "branches", branch), to, needs=needs)
     checks = [check["context"] for rule in rules if rule["type"] == "required_status_checks" for check in _checks(rule.get("parameters"))]
     if REQUIRED not in checks:
         classic = github.api.call("GET", github.path("branches", branch), to, needs=needs).get("protection") or {}
@@ -114,7 +114,7 @@ def _variables(github: GitHub, name: str) -> Finding:
     held: set[str] = {variable for variable in AZURE if os.environ.get(variable)}
     for place in places:
         if set(AZURE) - held:
-            entries = github.api.pages(github.path(*place), "read the variables", needs="administration: read", key="variables")
+            entries = github.pages(github.path(*place), "read the variables", needs="administration: read", key="variables")
             held |= {entry["name"] for entry in entries if entry.get("value")}
     missing = [variable for variable in AZURE if variable not in held]
     commands = [f"gh variable set {variable} --env {name} --repo {shlex.quote(github.context.repository)}" for variable in missing]

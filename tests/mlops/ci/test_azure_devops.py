@@ -6,8 +6,10 @@ import subprocess
 import pytest
 from tests.mlops.ci.azure_loopback import Fault, azure_devops
 
-from mlops.ci.azure_devops import LONGEST_COMMENT, AzureDevOps, harmless, shortened
+from mlops.ci.api import Patience
+from mlops.ci.azure_devops import LONGEST_COMMENT, AzureDevOps, harmless
 from mlops.ci.host import Approval, Job, current
+from mlops.ci.markdown import cut, utf8, utf16
 from mlops.errors import PlatformError, UsageError
 
 HEAD, MERGE = "a" * 40, "b" * 40
@@ -47,7 +49,7 @@ def host(project, tmp_path):
             "SYSTEM_ACCESSTOKEN": "the-job-token",
             "AGENT_TEMPDIRECTORY": str(tmp_path),
         }
-        return AzureDevOps({**variables, **environ}, pauses=(0.01, 0.01, 0.01))
+        return AzureDevOps({**variables, **environ}, Patience(first_wait=0.01))
 
     return build
 
@@ -142,8 +144,8 @@ def test_every_summary_is_a_file_of_its_own_and_too_long_a_one_is_cut_with_the_a
 
 @pytest.mark.parametrize("text", ["short", "é" * 20, "\N{GRINNING FACE}" * 40, "line\n" * 40])
 def test_what_is_cut_is_never_longer_than_the_limit(text):
-    for unit, coding in ((1, "utf-8"), (2, "utf-16-le")):
-        assert len(shortened(text, 50, "more", unit=unit).encode(coding)) <= 50 * unit
+    for unit, coding, size in ((1, "utf-8", utf8), (2, "utf-16-le", utf16)):
+        assert len(cut(text, 50, size, "more").encode(coding)) <= 50 * unit
 
 
 def test_the_comment_is_written_once_and_then_in_place(host, project):
