@@ -1,6 +1,7 @@
 """Azure DevOps as a `Host`: the predefined variables of Azure Pipelines, its logging commands, and its REST API.
 
-The token is the job's own (`SYSTEM_ACCESSTOKEN`, which a step only has where its `env:` maps it). What takes which permission of the build service is
+The token is the job's own (`SYSTEM_ACCESSTOKEN`, which a step only has where its `env:` maps it), on a person's machine their own
+(`AZURE_DEVOPS_EXT_PAT`, as for the `az` command). What takes which permission of the build service is
 a table in docs/how-to/azure-devops.md; here each call names its own, for the error that says it is missing.
 """
 
@@ -10,7 +11,7 @@ import re
 import subprocess
 from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 PREVIEW, ENVIRONMENTS = "7.1-preview.1", "7.2-preview.1"
 GENRE = "slipway"
+TOKENS = ("SYSTEM_ACCESSTOKEN", "AZURE_DEVOPS_EXT_PAT")
 LONGEST_COMMENT = 140_000  # 150,000 are documented; counted as .NET does, in units of UTF-16
 LONGEST_SUMMARY = 1_000_000  # bytes; no limit is documented, GitHub's is 1 MiB
 LONGEST_DESCRIPTION = 250
@@ -222,20 +224,20 @@ class AzureDevOps:
 
     @cached_property
     def _api(self) -> Api:
-        token = self._of("SYSTEM_ACCESSTOKEN")
-        if not token or token.startswith("$("):
+        variable = next((name for name in TOKENS if self._of(name) and not self._of(name).startswith("$(")), None)
+        if variable is None:
             hint = "Give it to the step: `env: {SYSTEM_ACCESSTOKEN: $(System.AccessToken)}`."
             raise PlatformError("this step has no SYSTEM_ACCESSTOKEN, so Azure DevOps cannot be asked", hint=hint)
-        renew = f"The job's token is not good for {self._pages}: is the project within 'Limit job authorization scope'? {_PAGE}"
         system = System(
             name="Azure DevOps",
-            token="SYSTEM_ACCESSTOKEN",  # noqa: S106 - the name of a variable
+            token=variable,
             health="status.dev.azure.com",
             headers={"Accept": "application/json"},
-            hint=lambda status, needs: renew if status == 401 else needs,
+            hint=partial(_hint, f"{variable} is not good for {self._pages}", own=variable != TOKENS[0]),
+            basic=variable != TOKENS[0],
             signs_in=True,
         )
-        return Api(system, self._of("SYSTEM_COLLECTIONURI"), token, self._patience)
+        return Api(system, self._of("SYSTEM_COLLECTIONURI"), self._of(variable), self._patience)
 
     @property
     def _work_items(self) -> WorkItems:
@@ -281,6 +283,13 @@ class AzureDevOps:
         path, to = f"{self._project}/_apis/pipelines/environments/{found['id']}/environmentdeploymentrecords", "see which stages deployed"
         told = self._ask("GET", path, to, ENVIRONMENTS, query={"top": "100"}, needs=_PAGE)["value"]
         return {one["stageName"] for one in told if str(one.get("owner", {}).get("id")) == self._of("BUILD_BUILDID")}
+
+
+def _hint(renew: str, status: int, needs: str, *, own: bool) -> str:
+    if status != 401:
+        return f"{needs} A token of your own needs the scopes that the page names." if own else needs
+    word = "has it ended, or is it another organization's?" if own else "is the project within 'Limit job authorization scope'?"
+    return f"{renew}: {word} {_PAGE}"
 
 
 def harmless(text: str) -> str:

@@ -115,7 +115,7 @@ class WorkItems:
 
     def _ask(self, method: str, path: str, query: dict[str, str] | None = None, body: object = None, **how: Any) -> Any:
         whole = {**(query or {}), "api-version": "7.1"}
-        to = "write the work item" if method == "PATCH" or "form" in how else "find the work item"
+        to = "find or write the work item"
         return self.api.call(method, f"{self.project}/_apis/wit/{path}", to, query=whole, body=body, needs=_NEEDS, **how)
 
 
