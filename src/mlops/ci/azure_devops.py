@@ -8,7 +8,6 @@ a table in docs/how-to/azure-devops.md; here each call names its own, for the er
 from __future__ import annotations
 
 import re
-import subprocess
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property, partial
@@ -21,6 +20,7 @@ from mlops.ci.host import Approval, Context, Job, Protection, PullRequest
 from mlops.ci.markdown import cut, one_line, sound, utf8, utf16
 from mlops.ci.work_items import WorkItems
 from mlops.errors import PlatformError
+from mlops.state.git import answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -322,9 +322,8 @@ def _context(environ: Mapping[str, str], run_url: str) -> Context:
 
 def _parent(environ: Mapping[str, str]) -> str | None:
     """The first parent of what CI checked out: of a pull request's merge the target, of a push the commit before it. No variable has it."""
-    words = ["git", "rev-parse", "--verify", "--quiet", f"{environ.get('BUILD_SOURCEVERSION', '')}^1"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=environ.get("BUILD_SOURCESDIRECTORY"))
-    return done.stdout.strip() or None
+    parent = f"{environ.get('BUILD_SOURCEVERSION', '')}^1"
+    return answer(Path(environ.get("BUILD_SOURCESDIRECTORY", "")), "rev-parse", "--verify", "--quiet", parent) or None
 
 
 def _protection(environment: str, checks: list[dict[str, Any]], page: str) -> Protection:

@@ -142,10 +142,10 @@ def test_every_summary_is_a_file_of_its_own_and_too_long_a_one_is_cut_with_the_a
     assert text.count("```") == 2
 
 
-@pytest.mark.parametrize("text", ["short", "é" * 20, "\N{GRINNING FACE}" * 40, "line\n" * 40])
+@pytest.mark.parametrize("text", ["short", "é" * 60, "\N{GRINNING FACE}" * 60, "line\n" * 40])
 def test_what_is_cut_is_never_longer_than_the_limit(text):
     for unit, coding, size in ((1, "utf-8", utf8), (2, "utf-16-le", utf16)):
-        assert len(cut(text, 50, size, "more").encode(coding)) <= 50 * unit
+        assert len(cut(text, 90, size, "more").encode(coding)) <= 90 * unit
 
 
 def test_the_comment_is_written_once_and_then_in_place(host, project):
@@ -180,13 +180,14 @@ def test_a_comment_that_is_too_long_is_cut_with_the_address_of_the_run(host, pro
     "fault",
     [
         Fault("threads", 500),
+        Fault("threads", 408),
         Fault("threads", 429, headers={"Retry-After": "0"}, times=2),
         Fault("GET .*threads", 502, "<html>Bad gateway</html>", "text/html"),
         Fault("GET .*threads", 200, '{"value": [', "application/json"),
         Fault("GET .*threads", drop=True),
         Fault("POST .*threads", 503, times=2),
     ],
-    ids=["500", "429", "html", "half", "dropped", "post"],
+    ids=["500", "408", "429", "html", "half", "dropped", "post"],
 )
 def test_what_passes_is_asked_again(host, project, fault):
     """R11, C10: errors, throttling, half an answer and a lost connection are tried again, a bounded number of times."""
@@ -222,6 +223,24 @@ def test_a_token_that_is_not_taken_is_told_at_once_and_is_in_no_message(host, pr
         host(**PULL_REQUEST, SYSTEM_ACCESSTOKEN="expired-secret").comment(7, "verdict", "better")
     assert len(project.calls) == 1
     assert "expired-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("threads", 302, "", headers={"Location": "/_signin"}),
+        Fault("threads", 200, "<html>Sign In</html>", "text/html"),
+        Fault("threads", 401, '{"message": "TF400813: not authorized"}'),
+    ],
+    ids=["the way to a page", "a page", "401"],
+)
+def test_what_leads_to_a_sign_in_page_is_no_answer_and_is_not_asked_again(host, project, fault):
+    """C10: nor is it followed, so the token goes nowhere else."""
+    project.faults = [fault]
+    with pytest.raises(PlatformError) as caught:
+        host(**PULL_REQUEST).comment(7, "verdict", "better")
+    assert "SYSTEM_ACCESSTOKEN is not good for" in caught.value.hint
+    assert len(project.calls) == 1
 
 
 @pytest.mark.parametrize("token", ["", "$(System.AccessToken)"])
