@@ -253,7 +253,7 @@ def read_project(root: Path) -> Project:
     Raises:
         SpecError: With every mistake at its line.
     """
-    reader = _Reader(read(root / PROJECT_FILE))
+    reader = Reader(read(root / PROJECT_FILE))
     body = reader.mapping((), {"name", "description", "models"})
     models = {}
     for name in reader.mapping(("models",), None):
@@ -305,7 +305,7 @@ def read_environment(root: Path, name: str) -> Environment:
     if not path.is_file():
         known = [p.stem for p in path.parent.glob("*.yml")]
         raise UsageError(f"there is no environment {name!r}", where=str(path), hint=did_you_mean(name, known, label="environments"))
-    reader = _Reader(read(path))
+    reader = Reader(read(path))
     body = reader.mapping((), set(Environment.__dataclass_fields__) - {"name"})
     made = Environment(
         name=name,
@@ -316,7 +316,7 @@ def read_environment(root: Path, name: str) -> Environment:
         gate=_gate(reader) if body.get("gate") is not None else None,
         test=_test(reader) if body.get("test") is not None else None,
         watch=_watch(reader) if body.get("watch") is not None else None,
-        approval=_approval(reader),
+        approval=_approval(reader, name),
         pull_request=_pull_request(reader),
         monitor=_monitor(reader),
     )
@@ -326,7 +326,36 @@ def read_environment(root: Path, name: str) -> Environment:
     return made
 
 
-def _serve(reader: _Reader) -> ServeSettings:
+def read_approval(root: Path, name: str) -> ApprovalSettings:
+    """Read the approval of `environments/<name>.yml` alone, whatever else is wrong there; without a file it is the usual one.
+
+    Raises:
+        SpecError: With every mistake of the section at its line; or the file is not YAML.
+    """
+    reader = _part(root, name)
+    if reader is None:
+        return ApprovalSettings(required=name == "production")
+    approval = _approval(reader, name)
+    reader.done()
+    return approval
+
+
+def read_place(root: Path, name: str) -> str:
+    """Read where `environments/<name>.yml` says that it runs, whatever else is wrong there; without a file, or a place that is known: here.
+
+    Raises:
+        SpecError: The file is not YAML.
+    """
+    reader = _part(root, name)
+    return reader.choice(("where",), PLACES, "local") if reader is not None else "local"
+
+
+def _part(root: Path, name: str) -> Reader | None:
+    path = root / "environments" / f"{name}.yml"
+    return Reader(read(path)) if path.is_file() else None
+
+
+def _serve(reader: Reader) -> ServeSettings:
     at: Keys = ("serve",)
     reader.mapping(at, ServeSettings.__dataclass_fields__)
     return ServeSettings(
@@ -336,7 +365,7 @@ def _serve(reader: _Reader) -> ServeSettings:
     )
 
 
-def _test(reader: _Reader) -> TestSettings:
+def _test(reader: Reader) -> TestSettings:
     at: Keys = ("test",)
     body = reader.mapping(at, TestSettings.__dataclass_fields__)
     return TestSettings(
@@ -348,7 +377,7 @@ def _test(reader: _Reader) -> TestSettings:
     )
 
 
-def _watch(reader: _Reader) -> WatchSettings:
+def _watch(reader: Reader) -> WatchSettings:
     at: Keys = ("watch",)
     body = reader.mapping(at, WatchSettings.__dataclass_fields__)
     return WatchSettings(
@@ -358,13 +387,14 @@ def _watch(reader: _Reader) -> WatchSettings:
     )
 
 
-def _approval(reader: _Reader) -> ApprovalSettings:
+def _approval(reader: Reader, name: str) -> ApprovalSettings:
+    """Read it; what goes to production needs somebody's word unless the file says otherwise."""
     at: Keys = ("approval",)
     reader.mapping(at, ApprovalSettings.__dataclass_fields__)
-    return ApprovalSettings(reader.truth((*at, "required"), default=True), reader.truth((*at, "by_author"), default=False))
+    return ApprovalSettings(reader.truth((*at, "required"), default=name == "production"), reader.truth((*at, "by_author"), default=False))
 
 
-def _pull_request(reader: _Reader) -> PullRequestSettings:
+def _pull_request(reader: Reader) -> PullRequestSettings:
     at: Keys = ("pull_request",)
     reader.mapping(at, PullRequestSettings.__dataclass_fields__)
     return PullRequestSettings(reader.choice((*at, "red_when"), ("worse", "never"), "worse"))
@@ -375,7 +405,7 @@ def _text_of(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _monitor(reader: _Reader) -> MonitorSettings:
+def _monitor(reader: Reader) -> MonitorSettings:
     at: Keys = ("monitor",)
     body, usual = reader.mapping(at, MonitorSettings.__dataclass_fields__), MonitorSettings()
     return MonitorSettings(
@@ -388,7 +418,7 @@ def _monitor(reader: _Reader) -> MonitorSettings:
     )
 
 
-def _drift(reader: _Reader, at: Keys, usual: DriftRule) -> DriftRule:
+def _drift(reader: Reader, at: Keys, usual: DriftRule) -> DriftRule:
     body = reader.mapping(at, DriftRule.__dataclass_fields__)
     return DriftRule(
         reader.mode((*at, "mode")) if "mode" in body else usual.mode,
@@ -398,7 +428,7 @@ def _drift(reader: _Reader, at: Keys, usual: DriftRule) -> DriftRule:
     )
 
 
-def _fall(reader: _Reader, at: Keys, usual: FallRule) -> FallRule:
+def _fall(reader: Reader, at: Keys, usual: FallRule) -> FallRule:
     body = reader.mapping(at, FallRule.__dataclass_fields__)
     return FallRule(
         reader.mode((*at, "mode")) if "mode" in body else usual.mode,
@@ -408,13 +438,13 @@ def _fall(reader: _Reader, at: Keys, usual: FallRule) -> FallRule:
     )
 
 
-def _windows(reader: _Reader, at: Keys, usual: DriftRule | FallRule) -> tuple[int, int]:
+def _windows(reader: Reader, at: Keys, usual: DriftRule | FallRule) -> tuple[int, int]:
     """Read how many of the last windows must say so. More of them than are looked at would never happen."""
     last = reader.whole((*at, "of_last"), usual.of_last, least=1)
     return reader.whole((*at, "windows"), min(usual.windows, last), least=1, most=last), last
 
 
-def _gate(reader: _Reader) -> GateRules:
+def _gate(reader: Reader) -> GateRules:
     reader.mapping(("gate",), GateRules.__dataclass_fields__)
     at: Keys = ("gate", "compare")
     reader.mapping(at, CompareRule.__dataclass_fields__)
@@ -431,7 +461,7 @@ def _gate(reader: _Reader) -> GateRules:
     return GateRules(compare, slices, tuple(_limit(reader, str(name)) for name in names))
 
 
-def _limit(reader: _Reader, name: str) -> Limit:
+def _limit(reader: Reader, name: str) -> Limit:
     """Read one limit. A bound on the wrong side would let everything through, so it is a mistake."""
     at: Keys = ("gate", "limits", name)
     body = reader.mapping(at, {"mode", "at_least", "at_most"})
@@ -447,7 +477,7 @@ def _limit(reader: _Reader, name: str) -> Limit:
     return Limit(name, mode, **bounds)
 
 
-def _slices(reader: _Reader) -> SlicesRule:
+def _slices(reader: Reader) -> SlicesRule:
     at: Keys = ("gate", "slices")
     reader.mapping(at, SlicesRule.__dataclass_fields__)
     return SlicesRule(
@@ -463,7 +493,7 @@ _MISSING = object()
 
 
 @dataclass
-class _Reader:
+class Reader:
     """Takes typed values out of a file, and notes every mistake with its line."""
 
     source: Source

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mlops.settings import _Reader
+from mlops.settings import Reader
 from mlops.spec.source import read
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def read_policy(root: Path) -> Policy:
         SpecError: It is not there, or with every mistake at its line.
     """
     source = read(root / POLICY_FILE)
-    reader = _Reader(source)
+    reader = Reader(source)
     reader.mapping((), {"packages", "secrets", "licences"})
     reader.mapping(("packages",), {"service", "url", "private", "ignore"})
     ignored = {}

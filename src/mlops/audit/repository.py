@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from mlops.errors import PlatformError, UsageError
+from mlops.state.git import answer
 
 TOOLS = Path(".venv/tools/bin")
 
@@ -35,8 +36,7 @@ class Repository:
 
     def git(self, *words: str) -> str | None:
         """Return what git answers; None where it says no."""
-        done = subprocess.run(["git", "-C", str(self.root), *words], capture_output=True, text=True, errors="replace", check=False)
-        return done.stdout if done.returncode == 0 else None
+        return answer(self.root, *words)
 
     def run(self, tool: str, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a program of `tools` in the root; its exit code is for the caller to read.

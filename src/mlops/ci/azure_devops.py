@@ -1,30 +1,33 @@
 """Azure DevOps as a `Host`: the predefined variables of Azure Pipelines, its logging commands, and its REST API.
 
-The token is the job's own (`SYSTEM_ACCESSTOKEN`, which a step only has where its `env:` maps it). What takes which permission of the build service is
+The token is the job's own (`SYSTEM_ACCESSTOKEN`, which a step only has where its `env:` maps it), on a person's machine their own
+(`AZURE_DEVOPS_EXT_PAT`, as for the `az` command). What takes which permission of the build service is
 a table in docs/how-to/azure-devops.md; here each call names its own, for the error that says it is missing.
 """
 
 from __future__ import annotations
 
 import re
-import subprocess
 from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from mlops.ci.asking import PAUSES, Api, Refused
+from mlops.ci.api import Api, Patience, Refused, System
 from mlops.ci.host import Approval, Context, Job, Protection, PullRequest
+from mlops.ci.markdown import cut, one_line, sound, utf8, utf16
 from mlops.ci.work_items import WorkItems
 from mlops.errors import PlatformError
+from mlops.state.git import answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PREVIEW, ENVIRONMENTS = "7.1-preview.1", "7.2-preview.1"
 GENRE = "slipway"
+TOKENS = ("SYSTEM_ACCESSTOKEN", "AZURE_DEVOPS_EXT_PAT")
 LONGEST_COMMENT = 140_000  # 150,000 are documented; counted as .NET does, in units of UTF-16
 LONGEST_SUMMARY = 1_000_000  # bytes; no limit is documented, GitHub's is 1 MiB
 LONGEST_DESCRIPTION = 250
@@ -57,14 +60,14 @@ class AzureDevOps:
 
     Args:
         environ: The process's environment variables.
-        pauses: Seconds between the tries of a call.
+        patience: How long a call may take.
     """
 
-    def __init__(self, environ: Mapping[str, str], pauses: tuple[float, ...] = PAUSES) -> None:
-        self._environ = environ
-        self._pauses = pauses
-        self._project = self._of("SYSTEM_COLLECTIONURI").rstrip("/") + "/" + quote(self._of("SYSTEM_TEAMPROJECT"), safe="")
-        self._run_url = f"{self._project}/_build/results?buildId={self._of('BUILD_BUILDID')}"
+    def __init__(self, environ: Mapping[str, str], patience: Patience = Patience()) -> None:  # noqa: B008 - it is frozen
+        self._environ, self._patience = environ, patience
+        self._project = "/" + quote(self._of("SYSTEM_TEAMPROJECT"), safe="")
+        self._pages = self._of("SYSTEM_COLLECTIONURI").rstrip("/") + self._project
+        self._run_url = f"{self._pages}/_build/results?buildId={self._of('BUILD_BUILDID')}"
 
     @cached_property
     def context(self) -> Context:
@@ -72,7 +75,8 @@ class AzureDevOps:
         known = _context(self._environ, self._run_url)
         if known.pull_request is None or known.fork or not self._of("SYSTEM_ACCESSTOKEN") or not self._in_azure_repos:
             return known
-        told = self._ask("GET", f"{self._repository}/pullRequests/{known.pull_request}/labels", needs=_REPOS.format("Read"))
+        path = f"{self._repository}/pullRequests/{known.pull_request}/labels"
+        told = self._ask("GET", path, "read the labels of the pull request", needs=_REPOS.format("Read"))
         return replace(known, labels=tuple(label["name"] for label in told["value"] if label.get("active", True)))
 
     def output(self, name: str, value: str) -> None:
@@ -81,10 +85,8 @@ class AzureDevOps:
 
     def summary(self, markdown: str) -> None:
         """Add a section to the run's summary."""
-        text = shortened(
-            markdown, LONGEST_SUMMARY, f"Cut here: the page of a run takes no more. The whole is in the log of {self._run_url}"
-        )
-        path = _new_file(Path(self._of("AGENT_TEMPDIRECTORY")), text)
+        more = f"Cut here: the page of a run takes no more. The whole is in the log of {self._run_url}"
+        path = _new_file(Path(self._of("AGENT_TEMPDIRECTORY")), cut(sound(markdown), LONGEST_SUMMARY, utf8, more).rstrip("\n"))
         print(f"##vso[task.uploadsummary]{_escaped(str(path))}", flush=True)
 
     def error(self, message: str, file: str = "", line: int = 0) -> None:
@@ -97,24 +99,25 @@ class AzureDevOps:
         """Write the one thread `key`. It is opened as closed, so that a policy on unresolved comments does not hold the pull request."""
         mark = f"<!-- {GENRE}:{key} -->"
         more = f"Cut here: a comment takes no more. The whole is in {self._run_url}"
-        text = f"{mark}\n{shortened(body, LONGEST_COMMENT - len(mark) - 1, more, unit=2)}"
+        text = f"{mark}\n{cut(sound(body), LONGEST_COMMENT - utf16(mark) - 1, utf16, more)}".rstrip("\n")
         threads = f"{self._repository}/pullRequests/{pull_request}/threads"
-        needs = _REPOS.format("Contribute to pull requests")
+        to, needs = f"write the comment on pull request {pull_request}", _REPOS.format("Contribute to pull requests")
         new = {"comments": [{"parentCommentId": 0, "content": text, "commentType": "text"}], "status": "closed"}
         not_ours: set[int] = set()
 
         def find() -> dict[str, Any] | None:
-            told = self._ask("GET", threads, needs=needs)["value"]
+            told = self._ask("GET", threads, to, needs=needs)["value"]
             return next((one for one in told if one["id"] not in not_ours and _begins_with(one, mark)), None)
 
         while (thread := find()) is not None:
             try:
-                self._ask("PATCH", f"{threads}/{thread['id']}/comments/{thread['comments'][0]['id']}", body={"content": text}, needs=needs)
+                ours = f"{threads}/{thread['id']}/comments/{thread['comments'][0]['id']}"
+                self._ask("PATCH", ours, to, body={"content": text}, needs=needs)
                 break
             except Refused:  # somebody else wrote our mark: theirs stays theirs
                 not_ours.add(thread["id"])
         else:
-            thread = self._api.settle(find, lambda: self._ask("POST", threads, body=new, needs=needs, once=True))
+            thread = self._ask("POST", threads, to, body=new, needs=needs, made=find)
         return f"{self._web}/pullrequest/{pull_request}?discussionId={thread['id']}"
 
     def check(self, name: str, commit: str, conclusion: str, title: str, summary: str) -> str:
@@ -125,24 +128,24 @@ class AzureDevOps:
         """
         status: dict[str, Any] = {
             "state": _STATES[conclusion],
-            "description": shortened(title, LONGEST_DESCRIPTION, "", unit=2),
+            "description": one_line(title, LONGEST_DESCRIPTION, utf16),
             "context": {"genre": GENRE, "name": name},
             "targetUrl": self._run_url,
         }
         if summary:
             self.summary(f"## {name}: {title}\n\n{summary}")
-        number = self.context.pull_request
+        number, to = self.context.pull_request, f"set the check {name!r}"
         if number is None:
-            self._ask("POST", f"{self._repository}/commits/{commit}/statuses", body=status, needs=_REPOS.format("Contribute"))
+            self._ask("POST", f"{self._repository}/commits/{commit}/statuses", to, body=status, needs=_REPOS.format("Contribute"))
             return f"{self._web}/commit/{commit}"
         pull_request, needs = f"{self._repository}/pullRequests/{number}", _REPOS.format("Contribute to pull requests")
-        told = self._ask("GET", f"{pull_request}/iterations", needs=needs)["value"]
+        told = self._ask("GET", f"{pull_request}/iterations", to, needs=needs)["value"]
         iterations = [one["id"] for one in told if one.get("sourceRefCommit", {}).get("commitId") == commit]
         if not iterations:
             raise PlatformError(
                 f"pull request {number} has no iteration with {commit[:12]} as its head, so there is nothing to set the check of"
             )
-        self._ask("POST", f"{pull_request}/statuses", body={**status, "iterationId": iterations[-1]}, needs=needs)
+        self._ask("POST", f"{pull_request}/statuses", to, body={**status, "iterationId": iterations[-1]}, needs=needs)
         return f"{self._web}/pullrequest/{number}"
 
     def issue(self, key: str, title: str, body: str) -> str:
@@ -162,15 +165,15 @@ class AzureDevOps:
         """Return the approvals that a person must give before a stage uses the environment."""
         found = self._environment(environment)
         if found is None:
-            mend = f"{self._project}/_environments: New environment '{environment}', then its Approvals and checks: Approvals."
+            mend = f"{self._pages}/_environments: New environment '{environment}', then its Approvals and checks: Approvals."
             told = f"there is no environment {environment!r}: the first run that names it makes it, without any approval"
             return Protection(exists=False, reviewers=0, author_may_approve=True, told=told, mend=mend)
         query = {"resourceType": "environment", "resourceId": str(found["id"]), "$expand": "settings"}
-        page = f"{self._project}/_environments/{found['id']}"
+        page = f"{self._pages}/_environments/{found['id']}"
         needs = f"{page} > Security: the project's Build Service as 'Reader'. {_PAGE}"
-        url = f"{self._project}/_apis/pipelines/checks/configurations"
-        checks = [one for one in self._ask("GET", url, PREVIEW, query=query, needs=needs)["value"] if not one.get("isDisabled")]
-        return _protection(environment, checks, page)
+        path = f"{self._project}/_apis/pipelines/checks/configurations"
+        told = self._ask("GET", path, f"see what guards the environment {environment!r}", PREVIEW, query=query, needs=needs)["value"]
+        return _protection(environment, [one for one in told if not one.get("isDisabled")], page)
 
     def approvals(self, environment: str) -> tuple[Approval, ...]:
         """Return who approved the stages of this run that use the environment.
@@ -184,8 +187,8 @@ class AzureDevOps:
         asked = [one["id"] for one in records if one["type"] == "Checkpoint.Approval" and one.get("parentId") in checkpoints]
         if not asked:
             return ()
-        url = f"{self._project}/_apis/pipelines/approvals"
-        told = self._ask("GET", url, query={"approvalIds": ",".join(asked), "$expand": "steps"}, needs=_PAGE)["value"]
+        path, query = f"{self._project}/_apis/pipelines/approvals", {"approvalIds": ",".join(asked), "$expand": "steps"}
+        told = self._ask("GET", path, "see who approved this run", query=query, needs=_PAGE)["value"]
         steps = [
             step for one in told if one.get("status") == "approved" for step in one.get("steps", []) if step.get("status") == "approved"
         ]
@@ -198,7 +201,8 @@ class AzureDevOps:
         """Return the address that git has for the author, as approvals and `actor` name people by theirs."""
         if not self._in_azure_repos:
             return ""
-        told = self._ask("GET", f"{self._repository}/commits/{commit}", needs=_REPOS.format("Read"), absent=True)
+        path = f"{self._repository}/commits/{commit}"
+        told = self._ask("GET", path, "see who wrote the commit", needs=_REPOS.format("Read"), absent=(404,))
         return str((told or {}).get("author", {}).get("email", "")).lower()
 
     def tested(self) -> PullRequest | None:
@@ -211,7 +215,7 @@ class AzureDevOps:
         other = self._of("BUILD_TRIGGEREDBY_BUILDID") or (self._of(f"RESOURCES_PIPELINE_{alias}_RUNID") if alias else "")
         run = other or self._of("BUILD_BUILDID")
         found = self._records(f"{self._project}/_apis/build/builds/{run}")
-        page = f"{self._project}/_build/results?buildId={run}&view=logs"
+        page = f"{self._pages}/_build/results?buildId={run}&view=logs"
         return tuple(
             Job(one["name"], _CONCLUSIONS.get(one.get("result", ""), "failure"), f"{page}&j={one['id']}", _seconds(one))
             for one in sorted(found, key=lambda one: one.get("order") or 0)
@@ -220,12 +224,20 @@ class AzureDevOps:
 
     @cached_property
     def _api(self) -> Api:
-        token = self._of("SYSTEM_ACCESSTOKEN")
-        if not token or token.startswith("$("):
+        variable = next((name for name in TOKENS if self._of(name) and not self._of(name).startswith("$(")), None)
+        if variable is None:
             hint = "Give it to the step: `env: {SYSTEM_ACCESSTOKEN: $(System.AccessToken)}`."
             raise PlatformError("this step has no SYSTEM_ACCESSTOKEN, so Azure DevOps cannot be asked", hint=hint)
-        renew = f"The job's token is not good for {self._project}: is the project within 'Limit job authorization scope'? {_PAGE}"
-        return Api("Azure DevOps", {"Authorization": f"Bearer {token}", "Accept": "application/json"}, renew, self._pauses)
+        system = System(
+            name="Azure DevOps",
+            token=variable,
+            health="status.dev.azure.com",
+            headers={"Accept": "application/json"},
+            hint=partial(_hint, f"{variable} is not good for {self._pages}", own=variable != TOKENS[0]),
+            basic=variable != TOKENS[0],
+            signs_in=True,
+        )
+        return Api(system, self._of("SYSTEM_COLLECTIONURI"), self._of(variable), self._patience)
 
     @property
     def _work_items(self) -> WorkItems:
@@ -244,21 +256,21 @@ class AzureDevOps:
 
     @property
     def _web(self) -> str:
-        return f"{self._project}/_git/{quote(self._of('BUILD_REPOSITORY_NAME'), safe='')}"
+        return f"{self._pages}/_git/{quote(self._of('BUILD_REPOSITORY_NAME'), safe='')}"
 
     def _of(self, name: str) -> str:
         return self._environ.get(name, "")
 
-    def _ask(self, method: str, url: str, version: str = "7.1", *, query: Mapping[str, str] | None = None, **how: Any) -> Any:
-        return self._api.ask(method, url, query={**(query or {}), "api-version": version}, **how)
+    def _ask(self, method: str, path: str, to: str, version: str = "7.1", *, query: Mapping[str, str] | None = None, **how: Any) -> Any:
+        return self._api.call(method, path, to, query={**(query or {}), "api-version": version}, **how)
 
     def _environment(self, name: str) -> dict[str, Any] | None:
-        url, needs = f"{self._project}/_apis/pipelines/environments", f"{self._project}/_environments > Security: 'Reader'. {_PAGE}"
-        told = self._ask("GET", url, ENVIRONMENTS, query={"name": name}, needs=needs)["value"]
+        path, needs = f"{self._project}/_apis/pipelines/environments", f"{self._pages}/_environments > Security: 'Reader'. {_PAGE}"
+        told = self._ask("GET", path, f"find the environment {name!r}", ENVIRONMENTS, query={"name": name}, needs=needs)["value"]
         return next((one for one in told if one["name"].lower() == name.lower()), None)
 
     def _records(self, build: str) -> list[dict[str, Any]]:
-        told = self._ask("GET", f"{build}/timeline", needs=f"Pipelines > Security: 'View builds'. {_PAGE}")
+        told = self._ask("GET", f"{build}/timeline", "read the stages of the run", needs=f"Pipelines > Security: 'View builds'. {_PAGE}")
         return list((told or {}).get("records") or [])
 
     def _stages_into(self, environment: str) -> set[str]:
@@ -268,35 +280,21 @@ class AzureDevOps:
         found = self._environment(environment)
         if found is None:
             return set()
-        url = f"{self._project}/_apis/pipelines/environments/{found['id']}/environmentdeploymentrecords"
-        told = self._ask("GET", url, ENVIRONMENTS, query={"top": "100"}, needs=_PAGE)["value"]
+        path, to = f"{self._project}/_apis/pipelines/environments/{found['id']}/environmentdeploymentrecords", "see which stages deployed"
+        told = self._ask("GET", path, to, ENVIRONMENTS, query={"top": "100"}, needs=_PAGE)["value"]
         return {one["stageName"] for one in told if str(one.get("owner", {}).get("id")) == self._of("BUILD_BUILDID")}
+
+
+def _hint(renew: str, status: int, needs: str, *, own: bool) -> str:
+    if status != 401:
+        return f"{needs} A token of your own needs the scopes that the page names." if own else needs
+    word = "has it ended, or is it another organization's?" if own else "is the project within 'Limit job authorization scope'?"
+    return f"{renew}: {word} {_PAGE}"
 
 
 def harmless(text: str) -> str:
     """Return a text in which the agent finds no command: it looks for `##vso[` anywhere in a line, and the log for `##[`."""
     return re.sub(r"##(?=(vso)?\[)", "# #", text, flags=re.IGNORECASE)
-
-
-def shortened(text: str, most: int, note: str, *, unit: int = 1) -> str:
-    """Return a text of at most so many units, cut after a whole line where there is one, with a note about it.
-
-    Args:
-        text: Markdown.
-        most: The limit.
-        note: What is said where it was cut.
-        unit: 1 counts bytes of UTF-8, 2 counts units of UTF-16.
-    """
-    coding = "utf-8" if unit == 1 else "utf-16-le"
-    if len(text.encode(coding)) <= most * unit:
-        return text
-    end = f"\n\n{note}" if note else "…"
-    room = most * unit - len((end + "\n```").encode(coding))
-    kept = text.encode(coding)[:room].decode(coding, errors="ignore")
-    kept = kept[: kept.rfind("\n")] if "\n" in kept and note else kept
-    open_fence = (kept.count("\n```") + kept.startswith("```")) % 2
-    fence = "\n```" if open_fence else ""
-    return f"{kept}{fence}{end}"
 
 
 def _context(environ: Mapping[str, str], run_url: str) -> Context:
@@ -324,9 +322,8 @@ def _context(environ: Mapping[str, str], run_url: str) -> Context:
 
 def _parent(environ: Mapping[str, str]) -> str | None:
     """The first parent of what CI checked out: of a pull request's merge the target, of a push the commit before it. No variable has it."""
-    words = ["git", "rev-parse", "--verify", "--quiet", f"{environ.get('BUILD_SOURCEVERSION', '')}^1"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=environ.get("BUILD_SOURCESDIRECTORY"))
-    return done.stdout.strip() or None
+    parent = f"{environ.get('BUILD_SOURCEVERSION', '')}^1"
+    return answer(Path(environ.get("BUILD_SOURCESDIRECTORY", "")), "rev-parse", "--verify", "--quiet", parent) or None
 
 
 def _protection(environment: str, checks: list[dict[str, Any]], page: str) -> Protection:

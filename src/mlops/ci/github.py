@@ -10,17 +10,18 @@ import json
 import re
 import secrets
 import shlex
+import urllib.parse
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.ci.api import Api, Patience, segment
+from mlops.ci.api import Api, Patience, System
 from mlops.ci.host import Approval, Context, Job, Protection, PullRequest
 from mlops.ci.markdown import cut, one_line, sound, utf8, utf16
-from mlops.errors import PlatformError
+from mlops.errors import PlatformError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 BOT = "github-actions[bot]"
 """Who the token of a job writes as."""
@@ -28,6 +29,7 @@ LABEL = "slipway"
 LONGEST_COMMENT = 65_000  # of the 65,536 characters that GitHub takes, as it does not say how it counts
 LONGEST_SUMMARY = 1024 * 1024 - 1024
 LONGEST_MESSAGE = 4_000
+_PAGE, _PAGES = 100, 100
 _EVENTS = {"workflow_dispatch": "manual"}
 _CONCLUSIONS = {
     "neutral": "success",
@@ -67,7 +69,8 @@ class GitHub:
             if not token:
                 hint = "Add to the step:\n  env:\n    GITHUB_TOKEN: ${{ github.token }}"
                 raise PlatformError("GITHUB_TOKEN is not set, and nothing can be asked of GitHub without it", hint=hint)
-            self._made_api = Api(self._environ.get("GITHUB_API_URL") or "https://api.github.com", token, self._patience)
+            address = self._environ.get("GITHUB_API_URL") or "https://api.github.com"
+            self._made_api = Api(_SYSTEM, address, token, self._patience)
         return self._made_api
 
     def path(self, *words: str | int) -> str:
@@ -76,6 +79,20 @@ class GitHub:
         if not owner or not name:
             raise PlatformError(f"GITHUB_REPOSITORY is {self.context.repository!r}, and not owner/name", hint="Actions sets it.")
         return "/".join(["/repos", *map(segment, (owner, name, *words))])
+
+    def pages(self, path: str, to: str, *, needs: str, query: Mapping[str, str] | None = None, key: str = "") -> Iterator[Any]:
+        """Yield every entry of a list, page by page; `key` is where the list stands in the answer.
+
+        Raises:
+            PlatformError: It could not be read, or is longer than any list that is meant here.
+        """
+        for page in range(1, _PAGES + 1):
+            answer = self.api.call("GET", path, to, needs=needs, query={**(query or {}), "per_page": str(_PAGE), "page": str(page)})
+            entries = (answer or {}).get(key, []) if key else answer or []
+            yield from entries
+            if len(entries) < _PAGE:
+                return
+        raise PlatformError(f"could not {to}: there are more than {_PAGE * _PAGES} entries", where=f"GET {path}", hint="Clear the list up.")
 
     def output(self, name: str, value: str) -> None:
         """Append to GITHUB_OUTPUT; the delimiter is random, so that no value can end itself and begin another output."""
@@ -103,7 +120,7 @@ class GitHub:
         text = f"{marker}\n{self._fitting(body)}"
 
         def find() -> Any:
-            entries = self.api.pages(self.path("issues", pull_request, "comments"), to, needs=needs)
+            entries = self.pages(self.path("issues", pull_request, "comments"), to, needs=needs)
             return next((entry for entry in entries if _ours(entry, marker)), None)
 
         found = find()
@@ -157,7 +174,7 @@ class GitHub:
         asked = {"ref": commit, "environment": environment, "auto_merge": False, "required_contexts": [], "payload": mark}
 
         def find() -> Any:
-            entries = self.api.pages(where, to, needs=needs, query={"sha": commit, "environment": environment})
+            entries = self.pages(where, to, needs=needs, query={"sha": commit, "environment": environment})
             return next((entry for entry in entries if entry["payload"] == mark), None)
 
         made = self.api.call("POST", where, to, needs=needs, body={**asked, "description": mark["description"]}, made=find)
@@ -235,7 +252,7 @@ class GitHub:
         if _at(run, "event") != "pull_request" or not (owner and branch and commit):
             return None
         query = {"state": "open", "head": f"{owner}:{branch}"}
-        entries = self.api.pages(self.path("pulls"), "find the pull request that was tested", needs="pull-requests: read", query=query)
+        entries = self.pages(self.path("pulls"), "find the pull request that was tested", needs="pull-requests: read", query=query)
         found = [
             entry
             for entry in entries
@@ -251,7 +268,7 @@ class GitHub:
     def jobs(self) -> tuple[Job, ...]:
         run = _at(self._event, "workflow_run", "id") or self.context.run_id
         path, query = self.path("actions", "runs", run, "jobs"), {"filter": "latest"}
-        entries = self.api.pages(path, f"list the jobs of run {run}", needs="actions: read", query=query, key="jobs")
+        entries = self.pages(path, f"list the jobs of run {run}", needs="actions: read", query=query, key="jobs")
         return tuple(_job(entry) for entry in entries if entry["status"] == "completed")
 
     def _append(self, variable: str, text: str) -> None:
@@ -273,11 +290,40 @@ class GitHub:
 
     def _open_issue(self, key: str) -> Any:
         query = {"state": "open", "labels": LABEL}
-        entries = self.api.pages(self.path("issues"), f"find the issue {key!r}", needs="issues: write", query=query)
+        entries = self.pages(self.path("issues"), f"find the issue {key!r}", needs="issues: write", query=query)
         return next((entry for entry in entries if _ours(entry, _marker(key)) and "pull_request" not in entry), None)
 
     def _say(self, issue: int, text: str, to: str) -> None:
         self.api.call("POST", self.path("issues", issue, "comments"), to, needs="issues: write", body={"body": text})
+
+
+def segment(word: str | int) -> str:
+    """Return a name as one segment of a path, whatever is in it.
+
+    Raises:
+        UsageError: It would lead elsewhere.
+    """
+    if str(word) in {"", ".", ".."}:
+        raise UsageError(f"{str(word)!r} is no name that GitHub could know")
+    return urllib.parse.quote(str(word), safe="", errors="replace")
+
+
+def _hint(status: int, needs: str) -> str:
+    if status == 401:
+        return "The token is not valid any more. In a workflow: `GITHUB_TOKEN: ${{ github.token }}`; on your own machine: gh auth login"
+    other = "" if status == 403 else "It is not there, or the token may not see it. "
+    if needs.startswith("administration"):
+        return f"{other}It takes the token of an admin of the repository, which no job has: gh auth login, on your own machine."
+    return f"{other}The job needs `{needs}` under its `permissions:`; a token of your own needs the same."
+
+
+_SYSTEM = System(
+    name="GitHub",
+    token="GITHUB_TOKEN",  # noqa: S106 - the name of a variable
+    health="www.githubstatus.com",
+    headers={"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"},
+    hint=_hint,
+)
 
 
 def _read_event(path: str) -> Any:

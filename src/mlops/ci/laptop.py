@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops.ci.host import Approval, Context, Job, Protection, PullRequest
+from mlops.state.git import answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,5 +63,4 @@ class Laptop:
 
 
 def _git(*words: str) -> str:
-    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return answer(Path(), *words) or ""

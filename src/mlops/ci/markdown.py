@@ -28,10 +28,10 @@ def sound(text: str) -> str:
     return text.encode("utf-8", "replace").decode().replace("\0", "�")
 
 
-def one_line(text: str, longest: int) -> str:
+def one_line(text: str, longest: int, size: Callable[[str], int] = len) -> str:
     """Return a title: one line, cut with an ellipsis."""
     line = " ".join(sound(text).split())
-    return line if len(line) <= longest else line[: longest - 1] + "…"
+    return line if size(line) <= longest else _beginning(line, longest - size("…"), size) + "…"
 
 
 def cut(text: str, limit: int, size: Callable[[str], int], word: str) -> str:
@@ -46,10 +46,14 @@ def cut(text: str, limit: int, size: Callable[[str], int], word: str) -> str:
     if size(text) <= limit:
         return text
     room = limit - size(word) - _CLOSINGS
-    kept = text[: bisect.bisect_right(range(len(text) + 1), room, key=lambda length: size(text[:length])) - 1] if room > 0 else ""
+    kept = _beginning(text, room, size)
     line = kept.rfind("\n")
     kept = kept[:line] if line > len(kept) // 2 else kept
     return f"{kept}{_closings(kept)}\n\n{word}\n"
+
+
+def _beginning(text: str, room: int, size: Callable[[str], int]) -> str:
+    return text[: bisect.bisect_right(range(len(text) + 1), room, key=lambda length: size(text[:length])) - 1] if room > 0 else ""
 
 
 def _closings(text: str) -> str:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.ci.api import segment
+from mlops.ci.github import segment
 from mlops.errors import UsageError
-from mlops.settings import _Reader
+from mlops.settings import Reader, read_approval
 from mlops.spec.source import read
 
 if TYPE_CHECKING:
@@ -26,16 +26,6 @@ RULES_FILE = Path(".github/rules.yml")
 NAME = "slipway"
 """Of the ruleset; other rulesets of the repository are left alone."""
 _ADMIN = "administration: write"
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What `environments/<name>.yml` says that matters to the CI system."""
-
-    where: str
-    approval: bool
-    """Whether somebody has to approve what goes there; of production yes, unless its file says otherwise."""
-    by_author: bool
 
 
 @dataclass(frozen=True)
@@ -97,29 +87,13 @@ class Change:
         return call if self.body is None else f"{call} --input - <<'JSON'\n{json.dumps(self.body, indent=2)}\nJSON"
 
 
-def asked(root: Path, name: str) -> Asked:
-    """Return what an environment's file says; one that is not there runs here and has the defaults.
-
-    Raises:
-        SpecError: It is not YAML.
-    """
-    path = root / "environments" / f"{name}.yml"
-    value = read(path).value if path.is_file() else {}
-    body: dict[str, Any] = value if isinstance(value, dict) else {}
-    said = body.get("approval")
-    approval: dict[str, Any] = said if isinstance(said, dict) else {}
-    return Asked(
-        str(body.get("where", "local")), bool(approval.get("required", name == "production")), bool(approval.get("by_author", False))
-    )
-
-
 def read_rules(root: Path) -> Rules:
     """Read `.github/rules.yml`.
 
     Raises:
         SpecError: With every mistake at its line.
     """
-    reader = _Reader(read(root / RULES_FILE))
+    reader = Reader(read(root / RULES_FILE))
     reader.mapping((), {"branch", "environments", "actions"})
     reader.mapping(("branch",), {"approvals", "code_owners", "checks", "linear_history"})
     reader.mapping(("actions",), {"token", "pull_requests"})
@@ -137,16 +111,16 @@ def read_rules(root: Path) -> Rules:
     return rules
 
 
-def _guard(reader: _Reader, root: Path, name: str) -> Guard:
+def _guard(reader: Reader, root: Path, name: str) -> Guard:
     at: Keys = ("environments", name)
     reader.mapping(at, {"branches", "reviewers"})
-    reviewers, wanted = reader.words((*at, "reviewers")), asked(root, name)
+    reviewers, wanted = reader.words((*at, "reviewers")), read_approval(root, name)
     file = f"environments/{name}.yml"
-    if wanted.approval and not reviewers:
+    if wanted.required and not reviewers:
         reader.note(at, f"{name} has no `reviewers`", f"{file} asks for an approval: say who may give it, or set approval.required there.")
     if len(reviewers) > 6:
         reader.note((*at, "reviewers"), "GitHub takes six reviewers at most", "Name a team: org/team")
-    return Guard(name, reader.words((*at, "branches")), reviewers if wanted.approval else (), wanted.by_author)
+    return Guard(name, reader.words((*at, "branches")), reviewers if wanted.required else (), wanted.by_author)
 
 
 def differences(github: GitHub, rules: Rules) -> tuple[Change, ...]:
@@ -165,7 +139,7 @@ def differences(github: GitHub, rules: Rules) -> tuple[Change, ...]:
 
 def _branch(github: GitHub, rules: Rules) -> Iterator[Change]:
     to, body = "read the branch rules", rules.ruleset()
-    listed = github.api.pages(github.path("rulesets"), to, needs=_ADMIN, query={"includes_parents": "false"})
+    listed = github.pages(github.path("rulesets"), to, needs=_ADMIN, query={"includes_parents": "false"})
     found = next((one for one in listed if one["name"] == NAME and one.get("target") == "branch"), None)
     if found is None:
         yield Change("branch rules", f"there is no ruleset {NAME!r}", "POST", github.path("rulesets"), body)
@@ -194,7 +168,7 @@ def _environment(github: GitHub, guard: Guard) -> Iterator[Change]:
     policies = f"{path}/deployment-branch-policies"
     custom = bool(there["deployment_branch_policy"] and there["deployment_branch_policy"]["custom_branch_policies"])
     to = f"read which branches may deploy to {guard.name}"
-    held = {one["name"]: one["id"] for one in github.api.pages(policies, to, needs=_ADMIN, key="branch_policies")} if custom else {}
+    held = {one["name"]: one["id"] for one in github.pages(policies, to, needs=_ADMIN, key="branch_policies")} if custom else {}
     for branch in guard.branches:
         if branch not in held:
             yield Change(what, f"{branch} may not deploy", "POST", policies, {"name": branch})

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from mlops.ci.markdown import cut, one_line, sound
 from mlops.errors import PlatformError, UsageError
 
 if TYPE_CHECKING:
-    from mlops.ci.asking import Api
+    from mlops.ci.api import Api
 
 TYPES = ("Issue", "Task", "Bug")
 LONGEST_TITLE = 255
@@ -39,15 +40,16 @@ class WorkItems:
 
     api: Api
     project: str
+    """As a path: below the address of the API."""
 
     def write(self, key: str, title: str, body: str) -> str:
         """Open the one, or bring the open one up to date; return its address."""
-        fields = {"System.Title": title[:LONGEST_TITLE], "System.Description": _as_html(body)}
+        fields = {"System.Title": one_line(title, LONGEST_TITLE), "System.Description": _as_html(body)}
         found = self._find(key)
         if found is not None:
             self._change(found, fields if found.type != "Bug" else {**fields, _STEPS: fields["System.Description"]})
         else:
-            found = self.api.settle(lambda: self._find(key), lambda: self._create(key, fields))
+            found = self._create(key, fields)
         return self._address(found)
 
     def close(self, key: str, body: str) -> str | None:
@@ -80,8 +82,8 @@ class WorkItems:
         fields = {**fields, "System.Tags": _tag(key)}
         if kind == "Bug":  # whose form shows these steps and no description
             fields[_STEPS] = fields["System.Description"]
-        told = self._ask("POST", f"workitems/${quote(kind)}", {}, _operations(fields), form=_PATCH, once=True)
-        return WorkItem(told["id"], kind)
+        told = self._ask("POST", f"workitems/${quote(kind)}", {}, _operations(fields), form=_PATCH, made=lambda: self._find(key))
+        return told if isinstance(told, WorkItem) else WorkItem(told["id"], kind)
 
     def _change(self, found: WorkItem, fields: dict[str, str]) -> None:
         self._ask("PATCH", f"workitems/{found.number}", {}, _operations(fields), form=_PATCH)
@@ -91,7 +93,7 @@ class WorkItems:
         kind = next((kind for kind in TYPES if kind in there), None)
         if kind is None:
             told = f"the project's process has none of the work item types {', '.join(TYPES)}"
-            raise PlatformError(told, where=self.project, hint="Add one of them to the process (Organization settings > Process).")
+            raise PlatformError(told, where=self._pages, hint="Add one of them to the process (Organization settings > Process).")
         return kind
 
     def _categories(self, kind: str) -> dict[str, str]:
@@ -102,16 +104,19 @@ class WorkItems:
         for name, category in self._categories(kind).items():
             if category == "Completed":
                 return name
-        raise PlatformError(
-            f"the work item type {kind} has no state that counts as completed", where=self.project, hint="Close it by hand."
-        )
+        raise PlatformError(f"the work item type {kind} has no state that counts as completed", where=self._pages, hint="Close it by hand.")
+
+    @property
+    def _pages(self) -> str:
+        return self.api.address + self.project
 
     def _address(self, found: WorkItem) -> str:
-        return f"{self.project}/_workitems/edit/{found.number}"
+        return f"{self._pages}/_workitems/edit/{found.number}"
 
     def _ask(self, method: str, path: str, query: dict[str, str] | None = None, body: object = None, **how: Any) -> Any:
         whole = {**(query or {}), "api-version": "7.1"}
-        return self.api.ask(method, f"{self.project}/_apis/wit/{path}", query=whole, body=body, needs=_NEEDS, **how)
+        to = "find or write the work item"
+        return self.api.call(method, f"{self.project}/_apis/wit/{path}", to, query=whole, body=body, needs=_NEEDS, **how)
 
 
 def _tag(key: str) -> str:
@@ -129,7 +134,6 @@ def _operations(fields: dict[str, str]) -> list[dict[str, str]]:
 
 
 def _as_html(markdown: str) -> str:
-    """Return the text as it is, in a type of even width: the field holds HTML, and nothing in a text may become any."""
-    if len(markdown) > LONGEST_BODY:
-        markdown = markdown[:LONGEST_BODY] + "\n\nCut here: the whole is on the page of the run."
-    return f"<pre>{html.escape(markdown)}</pre>"
+    """Return the text as it is read, in a type of even width: the field holds HTML, and nothing in a text may become any."""
+    text = cut(sound(markdown), LONGEST_BODY, len, "Cut here: the whole is on the page of the run.")
+    return f"<pre>{html.escape(html.unescape(text))}</pre>"

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pathspec
 
-from mlops.errors import PlatformError
 from mlops.files import digest_file, digest_folder, shown
 from mlops.spec.pipeline import load_pipeline
 from mlops.spec.values import Asset
+from mlops.state.git import answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -40,11 +39,11 @@ def fingerprint(workspace: Workspace, settings: Mapping[str, str]) -> str:
         SpecError: The pipeline's file is wrong.
     """
     root = workspace.root
-    if git(root, "rev-parse", "--is-inside-work-tree") != "true":
+    if answer(root, "rev-parse", "--is-inside-work-tree") != "true":
         return ""
     tree = _tree(root, "HEAD")
     parts, outside = places(workspace)
-    if git(root, "status", "--porcelain", "--", *parts):
+    if answer(root, "status", "--porcelain", "--", *parts):
         return ""
     lines = [f"{name}\0{blob}" for name, blob in sorted(tree.items()) if _below(name, parts)]
     lines += [f"{path}\0{digest_folder(path) if path.is_dir() else digest_file(path)}" for path in outside if path.exists()]
@@ -68,8 +67,8 @@ def changed(root: Path, base: str | None) -> list[str] | None:
     """Return the files that differ from where this branch left `base`; None where that is not known here."""
     if not base or set(base) == {"0"}:
         return None
-    fork = git(root, "merge-base", base, "HEAD") or (base if git(root, "cat-file", "-t", base) == "commit" else "")
-    listed = git(root, "diff", "--name-only", "--no-renames", "-z", fork, "HEAD") if fork else None
+    fork = answer(root, "merge-base", base, "HEAD") or (base if answer(root, "cat-file", "-t", base) == "commit" else "")
+    listed = answer(root, "diff", "--name-only", "--no-renames", "-z", fork, "HEAD") if fork else None
     return None if listed is None else [name for name in listed.split("\0") if name]
 
 
@@ -90,19 +89,6 @@ def _below(name: str, parts: Iterable[str]) -> bool:
 
 
 def _tree(root: Path, commit: str) -> dict[str, str]:
-    listed = git(root, "ls-tree", "-r", "-z", "--full-tree", commit)
+    listed = answer(root, "ls-tree", "-r", "-z", "--full-tree", commit)
     rows = (row.split("\t", 1) for row in (listed or "").split("\0") if row)
     return {name: facts.split()[2] for facts, name in rows}
-
-
-def git(root: Path, *words: str) -> str | None:
-    """Return what git says, or None where it says no.
-
-    Raises:
-        PlatformError: There is no git.
-    """
-    try:
-        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=False, errors="replace")
-    except OSError as error:
-        raise PlatformError(f"git cannot be run: {error.strerror}", hint="Install git.") from error
-    return done.stdout.strip("\n") if done.returncode == 0 else None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.report import comparison, figures, mermaid
 from mlops.report.comparison import mapping, mappings
-from mlops.report.markdown import code, cut, details, fence, link, table, text
+from mlops.report.markdown import code, details, fence, link, table, text
 from mlops.report.verdict import gain, same_commit
 
 if TYPE_CHECKING:
@@ -433,7 +433,7 @@ def _within(blocks: Sequence[_Block], limit: int, more: str) -> str:
     while len(first) > 1 and len(_joined([*first, note])) > limit:
         first.pop()
     short = _joined([*first, note])
-    return short if len(short) <= limit else cut(first[0].body, limit)
+    return short if len(short) <= limit else figures.cut(first[0].body, limit)
 
 
 def _joined(blocks: Sequence[_Block]) -> str:

@@ -43,6 +43,11 @@ def line(value: Any) -> str:
     return " ".join(plain(value).split())
 
 
+def cut(words: str, most: int) -> str:
+    """Return words of at most so many characters, with a mark where they were longer."""
+    return words if len(words) <= most else words[: most - 1].rstrip() + "…"
+
+
 def places(*values: Any) -> int:
     """Return how many decimals tell these numbers apart from zero: three, or four and five for very small ones."""
     sizes = [abs(number) for value in values if (number := real(value))]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from mlops.report.figures import line, plain
+from mlops.report.figures import cut, line, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -57,11 +57,6 @@ def details(summary: str, *content: str) -> str:
     """Return a section that is closed until somebody opens it; both systems want empty lines around what is inside."""
     inside = "\n\n".join(part for part in content if part)
     return f"<details>\n<summary>{summary}</summary>\n\n{inside}\n\n</details>"
-
-
-def cut(words: str, most: int) -> str:
-    """Return words of at most so many characters."""
-    return words if len(words) <= most else words[: most - 1].rstrip() + "…"
 
 
 def _clean(words: str) -> str:

@@ -5,23 +5,22 @@ Both say the same from the same facts. In the markdown whatever came from data i
 
 from __future__ import annotations
 
-import html
-import re
 from typing import TYPE_CHECKING, Any
 
 from mlops.report import figures
 from mlops.report.comparison import mapping, mappings
+from mlops.report.markdown import table, text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _MARKS = {"ok": "✔", "attention": "!", "bad": "✘"}
 _COLOURS = {"ok": "32", "attention": "33", "bad": "31"}
 _WORDS = {"ok": "is well", "attention": "needs a look", "bad": "is not well"}
 _BARS = "▁▂▃▄▅▆▇█"
-_MARKUP = re.compile(r"([\\`*_\[\]|~$])")
 MOST_COLUMNS = 40
 LONGEST_TITLE = 200
+LONGEST_WORDS = 2_000
 NEXT = {
     "contract": "The data broke its contract. Have it mended where it comes from, or accept the change in the contract; then: make monitor",
     "data": "The newest data could not be looked at. Mend what its log says; then: make monitor",
@@ -35,7 +34,7 @@ def title(facts: Mapping[str, Any]) -> str:
     name = f"{figures.line(facts.get('model'))}{f' v{version}' if (version := facts.get('version')) else ''}"
     worst = next((one for one in mappings(facts.get("findings")) if one.get("status") != "ok"), None)
     words = f"{name}: {figures.line(worst.get('kind'))}: {_said(worst)}" if worst else f"{name} is well"
-    return words if len(words) <= LONGEST_TITLE else f"{words[: LONGEST_TITLE - 1]}…"
+    return figures.cut(words, LONGEST_TITLE)
 
 
 def screen(facts: Mapping[str, Any], *, width: int, colour: bool) -> str:
@@ -64,7 +63,7 @@ def report(facts: Mapping[str, Any]) -> str:
     parts = [
         f"**{_text(title(facts))}**",
         f"Train again: **{'yes' if facts.get('retrain') else 'no'}**. {_text(_sentence(facts.get('why')))}",
-        _table(["", "what", "window", "found", "evidence"], map(_row, findings)),
+        table(["", "what", "window", "found", "evidence"], map(_row, findings), "lllll"),
     ]
     if mappings(facts.get("windows")):
         parts += ["### By window", _windows(facts), "### Column by column", _legend(facts), _columns(facts)]
@@ -158,7 +157,7 @@ def _windows(facts: Mapping[str, Any]) -> str:
     metric = figures.metric(mapping(facts.get("metric")).get("name"))
     shape = sparkline([mapping(facts.get("metric")).get("value"), *(mapping(one.get("performance")).get("value") for one in windows)])
     return (
-        _table([*rows[0]], ([_text(cell) for cell in row.values()] for row in rows))
+        table([_text(name) for name in rows[0]], ([_text(row["window"]), *[*row.values()][1:]] for row in rows), "l" * len(rows[0]))
         + f"\n\n{_text(metric)}, held out and then by window: {shape}"
     )
 
@@ -181,7 +180,7 @@ def _columns(facts: Mapping[str, Any]) -> str:
     most = 2 * (figures.real(mapping(mapping(facts.get("rules")).get("drift")).get("at_most")) or 0.1)
     rows = [_column(name, by_name[name], most) for name in ordered[:MOST_COLUMNS]]
     more = f"\n\n{len(ordered) - MOST_COLUMNS} more columns moved less." if len(ordered) > MOST_COLUMNS else ""
-    return _table(["column", "", "index, by window", "missing", "new values", ""], rows) + more
+    return table(["column", "", "index, by window", "missing", "new values", ""], rows, "llllll") + more
 
 
 def _column(name: str, parts: Sequence[Mapping[str, Any]], most: float) -> list[str]:
@@ -199,11 +198,5 @@ def _row(finding: Mapping[str, Any]) -> list[str]:
     return [mark, *(_text(cell) for cell in cells)]
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def _text(value: Any) -> str:
-    """Return text that markdown shows as it is; a joiner that nobody sees keeps `@name` from calling and `#1` from linking."""
-    return re.sub(r"([@#])", "\\1\N{WORD JOINER}", _MARKUP.sub(r"\\\1", html.escape(figures.line(value), quote=False)))
+    return text(value, LONGEST_WORDS)

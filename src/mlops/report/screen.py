@@ -47,8 +47,7 @@ class _Pen:
         return f"\x1b[{_STYLES[style]}m{words}\x1b[0m" if self._colour and style in _STYLES else words
 
     def fit(self, words: str, indent: int = 0) -> str:
-        room = max(self.width - indent, 20)
-        return words if len(words) <= room else words[: room - 1].rstrip() + "…"
+        return figures.cut(words, max(self.width - indent, 20))
 
     def wrap(self, words: str, indent: str) -> list[str]:
         import textwrap

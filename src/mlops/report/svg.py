@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
+from mlops.report.figures import cut
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
@@ -77,8 +79,7 @@ def _hover(words: str) -> list[str]:
 
 def fit(words: str, width: float) -> str:
     """Return words cut to a width in pixels, with a mark where they were."""
-    room = max(int(width / _GLYPH), 1)
-    return words if len(words) <= room else words[: room - 1].rstrip() + "…"
+    return cut(words, max(int(width / _GLYPH), 1))
 
 
 def width_of(words: str) -> float:

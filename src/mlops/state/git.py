@@ -65,6 +65,19 @@ class GitRefused(PlatformError):
         self.said = said
 
 
+def answer(root: Path, *words: str) -> str | None:
+    """Return what git says, or None where it says no.
+
+    Raises:
+        PlatformError: There is no git.
+    """
+    try:
+        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=False, errors="replace")
+    except OSError as error:
+        raise PlatformError(f"git cannot be run: {error.strerror}", hint="Install git.") from error
+    return done.stdout.strip("\n") if done.returncode == 0 else None
+
+
 def _access(environ: Mapping[str, str]) -> dict[str, str]:
     """Return variables that give git the CI system's token, for that system's own server only."""
     github, azure = environ.get("GITHUB_TOKEN"), environ.get("SYSTEM_ACCESSTOKEN")

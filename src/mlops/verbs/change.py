@@ -52,15 +52,10 @@ def _judged(workspace: Workspace, digest: str) -> str | None:
 
 
 def _table(decided: Plan) -> str:
-    from mlops.report.figures import line
+    from mlops.report.markdown import code, table, text
 
-    rows = [f"| {line(one.name)} | {'yes' if one.do else 'no'} | {_cell(one.why)} |" for one in (decided.code, *decided.models)]
-    return "\n".join(["| what | done | why |", "|---|---|---|", *rows, ""])
-
-
-def _cell(words: str) -> str:
-    """Return text as code in a table's cell: file names come from the change, and nothing in them is markup."""
-    return "`" + "".join(" " if letter in "`|\r\n" else letter for letter in words) + "`"
+    rows = [(text(one.name), "yes" if one.do else "no", code(one.why, 1_000)) for one in (decided.code, *decided.models)]
+    return table(("what", "done", "why"), rows, "lll") + "\n"
 
 
 def attempt(arguments: argparse.Namespace) -> int:

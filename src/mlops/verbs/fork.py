@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.ci.github import GitHub
 from mlops.ci.origin import hosted
-from mlops.ci.rules import asked
 from mlops.errors import MlopsError
+from mlops.settings import read_approval, read_place
 from mlops.verbs.doctor import Finding
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def looks(root: Path) -> list[Callable[[], Finding]]:
     found.append(partial(_seen, "branch rules", partial(_branch, host)))
     found.append(partial(_seen, "job's token", partial(_token, host), may_fail=inside))
     for name in ENVIRONMENTS:
-        if asked(root, name).where == "azure":
+        if read_place(root, name) == "azure":
             found.append(partial(_seen, f"{name}: Azure", partial(_variables, host, name), may_fail=inside))
             found.append(partial(_seen, f"{name}: OIDC", partial(_subject, host, name), may_fail=inside))
     return found
@@ -68,12 +68,12 @@ def _seen(name: str, look: Callable[[], Finding], *, may_fail: bool = False) -> 
 
 
 def _guarded(host: Host, root: Path, name: str) -> Finding:
-    wanted, guard = asked(root, name), host.protection(name)
-    if wanted.approval and not guard.reviewers:
+    wanted, guard = read_approval(root, name), host.protection(name)
+    if wanted.required and not guard.reviewers:
         return Finding(name, good=False, said=guard.told, mend=guard.mend)
     if not guard.exists:
         return Finding(name, good=False, said=guard.told, mend=host.making(name) if isinstance(host, GitHub) else guard.mend)
-    if wanted.approval and guard.author_may_approve and not wanted.by_author:
+    if wanted.required and guard.author_may_approve and not wanted.by_author:
         mend = host.guard(name, host.environment(name)) if isinstance(host, GitHub) else guard.mend
         said = f"{guard.told}, and environments/{name}.yml does not allow that (approval.by_author)"
         return Finding(name, good=False, said=said, mend=mend)
@@ -83,7 +83,7 @@ def _guarded(host: Host, root: Path, name: str) -> Finding:
 def _branch(github: GitHub) -> Finding:
     branch = github.repository()["default_branch"]
     to, needs = f"read the rules of {branch!r}", "contents: read"
-    rules = github.api.pages(github.path("rules", "branches", branch), to, needs=needs)
+    rules = github.pages(github.path("rules", "branches", branch), to, needs=needs)
     checks = [check["context"] for rule in rules if rule["type"] == "required_status_checks" for check in _checks(rule.get("parameters"))]
     if REQUIRED not in checks:
         classic = github.api.call("GET", github.path("branches", branch), to, needs=needs).get("protection") or {}
@@ -114,7 +114,7 @@ def _variables(github: GitHub, name: str) -> Finding:
     held: set[str] = {variable for variable in AZURE if os.environ.get(variable)}
     for place in places:
         if set(AZURE) - held:
-            entries = github.api.pages(github.path(*place), "read the variables", needs="administration: read", key="variables")
+            entries = github.pages(github.path(*place), "read the variables", needs="administration: read", key="variables")
             held |= {entry["name"] for entry in entries if entry.get("value")}
     missing = [variable for variable in AZURE if variable not in held]
     commands = [f"gh variable set {variable} --env {name} --repo {shlex.quote(github.context.repository)}" for variable in missing]

@@ -52,7 +52,7 @@ def check(arguments: argparse.Namespace) -> int:
         try:
             _check_one(path)
         except SpecError as error:
-            problems += error.problems
+            problems += [problem for problem in error.problems if problem not in problems]
     if problems:
         raise SpecError(problems)
     facts = {"files": [str(path) for path in files], "problems": []}
@@ -61,6 +61,9 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def _all_files() -> list[Path]:
+    from mlops.audit.policy import POLICY_FILE
+    from mlops.ci.rules import RULES_FILE
+
     root, _ = place()
     found = sorted(
         [
@@ -68,12 +71,16 @@ def _all_files() -> list[Path]:
             *root.glob("environments/*.yml"),
             *root.glob("data/*.odcs.yml"),
             *root.glob("src/project/project.yml"),
+            *root.glob(RULES_FILE.as_posix()),
+            *root.glob(POLICY_FILE),
         ]
     )
     return [Path(shown(path, Path.cwd())) for path in found]
 
 
 def _check_one(path: Path) -> None:
+    from mlops.audit.policy import POLICY_FILE, read_policy
+    from mlops.ci.rules import RULES_FILE, read_rules
     from mlops.contract.standard import load as load_contract
     from mlops.spec.component import Reading, load_component
     from mlops.spec.pipeline import load_pipeline
@@ -87,6 +94,10 @@ def _check_one(path: Path) -> None:
         load_contract(path)
     elif path.resolve().parent == (root / "environments").resolve():
         read_environment(root, path.stem)
+    elif path.resolve() == (root / RULES_FILE).resolve():
+        read_rules(root)
+    elif path.resolve() == (root / POLICY_FILE).resolve():
+        read_policy(root)
     elif "component" in str(value.get("$schema", "") if isinstance(value, dict) else "").lower():
         reading = Reading()
         load_component(path, reading)

@@ -6,6 +6,7 @@ where they are described). Faults can be queued: they hit the next call that mat
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import threading
@@ -39,6 +40,7 @@ class Project:
 
     url: str = ""
     token: str = "the-job-token"
+    personal: str = "somebodys-own-token"
     threads: list[dict] = field(default_factory=list)
     labels: list[dict] = field(default_factory=list)
     iterations: list[dict] = field(default_factory=list)
@@ -206,7 +208,8 @@ class Handler(BaseHTTPRequestHandler):
         content = self.rfile.read(int(self.headers.get("content-length") or 0))
         name = f"{self.command} {self.path}"
         project.calls.append(name)
-        if self.headers.get("authorization") != f"Bearer {project.token}":
+        personal = base64.b64encode(f":{project.personal}".encode()).decode()
+        if self.headers.get("authorization") not in {f"Bearer {project.token}", f"Basic {personal}"}:
             return self.reply(203, "<html>Azure DevOps Services | Sign In</html>", "text/html")
         fault = next((one for one in project.faults if re.search(one.match, name)), None)
         if fault:

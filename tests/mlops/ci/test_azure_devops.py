@@ -6,8 +6,10 @@ import subprocess
 import pytest
 from tests.mlops.ci.azure_loopback import Fault, azure_devops
 
-from mlops.ci.azure_devops import LONGEST_COMMENT, AzureDevOps, harmless, shortened
+from mlops.ci.api import Patience
+from mlops.ci.azure_devops import LONGEST_COMMENT, AzureDevOps, harmless
 from mlops.ci.host import Approval, Job, current
+from mlops.ci.markdown import cut, utf8, utf16
 from mlops.errors import PlatformError, UsageError
 
 HEAD, MERGE = "a" * 40, "b" * 40
@@ -47,7 +49,7 @@ def host(project, tmp_path):
             "SYSTEM_ACCESSTOKEN": "the-job-token",
             "AGENT_TEMPDIRECTORY": str(tmp_path),
         }
-        return AzureDevOps({**variables, **environ}, pauses=(0.01, 0.01, 0.01))
+        return AzureDevOps({**variables, **environ}, Patience(first_wait=0.01))
 
     return build
 
@@ -140,10 +142,10 @@ def test_every_summary_is_a_file_of_its_own_and_too_long_a_one_is_cut_with_the_a
     assert text.count("```") == 2
 
 
-@pytest.mark.parametrize("text", ["short", "é" * 20, "\N{GRINNING FACE}" * 40, "line\n" * 40])
+@pytest.mark.parametrize("text", ["short", "é" * 60, "\N{GRINNING FACE}" * 60, "line\n" * 40])
 def test_what_is_cut_is_never_longer_than_the_limit(text):
-    for unit, coding in ((1, "utf-8"), (2, "utf-16-le")):
-        assert len(shortened(text, 50, "more", unit=unit).encode(coding)) <= 50 * unit
+    for unit, coding, size in ((1, "utf-8", utf8), (2, "utf-16-le", utf16)):
+        assert len(cut(text, 90, size, "more").encode(coding)) <= 90 * unit
 
 
 def test_the_comment_is_written_once_and_then_in_place(host, project):
@@ -178,13 +180,14 @@ def test_a_comment_that_is_too_long_is_cut_with_the_address_of_the_run(host, pro
     "fault",
     [
         Fault("threads", 500),
+        Fault("threads", 408),
         Fault("threads", 429, headers={"Retry-After": "0"}, times=2),
         Fault("GET .*threads", 502, "<html>Bad gateway</html>", "text/html"),
         Fault("GET .*threads", 200, '{"value": [', "application/json"),
         Fault("GET .*threads", drop=True),
         Fault("POST .*threads", 503, times=2),
     ],
-    ids=["500", "429", "html", "half", "dropped", "post"],
+    ids=["500", "408", "429", "html", "half", "dropped", "post"],
 )
 def test_what_passes_is_asked_again(host, project, fault):
     """R11, C10: errors, throttling, half an answer and a lost connection are tried again, a bounded number of times."""
@@ -220,6 +223,24 @@ def test_a_token_that_is_not_taken_is_told_at_once_and_is_in_no_message(host, pr
         host(**PULL_REQUEST, SYSTEM_ACCESSTOKEN="expired-secret").comment(7, "verdict", "better")
     assert len(project.calls) == 1
     assert "expired-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("threads", 302, "", headers={"Location": "/_signin"}),
+        Fault("threads", 200, "<html>Sign In</html>", "text/html"),
+        Fault("threads", 401, '{"message": "TF400813: not authorized"}'),
+    ],
+    ids=["the way to a page", "a page", "401"],
+)
+def test_what_leads_to_a_sign_in_page_is_no_answer_and_is_not_asked_again(host, project, fault):
+    """C10: nor is it followed, so the token goes nowhere else."""
+    project.faults = [fault]
+    with pytest.raises(PlatformError) as caught:
+        host(**PULL_REQUEST).comment(7, "verdict", "better")
+    assert "SYSTEM_ACCESSTOKEN is not good for" in caught.value.hint
+    assert len(project.calls) == 1
 
 
 @pytest.mark.parametrize("token", ["", "$(System.AccessToken)"])

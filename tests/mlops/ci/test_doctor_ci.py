@@ -1,8 +1,10 @@
 """`mlops doctor --ci` in a fork: what is missing, and the command for each; nothing is changed by it."""
 
 import json
+import subprocess
 
 import pytest
+from tests.mlops.ci.azure_loopback import Fault, azure_devops
 
 from mlops.cli import main
 
@@ -177,3 +179,80 @@ def test_without_a_token_it_says_what_to_do(fork, monkeypatch, capsys):
     monkeypatch.setenv("PATH", str(fork))
     assert main(["doctor", "--ci"]) == 3
     assert "gh auth login" in capsys.readouterr().err
+
+
+# a fork on Azure DevOps
+
+
+@pytest.fixture
+def project(fork, monkeypatch):
+    """An Azure DevOps whose repository the fork's remote names, and whose token is a person's own."""
+    for name in ("GITHUB_API_URL", "GITHUB_TOKEN", "GITHUB_REPOSITORY", "SYSTEM_ACCESSTOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    subprocess.run(["git", "init", "-q", fork], check=True)
+    subprocess.run(["git", "-C", fork, "remote", "add", "origin", "git@ssh.dev.azure.com:v3/org/my%20project/flights"], check=True)
+    with azure_devops() as found:
+        monkeypatch.setenv("SYSTEM_COLLECTIONURI", found.url)
+        monkeypatch.setenv("AZURE_DEVOPS_EXT_PAT", found.personal)
+        yield found
+
+
+def approval(**settings):
+    return {"type": {"name": "Approval"}, "settings": {"approvers": [{"id": "1"}], **settings}}
+
+
+def test_on_azure_devops_an_environment_that_is_not_there_or_asks_nobody_is_told_with_its_page(look, project):
+    """C7: the first run that names it would make it, without any approval."""
+    project.environments = [{"id": 3, "name": "production"}]
+    code, findings = look()
+    assert (code, list(findings)) == (3, ["repository", "staging", "production"])
+    assert findings["repository"]["said"] == "my project/flights on azure"
+    assert [findings[name]["mend"].split(" ")[0] for name in ("staging", "production")] == [
+        f"{project.url}my%20project/_environments:",
+        f"{project.url}my%20project/_environments/3",
+    ]
+    assert "nobody has to approve what goes to production" in findings["production"]["said"]
+
+
+@pytest.mark.parametrize(("variable", "token"), [("AZURE_DEVOPS_EXT_PAT", "personal"), ("SYSTEM_ACCESSTOKEN", "token")])
+def test_on_azure_devops_a_fork_that_is_set_up_is_in_order_with_either_token(look, project, monkeypatch, variable, token):
+    monkeypatch.delenv("AZURE_DEVOPS_EXT_PAT")
+    monkeypatch.setenv(variable, getattr(project, token))
+    project.environments = [{"id": 3, "name": "staging"}, {"id": 4, "name": "production"}]
+    project.checks = [approval(requesterCannotBeApprover=True)]
+    code, findings = look()
+    assert code == 0, findings
+
+
+def test_on_azure_devops_who_started_the_run_may_approve_only_where_the_file_allows_it(look, fork, project):
+    """C7: also where another part of that file is wrong."""
+    project.environments = [{"id": 3, "name": "staging"}, {"id": 4, "name": "production"}]
+    project.checks = [approval(requesterCannotBeApprover=False)]
+    assert look()[1]["production"]["good"] is False
+    (fork / "environments/production.yml").write_text("workers: many\napproval: {by_author: true}\n")
+    assert look()[0] == 0
+
+
+def test_on_azure_devops_what_may_not_be_seen_is_not_in_order(look, project, monkeypatch):
+    """C7: neither without the permission, nor with a token that has ended."""
+    project.environments = [{"id": 3, "name": "staging"}, {"id": 4, "name": "production"}]
+    project.checks = [approval(requesterCannotBeApprover=True)]
+    project.faults = [Fault("configurations.*resourceId=4", 403, '{"message": "Access denied"}')]
+    code, findings = look()
+    assert (code, findings["staging"]["good"]) == (3, True)
+    assert findings["production"]["said"].startswith("not seen: could not see what guards the environment 'production'")
+    assert "the scopes" in findings["production"]["mend"]
+    monkeypatch.setenv("AZURE_DEVOPS_EXT_PAT", "ended-token")
+    _, findings = look()
+    assert "does not take the token: 203" in findings["production"]["said"]
+    assert "has it ended" in findings["production"]["mend"]
+    assert "ended-token" not in str(findings)
+
+
+def test_an_approval_that_is_wrong_is_not_in_order_and_no_other_look_is_lost(look, fork, github):
+    """C7: it fails closed."""
+    in_order(github)
+    (fork / "environments/production.yml").write_text("approval: {requried: false}\n")
+    findings = look()[1]
+    assert [name for name, finding in findings.items() if not finding["good"]] == ["production"]
+    assert "unknown key 'requried'" in findings["production"]["said"]

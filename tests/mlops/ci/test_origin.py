@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from mlops.ci.origin import Origin, hosted, parsed
+from mlops.ci.origin import AzureOrigin, Origin, hosted, parsed, parsed_azure
 from mlops.errors import PlatformError, UsageError
 
 
@@ -67,3 +67,40 @@ def test_a_checkout_that_is_nobody_s_or_elsewhere_is_told_without_the_password_i
     assert hosted(root, own).context.repository == "octo/flights"
     with pytest.raises(UsageError, match="no remote `origin`"):
         hosted(root.parent, {"GITHUB_TOKEN": "x", "PATH": ""})
+
+
+AZURE = AzureOrigin("contoso", "my project", "flights")
+
+
+@pytest.mark.parametrize(
+    ("address", "wanted"),
+    [
+        ("https://dev.azure.com/contoso/my%20project/_git/flights\n", AZURE),
+        ("https://contoso:secret@dev.azure.com/contoso/my%20project/_git/flights", AZURE),
+        ("https://dev.azure.com/contoso/_git/flights", AzureOrigin("contoso", "flights", "flights")),
+        ("https://contoso.visualstudio.com/my%20project/_git/flights", AZURE),
+        ("https://contoso.visualstudio.com/DefaultCollection/my%20project/_git/flights/", AZURE),
+        ("https://contoso.visualstudio.com/_git/flights", AzureOrigin("contoso", "flights", "flights")),
+        ("git@ssh.dev.azure.com:v3/contoso/my%20project/flights", AZURE),
+        ("ssh://git@ssh.dev.azure.com:22/v3/contoso/my%20project/flights", AZURE),
+        ("contoso@vs-ssh.visualstudio.com:v3/contoso/my%20project/flights", AZURE),
+        ("https://dev.azure.com.example.org/contoso/p/_git/flights", None),
+        ("https://example.org/dev.azure.com/contoso/_git/flights", None),
+        ("git@github.com:octo/flights.git", None),
+    ],
+)
+def test_a_remote_on_azure_devops_names_organization_project_and_repository(address, wanted):
+    assert parsed_azure(address) == wanted
+
+
+def test_without_a_token_for_azure_devops_it_says_what_to_do(checkout):
+    root = checkout("git@ssh.dev.azure.com:v3/contoso/flights/flights")
+    with pytest.raises(PlatformError, match="no token to ask Azure DevOps with") as raised:
+        hosted(root, {"PATH": os.environ["PATH"], "GITHUB_TOKEN": "x"})
+    assert "AZURE_DEVOPS_EXT_PAT" in raised.value.hint
+
+
+def test_the_address_of_an_organization_is_the_one_of_today(checkout):
+    host = hosted(checkout("https://contoso.visualstudio.com/_git/flights"), {"PATH": os.environ["PATH"], "AZURE_DEVOPS_EXT_PAT": "x"})
+    assert (host.context.system, host.context.repository) == ("azure", "flights/flights")
+    assert host._api.address == "https://dev.azure.com/contoso"

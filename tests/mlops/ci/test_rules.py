@@ -184,6 +184,21 @@ def test_a_mistake_in_the_rules_is_told_at_its_line(fork, capsys, old, new, line
     assert main(["rules"]) == 2
 
 
+def test_a_check_reads_the_rules_and_what_the_audit_lets_pass_once_each(fork, capsys):
+    """A mistake of production's approval is met twice, and told once."""
+    shutil.copy(ROOT / ".github/audit.yml", fork / ".github")
+    (fork / "environments/production.yml").write_text("approval: {required: perhaps}\n")
+    assert main(["check"]) == 2
+    assert capsys.readouterr().err.count("`required` is 'perhaps'") == 1
+    (fork / "environments/production.yml").unlink()
+    edit(fork, "token: read", "token: admin")
+    (fork / ".github/audit.yml").write_text("packages: {servce: osv}\n")
+    assert main(["check", ".github/rules.yml", ".github/audit.yml"]) == 2
+    told = capsys.readouterr().err
+    assert "one of read, write" in told
+    assert "unknown key 'servce'" in told
+
+
 def test_what_github_takes_and_does_not_keep_is_no_success(fork, github, capsys, monkeypatch):
     """C7: on a plan without reviewers, a call that is answered with 200 guards nothing."""
     keeps = github.repos_create_or_update_environment

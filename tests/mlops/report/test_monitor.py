@@ -30,7 +30,7 @@ def facts(status="attention", said="AUC 0.661, and 0.695 on the held-out rows", 
 def test_the_title_is_the_worst_finding():
     assert title(facts()) == "flights v1: performance: 2013-11: AUC 0.661, and 0.695 on the held-out rows"
     assert title(facts("ok")) == "flights v1 is well"
-    assert len(title(facts(said="word " * 100))) == 200
+    assert len(title(facts(said="w" * 400))) == 200
 
 
 def test_the_screen_shows_status_windows_findings_and_what_to_do_within_the_width():
@@ -45,7 +45,7 @@ def test_the_screen_shows_status_windows_findings_and_what_to_do_within_the_widt
 def test_the_markdown_has_every_window_and_column_with_what_could_not_be_computed():
     """D8."""
     told = report(facts())
-    assert "| 2013-11 | 26,971 | 26,971 | 18.1 % | 24.9 % | 0.661 | −0.034 \\[−0.044, −0.023\\] | 0.03 | 1 of 1 |" in told
+    assert "| 2013-11 | 26,971 | 26,971 | 18.1 % | 24.9 % | 0.661 | −0.034 [−0.044, −0.023] | 0.03 | 1 of 1 |" in told
     assert "| temp | █ | 0.50 | 3.0 %, 0.2 % |  |  |" in told
     assert "| gone | · | – | 100.0 %, 0.0 % |  | insufficient data: every value is missing |" in told
     assert "217,727 training rows" in told
@@ -57,8 +57,8 @@ def test_what_comes_from_data_is_text_in_the_markdown(part):
     told = report(facts(**{part: "1a|b\n# <img src=x> @octocat #1 [x](y) **z** `q`"}))
     assert "<img" not in told
     assert "@octocat" not in told
-    assert "a\\|b " in told
-    assert "\\[x\\](y) \\*\\*z\\*\\* \\`q\\`" in told
+    assert "a&#124;b " in told
+    assert "&#91;x&#93;(y) &#42;&#42;z&#42;&#42; &#96;q&#96;" in told
     assert "\n# " not in told
 
 
