@@ -65,7 +65,11 @@ def _code(workspace: Workspace, names: Sequence[str], base: str) -> Decision:
     if other:
         return Decision("code", do=True, why=_listed(other))
     digest = files.without_prose(workspace.root, "HEAD")
-    what = f"{len(names)} file{'s' * (len(names) != 1)} changed since {base[:7]}, all of them prose" if names else f"nothing changed since {base[:7]}"
+    what = (
+        f"{len(names)} file{'s' * (len(names) != 1)} changed since {base[:7]}, all of them prose"
+        if names
+        else f"nothing changed since {base[:7]}"
+    )
     why = f"{what}; the rest is {digest[:19]}…, as in {base[:7]}"
     return Decision("code", do=False, why=why)
 

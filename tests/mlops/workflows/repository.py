@@ -160,7 +160,7 @@ class Repository:
         home = {**os.environ, "HOME": str(folder), "XDG_CACHE_HOME": str(folder / "cache"), "XDG_CONFIG_HOME": str(folder / "config")}
         with (folder / "log").open("w") as log:
             process = subprocess.Popen(
-                words, cwd=self.root, stdout=log, stderr=log, env=home, start_new_session=True, stdin=subprocess.DEVNULL
+                words, cwd=folder / "checkout", stdout=log, stderr=log, env=home, start_new_session=True, stdin=subprocess.DEVNULL
             )
         return Running(process, folder / "log")
 

@@ -17,7 +17,8 @@ def told(fork, ref="mlops-state/shops"):
         "from mlops.delivery.workspace import open_workspace\nfrom mlops.delivery.shared import on_state\n"
         "w = open_workspace(None)\n"
         "v = on_state(w, lambda: (w.registry.versions('shops'), w.registry.history('shops')))\n"
-        "print(json.dumps({'aliases': {a: x.version for x in v[0] for a in x.aliases}, 'count': len(v[0]),"
+        "print(json.dumps({'aliases': {a: x.version for x in v[0] for a in x.aliases},"
+        " 'commits': {a: x.tags['slipway.commit'] for x in v[0] for a in x.aliases}, 'count': len(v[0]),"
         " 'moves': [[m.environment, m.after, m.who, m.reason] for m in v[1]]}))"
     )
     import json
@@ -204,15 +205,14 @@ def test_two_merges_at_once_go_out_in_turn_and_none_is_lost(fork, github):
     two = fork.start("push", "deliver", {"before": first})
     ends = [one.wait(), two.wait()]
     kept = told(fork)
-    assert kept["count"] == 3
-    assert kept["aliases"]["production"] in {2, 3}
+    assert (kept["count"], kept["aliases"]["production"] > 1) == (3, True)
     for ran in ends:
         assert ran.code == 0 or "was approved against v1, and production serves v" in ran.log, ran.log[-4000:]
     assert any(ran.code == 0 for ran in ends)
     approve(github, fork.number + 1)
     again = fork.run("push", "deliver", {"before": first})
     assert again.code == 0, again.log[-4000:]
-    assert told(fork)["aliases"]["production"] == 3
+    assert told(fork)["commits"]["production"] == fork.git("rev-parse", "HEAD")
 
 
 @pytest.mark.parametrize("how", ["cancel", "kill"])
