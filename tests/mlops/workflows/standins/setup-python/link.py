@@ -16,6 +16,8 @@ if not place.exists():
         program.chmod(0o755)
     for path in (base / "bin/ruff", base / "bin/uv"):
         (place / "bin" / path.name).symlink_to(path)
-    if (base / "tools").exists():
-        (place / "tools").symlink_to(base / "tools")
     (place / ".ready").touch()
+    (place / "tools").mkdir()  # a folder of its own: what `make` would do to it must not reach the one that the tests run with
+    for path in (base / "tools").glob("[!.]*"):
+        (place / "tools" / path.name).symlink_to(path)
+    (place / "tools/.ready").touch()
