@@ -32,8 +32,8 @@ TOKENS = {"GITHUB_TOKEN", "SYSTEM_ACCESSTOKEN"}
 @dataclass(frozen=True)
 class Verb:
     name: str
-    always: bool = False
-    """Whether it runs also after a step that failed."""
+    when: str = ""
+    """The condition of its step, such as `always()`; empty where the steps before it must have succeeded."""
     given: tuple[str, ...] = ()
     """NAME=value of its environment, where a value is `model`, `input set`, `output train.ticket` or the text; `token` for the job's own."""
 
@@ -84,7 +84,11 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class Guard:
-    """What one file says of when a job runs. `needs` are the names of its file, each with the stages that they are."""
+    """What one file says of when a job runs. `needs` are the names of its file, each with the stages that they are.
+
+    `success()`, said or not, is about `before`: all that a job needs, and what that needs. Whether this goes on behind the caller of the file is
+    documented nowhere, and people report that it does (actions/runner, issue 2205): it is taken to.
+    """
 
     condition: str
     needs: dict[str, tuple[str, ...]]
@@ -100,12 +104,9 @@ class Guard:
             "failure": lambda: "failure" in ends,
             "success": lambda: not world.cancelled and ends <= {"success"},
         }
-        condition = (
-            self.condition
-            if STATUS.search(self.condition)
-            else " && ".join(filter(None, ["success()", self.condition and f"({self.condition})"]))
-        )
-        return bool(evaluate(condition, names, functions)) and (not self.matrix or MODEL in evaluate(self.matrix, names, functions))
+        runs = STATUS.search(self.condition) or functions["success"]()
+        runs = runs and (not self.condition or evaluate(self.condition, names, functions))
+        return bool(runs) and (not self.matrix or MODEL in evaluate(self.matrix, names, functions))
 
 
 def _aggregate(world, stages):
@@ -127,7 +128,7 @@ def github(name: str, root: Path = ROOT) -> Pipeline:
         crons=tuple(entry["cron"] for entry in on.get("schedule", [])),
         asks=tuple(key + "!" * entry.get("required", False) for key, entry in asked.items()),
         in_turn=queue.get("queue") == "max" and not queue.get("cancel-in-progress"),
-        stages=tuple(_github_stages(root, tree, {key: "model" if key == "model" else f"input {key}" for key in asked}, (), ())),
+        stages=tuple(_github_stages(root, tree, {key: "model" if key == "model" else f"input {key}" for key in asked})),
     )
 
 
@@ -135,14 +136,15 @@ def _workflow(root, name):
     return read(root / name).value
 
 
-def _github_stages(root, tree, inputs, guards, outer):
-    """The stages of one file: a job, or the jobs of the file that it calls."""
+def _github_stages(root, tree, inputs, guards=(), outer=()):
+    """The stages of one file: a job, or the jobs of the file that it calls. `outer` are the stages that its caller needs."""
     stages: list[Stage] = []
     members: dict[str, tuple[str, ...]] = {}
     befores: dict[str, frozenset[str]] = {}
     for name, job in tree["jobs"].items():
         named = [job["needs"]] if isinstance(job.get("needs"), str) else job.get("needs", [])
-        before = frozenset().union(*(befores[one] | set(members[one]) for one in named))
+        behind = [guard.before for guard in guards if named]
+        before = frozenset().union(*(befores[one] | set(members[one]) for one in named), *behind)
         matrix = (job.get("strategy") or {}).get("matrix", {}).get("model", "")
         guard = Guard(bare(job.get("if", "")), {one: members[one] for one in named}, before, bare(matrix))
         needs = tuple(stage for one in named for stage in members[one]) or outer
@@ -173,11 +175,11 @@ def _job(name, tree, job, inputs):
     setup = next((step.get("with", {}) for step in steps if step.get("uses") == "./.github/actions/setup"), {})
     env = {**tree.get("env", {}), **job.get("env", {})}
     verbs = tuple(
-        Verb(step["run"].removeprefix("make "), bare(step.get("if", "")) == "always()", _given({**env, **step.get("env", {})}, inputs))
+        Verb(step["run"].removeprefix("make "), bare(step.get("if", "")), _given({**env, **step.get("env", {})}, inputs))
         for step in steps
         if step.get("run", "").startswith("make ")
     )
-    cache = _value(setup.get("cache", False), inputs) is True
+    cache = str(_value(setup.get("cache", False), inputs)).lower() == "true"
     return Job(name, job.get("environment", ""), job["timeout-minutes"], checkout.get("fetch-depth") == 0, cache, verbs)
 
 
@@ -241,7 +243,11 @@ def _azure_stage(pipeline, stage, told):
 def _azure_job(job, told):
     variables = dict(job.variables)
     verbs = tuple(
-        Verb(verb, step.condition == "always()", _named({key: _azure_value(value, variables) for key, value in step.env.items()}))
+        Verb(
+            verb,
+            step.condition.replace("succeeded()", ""),
+            _named({key: _azure_value(value, variables) for key, value in step.env.items()}),
+        )
         for step in job.steps
         if step.kind == "script"
         for verb in azure_expander.VERB.findall(step.body)
@@ -326,7 +332,7 @@ def facts(pipeline: Pipeline) -> dict[str, str]:
 
 
 def _job_facts(job):
-    verbs = {f"make {verb.name} is given": _list(verb.given) + " also after a failure" * verb.always for verb in job.verbs}
+    verbs = {f"make {verb.name} is given": " if ".join(filter(None, [_list(verb.given), verb.when])) for verb in job.verbs}
     plain = {"verbs": _list(verb.name for verb in job.verbs), "environment": job.gate or "-", "minutes": str(job.minutes)}
     return {**plain, "all commits": _yes(job.history), "cache": _yes(job.cache), **verbs}
 
@@ -364,7 +370,7 @@ DIFFERENT = {
         "required/required: all commits": ("no", "-", _REQUIRED),
         "required/required: cache": ("no", "-", _REQUIRED),
         "try/try: verbs": ("try", "try, comment", _TOLD),
-        "try/try: make comment is given": ("-", f"FROM=.mlops/shared/{MODEL}/verdict, token also after a failure", _TOLD),
+        "try/try: make comment is given": ("-", f"FROM=.mlops/shared/{MODEL}/verdict, token if always()", _TOLD),
     },
     "deliver": {},
     "monitor": {},

@@ -26,7 +26,6 @@ STARTED = [path for path in WORKFLOWS if path not in OURS]
 BEGUN = [path for path in PIPELINES if path not in OURS]
 VERBS = set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
 REFUSE = "exit 1"  # what the job that branch rules require runs when one before it did not do what was asked of it
-NO_CACHE = "none"
 
 RIGHTS = {
     # verb -> permission -> level, beside `contents: read` for the checkout
@@ -296,7 +295,7 @@ def test_only_a_check_of_a_change_reads_a_cache(path: Path) -> None:
     if path.stem == "ci":
         assert caches
     else:
-        assert (caches, value(path)["cache-mode"]) == ([], NO_CACHE)
+        assert (caches, value(path)["cache-mode"]) == ([], "none")
 
 
 @by_name(BEGUN)
