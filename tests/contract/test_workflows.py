@@ -1,25 +1,64 @@
-"""What GitHub Actions and Azure Pipelines may do: call make verbs, with no more rights than that takes, and both the same ones."""
+"""What GitHub Actions and Azure Pipelines may do: call make verbs, with no more rights than that takes. That both do the same is test_parity.py's."""
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.contract.azure_templates import load
+from tests.contract.github_expressions import evaluate
+from tests.contract.parity import azure, github
 
+from mlops.settings import read_project
 from mlops.spec.source import read
 
 ROOT = Path(__file__).parents[2]
 GITHUB, AZURE = ROOT / ".github/workflows", ROOT / ".azure-pipelines"
 WORKFLOWS = sorted(GITHUB.glob("*.yml"))
+ACTIONS = sorted((ROOT / ".github/actions").rglob("action.yml"))
 PIPELINES = sorted(AZURE.rglob("*.yml"))
+OURS = [path for path in WORKFLOWS if path.name.startswith("_")] + [path for path in PIPELINES if path.parent.name == "templates"]
+STARTED = [path for path in WORKFLOWS if path not in OURS]
+BEGUN = [path for path in PIPELINES if path not in OURS]
 VERBS = set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
-TO_SUMMARY = {
-    """ | sed 's/^/    /' | tee -a "$GITHUB_STEP_SUMMARY\"""",
-    """ | sed 's/^/    /' | tee "$AGENT_TEMPDIRECTORY/summary.md"\necho "##vso[task.uploadsummary]$AGENT_TEMPDIRECTORY/summary.md\"""",
+REFUSE = "exit 1"  # what the job that branch rules require runs when one before it did not do what was asked of it
+
+RIGHTS = {
+    # verb -> permission -> level, beside `contents: read` for the checkout
+    "check": {},
+    "test": {},
+    "audit": {},
+    "pages": {},
+    "stop": {},
+    "plan": {},  # it reads the branch that keeps the registry
+    "try": {},  # it registers nothing, and others tell the pull request
+    "comment": {"actions": "read", "checks": "write", "pull-requests": "write"},  # the other run's jobs; a check; one comment
+    "train": {"contents": "write"},  # the branch that keeps the registry
+    "promote": {"contents": "write", "deployments": "write"},  # the same; what serves now
+    "rollback": {"contents": "write", "deployments": "write"},
+    "monitor": {"issues": "write"},  # one issue a model
+    "release": {"contents": "write", "id-token": "write", "attestations": "write"},  # tag and files; who made them
 }
-REFUSE = "exit 1"  # what the job that branch rules require runs when one before it did not succeed
+APPROVED = {"actions": "read"}  # a job behind production's gate asks who approved
+ASKS_THE_SYSTEM = {"plan", "try", "comment", "train", "promote", "rollback", "monitor", "release"}
+"""The verbs that get the job's token; what runs a change's own tests gets none."""
+TURNS = {
+    "ci": {"group": "ci-${{ github.ref }}", "cancel-in-progress": True},
+    "comment": {
+        "group": "comment-${{ github.event.workflow_run.head_repository.full_name }}-${{ github.event.workflow_run.head_branch }}",
+        "cancel-in-progress": True,
+    },
+    "deliver": {"group": "deliver", "cancel-in-progress": False, "queue": "max"},
+    "retrain": {"group": "deliver", "cancel-in-progress": False, "queue": "max"},
+    "rollback": {"group": "rollback", "cancel-in-progress": False},
+    "monitor": {"group": "monitor", "cancel-in-progress": False},
+    "release": {"group": "release", "cancel-in-progress": False},
+}
+LEVELS = ["none", "read", "write"]
 
 
 def value(path: Path) -> Any:
@@ -31,82 +70,150 @@ def jobs(path: Path) -> dict[str, Any]:
 
 
 def steps(path: Path) -> list[dict[str, Any]]:
+    if path in ACTIONS:
+        return value(path)["runs"]["steps"]
     return [step for job in jobs(path).values() for step in job.get("steps", [])]
 
 
 def verb(body: str) -> str | None:
-    """The make verb that a body is, with at most its output copied to the page of the run; None where it is anything else."""
-    found = re.fullmatch(r"make ([a-z]+)(.*)", body.strip(), re.DOTALL)
-    return found[1] if found and found[1] in VERBS and (not found[2] or found[2] in TO_SUMMARY) else None
+    """The make verb that a body is; None where it is anything else."""
+    found = re.fullmatch(r"make ([a-z]+)", body)
+    return found[1] if found and found[1] in VERBS else None
 
 
-def verbs(found: list[dict[str, Any]], key: str) -> list[str]:
-    return [name for step in found if key in step and (name := verb(step[key]))]
+def within(tree: Any, *keys: str) -> Iterator[dict[str, Any]]:
+    """Every mapping in a file, however deep, that has one of these keys."""
+    if isinstance(tree, dict):
+        if set(keys) & set(tree):
+            yield tree
+        tree = list(tree.values())
+    for part in tree if isinstance(tree, list) else []:
+        yield from within(part, *keys)
 
 
-def azure_stages(path: Path) -> list[dict[str, Any]]:
-    return [stage for stage in value(path)["stages"] if isinstance(stage, dict)]
+def merged(*rights: dict[str, str]) -> dict[str, str]:
+    """The permissions that several need together."""
+    found: dict[str, str] = {}
+    for key, level in (pair for one in rights for pair in one.items()):
+        found[key] = max(level, found.get(key, "none"), key=LEVELS.index)
+    return found
+
+
+def needed(job: dict[str, Any]) -> dict[str, str]:
+    """The permissions that a job's verbs need, or those of the jobs that it calls."""
+    if "uses" in job:
+        return merged(*(needed(inner) for inner in jobs(ROOT / job["uses"]).values()))
+    found = [RIGHTS[name] for step in job["steps"] if (name := verb(step.get("run", "")))]
+    checkout = [{"contents": "read"}] * any("checkout@" in step.get("uses", "") for step in job["steps"])
+    return merged(*found, *checkout, *[APPROVED] * (job.get("environment") == "production"))
 
 
 def by_name(paths: list[Path]) -> Any:
-    return pytest.mark.parametrize("path", paths, ids=lambda path: path.name)
+    return pytest.mark.parametrize("path", paths, ids=lambda path: path.relative_to(ROOT).as_posix())
 
 
-def test_both_systems_have_the_same_pipelines() -> None:
-    assert {path.name for path in WORKFLOWS} == {"ci.yml", "deliver.yml", "_check.yml", "_deliver.yml"}
-    assert {f"_{path.name}" if path.parent.name == "templates" else path.name for path in PIPELINES} == {path.name for path in WORKFLOWS}
+# Whose, and whose code
 
 
-@by_name(WORKFLOWS)
+@by_name([*WORKFLOWS, *PIPELINES])
+def test_a_file_says_whose_it_is_and_its_name_or_folder_says_the_same(path: Path) -> None:
+    assert path.read_text().startswith("# Ours: " if path in OURS else "# Yours: ")
+
+
+@by_name([*WORKFLOWS, *ACTIONS])
 def test_every_action_is_a_whole_commit_with_its_version_beside_it(path: Path) -> None:
     """C5: a tag that is moved to other code changes nothing here."""
-    remote = [line for line in path.read_text().splitlines() if "uses:" in line and "./" not in line]
-    wrong = [line for line in remote if not re.fullmatch(r"\s*(- )?uses: [\w-]+/[\w./-]+@[0-9a-f]{40} # v\d+(\.\d+)*", line)]
-    assert wrong == []
+    used = [line for line in path.read_text().splitlines() if re.match(r"\s*(- )?uses:", line)]
+    pinned = re.compile(r"\s*(- )?uses: (\./\.github/[\w./-]+|[\w-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+)")
+    assert [line for line in used if not pinned.fullmatch(line)] == []
+    assert len(used) == path.read_text().count("uses:")
 
 
 def test_one_action_has_one_commit_and_one_version_everywhere() -> None:
-    used = {line.split("uses: ")[1] for path in WORKFLOWS for line in path.read_text().splitlines() if "uses: actions/" in line}
+    """C5."""
+    lines = [line for path in [*WORKFLOWS, *ACTIONS] for line in path.read_text().splitlines()]
+    used = {line.split("uses: ")[1] for line in lines if "uses: " in line and "@" in line}
+    assert used
     assert len({line.split("@")[0] for line in used}) == len(used)
 
 
+# Rights
+
+
 @by_name(WORKFLOWS)
-def test_a_workflow_begins_with_no_permission_and_a_job_may_only_read(path: Path) -> None:
+def test_a_workflow_begins_with_no_permission_and_each_job_has_exactly_those_that_its_verbs_need(path: Path) -> None:
     assert value(path)["permissions"] == {}
-    assert all(job.get("permissions", {}) in ({}, {"contents": "read"}) for job in jobs(path).values())
+    for name, job in jobs(path).items():
+        assert job.get("permissions", {}) == needed(job), name
 
 
 @by_name(WORKFLOWS)
-def test_every_job_has_an_end(path: Path) -> None:
-    """A job without a limit may run for six hours; one that calls a workflow takes that workflow's."""
-    endless = [name for name, job in jobs(path).items() if "uses" not in job and not 0 < job.get("timeout-minutes", 0) <= 60]
-    assert endless == []
+def test_a_called_workflow_asks_for_no_more_than_its_caller_grants(path: Path) -> None:
+    for name, job in jobs(path).items():
+        for inner in jobs(ROOT / job["uses"]).values() if "uses" in job else ():
+            asked, granted = inner.get("permissions", {}), job.get("permissions", {})
+            assert all(LEVELS.index(level) <= LEVELS.index(granted.get(key, "none")) for key, level in asked.items()), name
 
 
-@by_name([path for path in PIPELINES if path.parent.name == "templates"])
-def test_every_azure_job_has_an_end_and_a_hosted_pool(path: Path) -> None:
-    found = [job for stage in azure_stages(path) for job in stage["jobs"]]
-    assert found
-    assert all(0 < job["timeoutInMinutes"] <= 60 and job["pool"] == {"vmImage": "${{ parameters.vmImage }}"} for job in found)
+def test_what_a_pull_request_starts_may_only_read() -> None:
+    """C1: its code runs there, whoever wrote it."""
+    started = [path for path in STARTED if {"pull_request", "merge_group"} & set(value(path)["on"])]
+    assert [path.stem for path in started] == ["ci"]
+    assert [job for path in started for job in jobs(path).values() if job.get("permissions", {}) not in ({}, {"contents": "read"})] == []
+
+
+@by_name([*WORKFLOWS, *ACTIONS, *PIPELINES])
+def test_there_is_no_secret_to_steal_and_no_machine_of_ours_to_stay_on(path: Path) -> None:
+    """C1."""
+    words = r"secrets *[.:[]|pull_request_target|self-hosted|- group:"
+    assert re.findall(words, path.read_text()) == []
+    runners = [job["runs-on"] for job in within(value(path), "runs-on")]
+    assert set(runners) <= {"${{ inputs.os }}", "ubuntu-latest"}
+
+
+@by_name([*WORKFLOWS, *PIPELINES])
+def test_only_a_verb_that_asks_the_system_gets_the_token(path: Path) -> None:
+    """C1: what runs a change's tests has none in its environment."""
+    have = [step for step in within(value(path), "run", "script") if {"GITHUB_TOKEN", "SYSTEM_ACCESSTOKEN"} & set(step.get("env", {}))]
+    need = [step for step in within(value(path), "run", "script") if verb(step.get("run", step.get("script", ""))) in ASKS_THE_SYSTEM]
+    assert have == need
+    tokens = [line.strip() for line in path.read_text().splitlines() if re.search(r"github\.token|System\.AccessToken", line)]
+    assert set(tokens) <= {
+        "GITHUB_TOKEN: ${{ github.token }}",
+        "github-token: ${{ github.token }}",
+        "SYSTEM_ACCESSTOKEN: $(System.AccessToken)",
+    }
 
 
 @by_name(WORKFLOWS)
+def test_a_checkout_takes_the_event_s_commit_and_leaves_no_token_behind(path: Path) -> None:
+    """C3: no `ref`, no `repository`: a run that may write never has a pull request's code in its hands."""
+    found = [step["with"] for step in steps(path) if "actions/checkout@" in step.get("uses", "")]
+    assert all(step["persist-credentials"] is False and set(step) <= {"persist-credentials", "fetch-depth"} for step in found)
+
+
+def test_azure_s_one_checkout_takes_the_run_s_commit_and_leaves_no_token_behind() -> None:
+    found = [step for path in PIPELINES for step in within(value(path), "checkout")]
+    assert found == [{"checkout": "self", "fetchDepth": "${{ parameters.fetchDepth }}", "persistCredentials": False}]
+
+
+def test_what_another_run_left_behind_is_put_beside_the_checkout() -> None:
+    """C3: no file of it can take the place of one of ours."""
+    followers = [path for path in STARTED if "workflow_run" in value(path)["on"]]
+    called = [ROOT / job["uses"] for path in followers for job in jobs(path).values()]
+    brought = [step["with"] for path in called for step in steps(path) if "download-artifact@" in step.get("uses", "")]
+    assert [path.stem for path in followers] == ["comment"]
+    assert [step["path"].startswith("${{ runner.temp }}/") for step in brought] == [True]
+
+
+# Bodies
+
+
+@by_name([*WORKFLOWS, *ACTIONS])
 def test_a_run_body_is_one_make_verb(path: Path) -> None:
     """C2: with no expression in a body, no branch name or title can become a command."""
-    bodies = [step["run"] for step in steps(path) if "run" in step]
-    assert [body for body in bodies if body != REFUSE and not verb(body)] == []
-
-
-@pytest.mark.parametrize("body", ["make run; curl x", "make run ${{ github.head_ref }}", "make nothing", "pip install x", "make run | sh"])
-def test_the_check_of_bodies_is_awake(body: str) -> None:
-    assert verb(body) is None
-
-
-@by_name(PIPELINES)
-def test_an_azure_script_is_one_make_verb(path: Path) -> None:
-    bodies = [step["script"] for stage in azure_stages(path) for job in stage.get("jobs", []) for step in job["steps"] if "script" in step]
-    assert [body for body in bodies if not verb(body)] == []
-    assert not re.search(r"^\s*- (bash|pwsh|powershell):", path.read_text(), re.MULTILINE)
+    assert [step["run"] for step in steps(path) if "run" in step and step["run"] != REFUSE and not verb(step["run"])] == []
+    assert list(within(value(path), "shell", "working-directory")) == []
 
 
 @by_name(WORKFLOWS)
@@ -114,98 +221,168 @@ def test_only_the_required_job_runs_something_else_than_make(path: Path) -> None
     assert {name for name, job in jobs(path).items() for step in job.get("steps", []) if step.get("run") == REFUSE} <= {"required"}
 
 
-def test_the_required_job_waits_for_every_other_and_counts_a_skipped_one_as_not_green() -> None:
-    found = jobs(GITHUB / "ci.yml")
-    job = found["required"]
-    assert set(job["needs"]) == set(found) - {"required"}
-    assert job["if"] == "${{ always() }}"
-    assert all(f"contains(needs.*.result, '{end}')" in job["steps"][0]["if"] for end in ("failure", "cancelled", "skipped"))
+@by_name(PIPELINES)
+def test_an_azure_script_is_one_make_verb(path: Path) -> None:
+    """C2: a macro in a script is put in before bash reads it."""
+    assert [step["script"] for step in within(value(path), "script") if not verb(step["script"])] == []
+    assert list(within(value(path), "bash", "pwsh", "powershell", "inlineScript")) == []
 
 
-@by_name([GITHUB / "ci.yml", GITHUB / "deliver.yml"])
-def test_a_caller_gives_a_reusable_workflow_what_it_takes_and_needs(path: Path) -> None:
-    for name, job in jobs(path).items():
-        if "uses" not in job:
-            continue
-        takes = value(ROOT / job["uses"])["on"]["workflow_call"].get("inputs", {})
-        required = {key for key, entry in takes.items() if entry.get("required")}
-        given = set(job.get("with", {}))
-        assert required <= given <= set(takes), name
+@pytest.mark.parametrize(
+    "body", ["make run; curl x", "make run ${{ github.head_ref }}", "make nothing", "pip install x", "make run | sh", "make run\nid"]
+)
+def test_the_check_of_bodies_is_awake(body: str) -> None:
+    assert verb(body) is None
 
 
-@by_name([AZURE / "ci.yml", AZURE / "deliver.yml"])
-def test_a_caller_gives_a_template_what_it_takes_and_needs(path: Path) -> None:
-    for call in value(path)["stages"]:
-        takes = {entry["name"]: entry for entry in value(AZURE / call["template"])["parameters"]}
-        required = {name for name, entry in takes.items() if "default" not in entry}
-        given = call.get("parameters", {})
-        assert required <= set(given) <= set(takes), call
-        assert all(entry not in takes or given[entry] in takes[entry].get("values", [given[entry]]) for entry in given), call
+@pytest.mark.parametrize(("name", "typed"), [("retrain", {"set"}), ("rollback", {"reason", "model"})])
+def test_what_somebody_types_into_azure_s_form_becomes_no_variable(name: str, typed: set[str]) -> None:
+    """C2: `$(name)` would be filled with that variable, a secret one too, whatever stands before it."""
+    given = dict.fromkeys(typed, "$(System.AccessToken) $$(System.AccessToken)")
+    found = load(lambda path: (ROOT / path).read_text(), f".azure-pipelines/{name}.yml", given)
+    env = [
+        word
+        for stage in found.stages
+        for job in stage.jobs
+        for step in job.steps
+        for key, word in step.env.items()
+        if key in {"SET", "REASON", "MODEL"}
+    ]
+    assert any("System.AccessToken" in word for word in env)
+    assert [word for word in env if "$(" in word] == []
 
 
-def github_graph(name: str) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Job -> what it waits for, and the verbs that it runs, once the inputs are put in."""
-    graph = {}
-    for job, entry in jobs(GITHUB / name).items():
-        if "uses" in entry:
-            station = entry.get("with", {}).get("to")
-            run = [step for step in steps(ROOT / entry["uses"]) if f"inputs.to == '{_other(station)}'" not in step.get("if", "")]
-            needs = entry.get("needs", [])
-            graph[job] = (tuple([needs] if isinstance(needs, str) else needs), tuple(verbs(run, "run")))
-    return graph
-
-
-def azure_graph(name: str) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
-    graph = {}
-    for call in value(AZURE / name)["stages"]:
-        given = call.get("parameters", {})
-        for stage in azure_stages(AZURE / call["template"]):
-            found = [step for job in stage["jobs"] for step in job["steps"]]
-            run = [step for step in found if f"'{_other(given.get('to'))}'" not in step.get("condition", "")]
-            waits = given.get("dependsOn", []) if "parameters" in str(stage["dependsOn"]) else stage["dependsOn"]
-            graph[given.get("stage", stage["stage"])] = (tuple(waits), tuple(verbs(run, "script")))
-    return graph
-
-
-def _other(station: str | None) -> str:
-    return {"registry": "production", "production": "registry", None: "no station"}[station]
-
-
-@pytest.mark.parametrize("name", ["ci.yml", "deliver.yml"])
-def test_github_and_azure_run_the_same_verbs_in_the_same_order(name: str) -> None:
-    assert github_graph(name) == azure_graph(name)
-
-
-def test_a_pull_request_checks_and_trains_and_a_merge_goes_to_production() -> None:
-    way = ("status", "stop")
-    assert github_graph("ci.yml") == {"check": ((), ("check", "test")), "train": ((), ("train", *way))}
-    assert github_graph("deliver.yml") == {"check": ((), ("check", "test")), "deliver": (("check",), ("run", *way))}
-    assert set(value(GITHUB / "ci.yml")["on"]) == {"pull_request", "workflow_dispatch"}
-    assert value(GITHUB / "deliver.yml")["on"] == {"push": {"branches": ["main"]}}
-
-
-def test_deliveries_wait_for_each_other_and_none_is_dropped() -> None:
-    """C6: a newer delivery neither cancels the one that runs nor replaces the one that waits."""
-    assert value(GITHUB / "deliver.yml")["concurrency"] == {"group": "deliver", "cancel-in-progress": False, "queue": "max"}
-    assert value(AZURE / "deliver.yml")["lockBehavior"] == "sequential"
-
-
-@by_name(WORKFLOWS + PIPELINES)
-def test_nothing_is_restored_from_a_cache_and_no_secret_is_read(path: Path) -> None:
-    """C1, C4: what a pull request ran can leave nothing behind that a delivery uses, and there is nothing to steal."""
-    assert not re.search(r"actions/cache|Cache@\d|cache:|secrets\.|secrets:|pull_request_target|self-hosted", path.read_text())
+# Ends, turns and caches
 
 
 @by_name(WORKFLOWS)
-def test_a_checkout_leaves_no_token_behind(path: Path) -> None:
-    found = [step for step in steps(path) if "actions/checkout@" in step.get("uses", "")]
-    assert all(step["with"] == {"persist-credentials": False} for step in found)
+def test_every_job_has_an_end(path: Path) -> None:
+    """A job without a limit may run for six hours; one that calls a workflow takes that workflow's."""
+    assert [name for name, job in jobs(path).items() if "uses" not in job and not 0 < job.get("timeout-minutes", 0) <= 60] == []
+
+
+@by_name(PIPELINES)
+def test_every_azure_job_has_an_end_and_a_hosted_pool(path: Path) -> None:
+    for job in within(value(path), "job", "deployment"):
+        assert 0 < job["timeoutInMinutes"] <= 60, job
+        assert job["pool"] == {"vmImage": "${{ parameters.vmImage }}"}, job
+    assert len(list(within(value(path), "pool"))) == len(list(within(value(path), "job", "deployment")))
+
+
+@by_name(STARTED)
+def test_runs_wait_for_each_other_as_they_should(path: Path) -> None:
+    """C6: a newer delivery neither cancels the one that runs nor replaces the one that waits, and a rollback waits for none."""
+    assert value(path)["concurrency"] == TURNS[path.stem]
+    assert all("concurrency" not in job for job in jobs(path).values())
+
+
+@by_name([path for path in WORKFLOWS if path in OURS])
+def test_what_is_called_waits_for_nothing_of_its_own(path: Path) -> None:
+    """C6: a group in a called workflow would cancel what its caller wants in turn."""
+    assert list(within(value(path), "concurrency")) == []
+
+
+@by_name(BEGUN)
+def test_azure_s_deliveries_wait_for_each_other_and_none_is_dropped(path: Path) -> None:
+    """C6."""
+    assert value(path).get("lockBehavior") == ("sequential" if path.stem in {"deliver", "retrain"} else None)
+
+
+@by_name(STARTED)
+def test_only_a_check_of_a_change_reads_a_cache(path: Path) -> None:
+    """C4: what a pull request ran can leave nothing behind that a delivery, a comment or a release uses."""
+    caches = [job.name for stage in github(path.stem).stages for job in stage.jobs if job.cache]
+    if path.stem == "ci":
+        assert caches
+    else:
+        assert (caches, value(path)["cache-mode"]) == ([], "none")
+
+
+@by_name(BEGUN)
+def test_only_azure_s_check_of_a_change_reads_a_cache(path: Path) -> None:
+    """C4."""
+    assert any(job.cache for stage in azure(path.stem).stages for job in stage.jobs) == (path.stem == "ci")
+
+
+@by_name([*WORKFLOWS, *ACTIONS, *PIPELINES])
+def test_a_cache_is_only_to_be_had_by_asking_the_setup_for_it(path: Path) -> None:
+    """C4: no other step restores one, not even one that sets something else up."""
+    text = path.read_text()
+    if path.name in {"action.yml", "setup.yml"}:
+        one = re.findall(
+            r"(?:- if: \$\{\{ inputs\.cache == 'true' \}\}\n +uses: actions/cache@|- \$\{\{ if eq\(parameters\.cache, true\) \}\}:\n +- task: Cache@)",
+            text,
+        )
+        assert len(one) == len(re.findall(r"actions/cache|Cache@", text)) == 1
+    else:
+        assert re.findall(r"actions/cache|Cache@", text) == []
+    others = [step for step in within(value(path), "with") if step["uses"].startswith("actions/")]
+    assert [step for step in others if any("cache" in key for key in step["with"])] == []
+
+
+# Callers and called
+
+
+@by_name(WORKFLOWS)
+def test_a_caller_gives_a_reusable_workflow_what_it_takes_and_needs(path: Path) -> None:
+    for name, job in jobs(path).items():
+        if "uses" in job:
+            takes = value(ROOT / job["uses"])["on"]["workflow_call"].get("inputs", {})
+            required = {key for key, entry in takes.items() if entry.get("required")}
+            assert required <= set(job.get("with", {})) <= set(takes), name
+
+
+@by_name(PIPELINES)
+def test_a_caller_gives_a_template_what_it_takes_and_needs(path: Path) -> None:
+    for call in within(value(path), "template"):
+        folder = path.parent if "/" in call["template"] or path in OURS else AZURE
+        takes = {entry["name"]: entry for entry in value(folder / call["template"])["parameters"]}
+        required = {name for name, entry in takes.items() if "default" not in entry}
+        given = call.get("parameters", {})
+        assert required <= set(given) <= set(takes), call
+        assert all(given[entry] in takes[entry].get("values", [given[entry]]) for entry in given), call
+
+
+def test_every_reusable_workflow_and_template_is_used() -> None:
+    called = {job["uses"].rpartition("/")[2] for path in WORKFLOWS for job in jobs(path).values() if "uses" in job}
+    put_in = {call["template"].rpartition("/")[2] for path in PIPELINES for call in within(value(path), "template")}
+    assert called == {path.name for path in WORKFLOWS if path in OURS}
+    assert put_in == {path.name for path in PIPELINES if path in OURS}
+
+
+def test_the_required_job_waits_for_every_other_and_is_red_where_one_that_the_plan_asked_for_did_not_succeed() -> None:
+    found = jobs(GITHUB / "ci.yml")
+    job = found["required"]
+    assert set(job["needs"]) == set(found) - {"required"}
+    assert (job["if"], [step["run"] for step in job["steps"]]) == ("${{ always() }}", [REFUSE])
+    ends = ("success", "failure", "cancelled", "skipped")
+    for plan, check, trial, code, models in itertools.product(ends, ends, ends, ("true", "false", ""), ('["a"]', "[]", "")):
+        told = {"code": code, "models": models}
+        needs = {"plan": {"result": plan, "outputs": told}, "check": {"result": check}, "try": {"result": trial}}
+        asked = [plan, *[check] * (code != "false"), *[trial] * (models != "[]")]
+        assert evaluate(job["steps"][0]["if"], {"needs": needs}, {}) == (set(asked) != {"success"}), needs
+
+
+def test_azure_s_pipelines_name_the_models_of_the_project() -> None:
+    """Azure takes no list from a run: a model that is missing here would be neither tried nor delivered."""
+    models = list(read_project(ROOT).models)
+    named = {
+        path.stem: [call["parameters"]["models"] for call in value(path)["stages"] if "models" in call.get("parameters", {})]
+        for path in BEGUN
+    }
+    for name in ("ci", "deliver", "monitor"):
+        assert named[name] == [models], name
+    defaults = [entry["default"] for path in BEGUN for entry in value(path).get("parameters", []) if entry["name"] == "model"]
+    assert len(defaults) == 2
+    assert set(defaults) <= set(models)
 
 
 def test_the_machine_s_python_is_the_one_that_the_repository_names() -> None:
     wanted = (ROOT / ".python-version").read_text().strip()
     versions = [line.split(":")[1].strip(" '") for path in PIPELINES for line in path.read_text().splitlines() if "versionSpec" in line]
-    assert set(versions) == {wanted}
+    assert versions == [wanted]
+    given = [step["with"] for path in [*WORKFLOWS, *ACTIONS] for step in steps(path) if "actions/setup-python@" in step.get("uses", "")]
+    assert given == [{"python-version-file": ".python-version"}]
 
 
 def test_the_hooks_of_pre_commit_call_make_verbs() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mlops.cli import VERBS, main
+from mlops.verbs.pipelines import given
 
 MLOPS = Path(sys.executable).with_name("mlops")
 
@@ -63,6 +64,14 @@ def test_a_wrong_request_is_exit_2_with_one_clear_message(here, words, said, cap
     told = capsys.readouterr().err
     assert said in told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    ("told", "meant"),
+    [([" "], {}), (["inputs.a=1 inputs.b=2"], {"a": "1", "b": "2"}), (["inputs.a=one two"], {"a": "one two"}), (["inputs.a="], {"a": ""})],
+)
+def test_settings_stand_alone_or_together_and_a_blank_is_none(told, meant):
+    assert given(told) == meant
 
 
 @pytest.mark.slow

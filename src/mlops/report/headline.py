@@ -81,7 +81,7 @@ def _promoted(delivery: Mapping[str, Any]) -> Headline:
     if broken:
         reason = "; ".join(f"{line(rule.get('name'))}: {line(rule.get('reason'))}" for rule in broken)
         return Headline("bad", "stopped", f"{name(delivery)} did not pass staging", reason)
-    where = "is in staging" if delivery.get("staging") else "passed the gate and is registered"
+    where = "is in staging" if delivery.get("staging") else f"passed the gate{' and is registered' * bool(delivery.get('version'))}"
     return Headline("good", "promoted", f"{name(delivery)} {where}; production was not touched", _reason(delivery))
 
 

@@ -32,11 +32,13 @@ def place() -> tuple[Path, Path]:
 def given(pairs: list[str]) -> dict[str, str]:
     """Return `--set inputs.NAME=VALUE` arguments as a mapping; one may hold several, with blanks between (`make train SET="inputs.a=1 inputs.b=2"`).
 
+    A blank alone is none: Azure's form for a manual run takes no empty value.
+
     Raises:
         UsageError: One is not of that form.
     """
     result = {}
-    for pair in (one for given in pairs for one in (given.split() if _SEVERAL.fullmatch(given) else [given])):
+    for pair in (one for given in pairs if given.strip() for one in (given.split() if _SEVERAL.fullmatch(given) else [given])):
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
             raise UsageError(f"--set {pair!r} has no value", hint="Write --set inputs.NAME=VALUE")

@@ -102,6 +102,11 @@ def test_error_after_the_gate_is_no_success(at, sample):
     assert "port 8800 is taken" in screen
 
 
+def test_a_change_that_was_only_tried_is_not_said_to_be_registered(at, sample):
+    screen = closing(sample.delivery_facts(version=None, staging=None, production=None), width=100, colour=False)
+    assert "✔ flights passed the gate; production was not touched" in screen
+
+
 def test_screen_without_colour_is_plain_and_data_cannot_draw(at, sample):
     """D12: escapes in names and reasons do not reach the terminal."""
     evil = sample.rule("auc", "limit", False, "\x1b[2Jgone\x07 \u202eback")
