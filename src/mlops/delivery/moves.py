@@ -144,6 +144,8 @@ def promote(workspace: Workspace, which: str, environment: str, reason: str) -> 
     if version is None:
         known = ", ".join(f"v{v.version}" for v in workspace.registry.versions(name)) or "none yet: make run"
         raise UsageError(f"{name} has no version {which!r}", hint=f"Versions: {known}")
+    if version.rolled_back and not reason:
+        raise JobFailed(version.rolled_back, hint="To do it all the same, say why: --reason TEXT (make: REASON=...). It is recorded.")
     if ticket is not None or not reason:
         _approved(workspace, version)
     tried = any(move.environment == "staging" and move.after == version.version for move in workspace.registry.history(name))
@@ -160,11 +162,14 @@ def promote(workspace: Workspace, which: str, environment: str, reason: str) -> 
 
 
 def _approved(workspace: Workspace, version: ModelVersion) -> None:
-    champion = workspace.registry.resolve(workspace.model.name, "champion")
+    registry, hint = workspace.registry, "To do it all the same, say why: --reason TEXT (make: REASON=...). It is recorded."
+    champion = registry.resolve(workspace.model.name, "champion")
     try:
-        workspace.registry.check_evidence(version, champion)
+        registry.check_evidence(version, champion)
     except JobFailed as error:
-        raise JobFailed(error.message, hint="To do it all the same, say why: --reason TEXT (make: REASON=...). It is recorded.") from error
+        moves = [move for move in registry.history(version.name) if move.environment == "production"]
+        first = f" ({moves[0].who}, {moves[0].at[:16]}Z: {moves[0].reason})" if moves and champion and champion.version != version.against else ""
+        raise JobFailed(f"{error.message}{first}", hint=hint) from error
 
 
 def rollback(workspace: Workspace, environment: str, reason: str) -> dict[str, Any]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SECONDS = 300
+_REASONS = ("remote:", "fatal:", "!")
+"""How the line begins that says why; what follows it is advice."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class Git:
             raise PlatformError(f"git {words[0]} could not be run: {error}", where=str(self.root)) from error
         if done.returncode not in good:
             said = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit status {done.returncode}"]
-            raise GitRefused(f"git {words[0]} did not do it: {said[-1][:300]}", "\n".join(said), where=str(self.root))
+            told = next((line.strip() for line in said if line.strip().startswith(_REASONS)), said[-1])
+            raise GitRefused(f"git {words[0]} did not do it: {told[:300]}", "\n".join(said), where=str(self.root))
         return done.returncode, done.stdout
 
     def text(self, *words: str, stdin: bytes = b"", index: Path | None = None) -> str:
@@ -60,7 +63,9 @@ class GitRefused(PlatformError):
 
     def __init__(self, message: str, said: str, *, where: str) -> None:
         super().__init__(
-            message, where=where, hint="Can this machine read and write the repository? In CI the job needs `contents: write`."
+            message,
+            where=where,
+            hint="Can this machine read and write the repository? In CI the job needs `contents: write`. The same command may be run again.",
         )
         self.said = said
 

@@ -41,7 +41,7 @@ def plan(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(decided.facts()))
     for one in [] if arguments.json else [decided.code, *decided.models]:
-        print(f"  {one.name:<16} {'do  ' if one.do else 'skip'}  {one.why}")
+        print(f"  {one.name:<16} {'do  ' if one.do else 'skip'}  {_harmless(one.why)}")
     return 0
 
 
@@ -60,7 +60,14 @@ def _table(decided: Plan) -> str:
 
 def _cell(words: str) -> str:
     """Return text as code in a table's cell: file names come from the change, and nothing in them is markup."""
-    return "`" + "".join(" " if letter in "`|\r\n" else letter for letter in words) + "`"
+    return "`" + _harmless(words).replace("`", " ").replace("|", " ") + "`"
+
+
+def _harmless(words: str) -> str:
+    """Return text as one line that no terminal and no CI system takes for a command; both look for those in what is printed."""
+    from mlops.report.figures import line
+
+    return line(words).replace("##", "# #")
 
 
 def attempt(arguments: argparse.Namespace) -> int:
@@ -94,6 +101,7 @@ def _tried(workspace: Workspace, host: Host, arguments: argparse.Namespace) -> t
     from mlops.report.verdict import gather
     from mlops.verbs.way import show
 
+    _ = workspace.staging, workspace.production  # a mistake in a settings file is told before any work starts
     extent = sample.extent(workspace, host.context, arguments.rows)
     error: MlopsError | None = None
     made: list[Delivery] = []
