@@ -168,7 +168,11 @@ def _approved(workspace: Workspace, version: ModelVersion) -> None:
         registry.check_evidence(version, champion)
     except JobFailed as error:
         moves = [move for move in registry.history(version.name) if move.environment == "production"]
-        first = f" ({moves[0].who}, {moves[0].at[:16]}Z: {moves[0].reason})" if moves and champion and champion.version != version.against else ""
+        first = (
+            f" ({moves[0].who}, {moves[0].at[:16]}Z: {moves[0].reason})"
+            if moves and champion and champion.version != version.against
+            else ""
+        )
         raise JobFailed(f"{error.message}{first}", hint=hint) from error
 
 

@@ -45,7 +45,13 @@ class Git:
             done = subprocess.run(
                 ["git", "-C", str(self.root), *words], input=stdin, capture_output=True, env=variables, timeout=SECONDS, check=False
             )
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except subprocess.TimeoutExpired as error:
+            raise PlatformError(
+                f"git {words[0]} did not end in {SECONDS} s",
+                where=str(self.root),
+                hint="Is the server up? The same command may be run again.",
+            ) from error
+        except OSError as error:
             raise PlatformError(f"git {words[0]} could not be run: {error}", where=str(self.root)) from error
         if done.returncode not in good:
             said = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit status {done.returncode}"]

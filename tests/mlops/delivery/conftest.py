@@ -5,7 +5,6 @@ import subprocess
 import textwrap
 
 import pytest
-
 from tests.mlops.delivery.machines import Remote
 
 TRAIN = """

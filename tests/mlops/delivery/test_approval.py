@@ -1,13 +1,13 @@
 """Who let a run into an environment, asked of a GitHub on this machine; what cannot be asked is no approval."""
 
 import pytest
+from tests.mlops.ci.loopback import Loopback
 
 from mlops.ci.api import Patience
 from mlops.ci.github import GitHub
 from mlops.delivery.approval import approved_by
 from mlops.errors import JobFailed, PlatformError
 from mlops.settings import ApprovalSettings, Environment
-from tests.mlops.ci.loopback import Loopback
 
 COMMIT = "5" * 40
 

@@ -6,12 +6,12 @@ import shutil
 import time
 
 import pytest
+from tests.mlops.ci.loopback import Loopback
+from tests.mlops.delivery.machines import dies, fork, program
 
 from mlops.delivery import stations
 from mlops.registry.versions import Registry
 from mlops.state.branch import StateBranch
-from tests.mlops.ci.loopback import Loopback
-from tests.mlops.delivery.machines import dies, fork, program
 
 pytestmark = pytest.mark.slow
 KILLED, LEFT = -9, [1, 2]
@@ -74,7 +74,7 @@ def test_a_registration_that_is_killed_anywhere_leaves_the_old_state_or_the_new_
     made = remote.commit
     ended = machine.mlops(*words, "--json")
     facts = json.loads(ended.out)
-    assert (ended.code, facts["version"], facts["outcome"]) == (0, 3, "unchanged")
+    assert (ended.code, facts["version"], facts["outcome"]) == (0, 3, "promote")
     kept = remote.kept()
     assert (kept.commit, sorted(kept.versions), kept.aliases["challenger"], kept.production) == (made, [*LEFT, 3], 3, 1)
 
@@ -89,10 +89,10 @@ def test_of_two_machines_at_once_both_register_both_try_and_one_promotes(remote)
     assert ([one.code for one in ended], sorted(kept.versions), kept.production) == ([0, 0], [*LEFT, 3, 4], 1)
     assert len({tags["slipway.digest"] for tags in kept.versions.values()}) == 4
     tickets = kept.ticket(3), kept.ticket(4)
-    assert [one.code for one in at_once((one, "promote", tickets[0], "--to", "staging"), (two, "promote", tickets[1], "--to", "staging"))[1]] == [0, 0]
-    (first, second), ended = at_once(
-        (one, "promote", tickets[0], "--to", "production"), (two, "promote", tickets[1], "--to", "production")
-    )
+    assert [
+        one.code for one in at_once((one, "promote", tickets[0], "--to", "staging"), (two, "promote", tickets[1], "--to", "staging"))[1]
+    ] == [0, 0]
+    (first, second), ended = at_once((one, "promote", tickets[0], "--to", "production"), (two, "promote", tickets[1], "--to", "production"))
     won, lost = 3 + first, 3 + second
     assert (ended[first].code, ended[second].code) == (0, 1)
     assert f"shops v{lost} was approved against v1, and production serves v{won} now (" in ended[second].err
@@ -136,14 +136,29 @@ def test_a_version_that_breaks_a_bound_while_it_is_watched_is_taken_back_and_sta
     path.write_text(path.read_text().replace("error_rate: 0.0}", "error_rate: 0.0, p95_ms: 0.0001}"))
     ticket = kept.ticket(2)
     ended = machine.mlops("promote", ticket, "--to", "production")
-    assert (ended.code, "production took v2 back while it was watched: p95_ms" in ended.err, "v1 serves again" in ended.err) == (1, True, True)
+    assert (ended.code, "production took v2 back while it was watched: p95_ms" in ended.err, "v1 serves again" in ended.err) == (
+        1,
+        True,
+        True,
+    )
     kept = remote.kept()
     assert (machine.serves(), machine.answers(), kept.production, remote.tags) == (1, 2, 1, ["shops/v1"])
     back = kept.moves[-1]
-    assert (back["who"], back["kind"], back["before"], back["after"], back["reason"][:17]) == ("slipway", "rollback", 2, 1, "while it was watc")
+    assert (back["who"], back["kind"], back["before"], back["after"], back["reason"][:17]) == (
+        "slipway",
+        "rollback",
+        2,
+        1,
+        "while it was watc",
+    )
     again = machine.mlops("deliver", "--to", "registry", "--json")
     facts = json.loads(again.out)
-    assert (again.code, facts["outcome"], facts["version"], "v2 was taken back from production" in facts["reason"]) == (0, "unchanged", 2, True)
+    assert (again.code, facts["outcome"], facts["version"], "v2 was taken back from production" in facts["reason"]) == (
+        0,
+        "unchanged",
+        2,
+        True,
+    )
     refused = machine.mlops("promote", ticket, "--to", "production")
     assert (refused.code, "v2 was taken back from production" in refused.err, "--reason" in refused.err) == (1, True, True)
     assert (machine.serves(), remote.commit) == (1, kept.commit)
