@@ -1,5 +1,6 @@
 """A whole small project: one step trains a real model on made rows, and its quality is a parameter."""
 
+import functools
 import os
 import subprocess
 import textwrap
@@ -139,10 +140,11 @@ def delivered(tmp_path_factory):
     machine = remote.machine("first")
     files = {**FILES, ".gitignore": ".mlops/\n", "README.md": "Shops.\n"}
     files["environments/production.yml"] += "watch: {seconds: 0.5, error_rate: 0.0}\n"
+    otherwise = {"blind: 0.0}": "blind: 0.6}", "load_seconds: 0.5": "load_seconds: 0", "types: []": "types: []\n    sample: {rows: 600}"}
     for name, text in files.items():
         path = machine.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(textwrap.dedent(text).replace("blind: 0.0}", "blind: 0.6}").replace("load_seconds: 0.5", "load_seconds: 0"))
+        path.write_text(functools.reduce(lambda told, pair: told.replace(*pair), otherwise.items(), textwrap.dedent(text)))
     machine.git("checkout", "--quiet", "-B", "main")
     machine.git("add", "--all")
     machine.git("commit", "--quiet", "--message", "Begin")

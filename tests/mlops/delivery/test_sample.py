@@ -4,11 +4,12 @@ import json
 from dataclasses import replace
 
 import pytest
-from tests.mlops.delivery.machines import git, tag
+from tests.mlops.delivery.machines import git
 
 from mlops.ci.host import Context
-from mlops.delivery.sample import extent
+from mlops.delivery.sample import Extent, extent, train_twin
 from mlops.delivery.workspace import open_workspace
+from mlops.verbs.change import _opponent
 
 SAMPLE = "    sample: {rows: 600}\n    all_when_changed: [data/, '*.odcs.yml']\n"
 PROJECT = "src/project/project.yml"
@@ -61,42 +62,44 @@ def test_without_a_sample_all_rows_are_taken(shops, change):
 
 
 @pytest.mark.slow
-def test_the_champion_s_code_is_trained_on_the_sample_too_and_where_it_cannot_be_the_champion_itself_is_met(remote):
+def test_the_champion_s_code_is_trained_on_the_sample_too_and_where_it_cannot_be_the_champion_itself_is_met(remote, monkeypatch):
     """An untouched change reuses all steps and compares as identical; a changed one meets the twin; else all rows, with the reason."""
     machine = remote.machine("pull request")
-    path = machine.root / PROJECT
-    text = path.read_text().rstrip() + "\n" + SAMPLE
     machine.commit("src/pipelines/train.yml", "blind: 0.0", "blind: 0.6")  # as v1, which serves, was made
     began = remote.commit
 
-    def tried(sample="rows: 600"):
-        path.write_text(text.replace("rows: 600", sample))
+    def tried():
         ended = machine.mlops("try", "--rows", "sample")
         facts = json.loads((machine.root / ".mlops/shared/shops/verdict/shops.json").read_text())
-        return ended, facts, facts["reference"]["kind"]
+        (train,) = [step["state"] for step in facts["steps"] if step["name"] == "train"]
+        return ended, facts, train
 
-    ended, facts, kind = tried()
-    assert (ended.code, kind, facts["reference"]["version"], facts["sample"]) == (0, "twin", 1, [{"name": "rows", "value": "600"}]), (
-        ended.err
+    ended, facts, train = tried()
+    assert (ended.code, facts["reference"]["kind"], facts["reference"]["version"], train) == (0, "twin", 1, "reused"), ended.err
+    assert (facts["sample"], "a sample: a first word is quick" in ended.err) == ([{"name": "rows", "value": "600"}], True)
+    assert "its predictions are identical to those of the champion v1" in next(
+        r["reason"] for r in facts["rules"] if r["name"] == "compare"
     )
-    assert "a sample: a first word is quick" in ended.err
-    assert [step["state"] for step in facts["steps"] if step["name"] == "train"] == ["reused"]
-    assert "its predictions are identical to those of v1" in next(rule["reason"] for rule in facts["rules"] if rule["name"] == "compare")
 
     machine.commit("src/pipelines/train.yml", "blind: 0.6", "blind: 0.9")
-    ended, facts, kind = tried()
-    assert (ended.code, kind, [step["state"] for step in facts["steps"] if step["name"] == "train"]) == (1, "twin", ["done"]), ended.err
+    ended, facts, train = tried()
+    assert (ended.code, facts["reference"]["kind"], train) == (1, "twin", "finished"), ended.err
     assert "the change makes the model worse" in ended.err
-
-    for sample, why in (
-        ("nothing: 600", "all rows: the pipeline of v1 cannot be run with the sample"),
-        ("rows: 0", "all rows: the pipeline of v1 fails on the sample today: "),
-    ):
-        ended, facts, kind = tried(sample)
-        assert (ended.code, kind, facts["sample"]) == (1, "champion", []), ended.err
-        assert why in ended.err
     assert remote.commit == began
-    remote.rewrite(lambda place: tag(place, 1, "slipway.commit", "f" * 40))
-    ended, facts, kind = tried()
-    assert (ended.code, kind, facts["sample"]) == (1, "champion", []), ended.err
-    assert "all rows: the commit of v1, fffffff, is not to be had" in ended.err
+
+    monkeypatch.chdir(machine.root)
+    monkeypatch.setenv("MLOPS_STATE", "mlops-state")
+    workspace = open_workspace(None)
+    for settings, why in (
+        ({"nothing": "600"}, "the pipeline of v1 cannot be run with the sample: "),
+        ({"rows": "0"}, "the pipeline of v1 fails on the sample today: "),
+    ):
+        found, twin = _opponent(workspace, Extent(settings, ""))
+        assert (found.settings, found.why[: len(why)], twin) == ({}, why, None)
+    champion = workspace.registry.resolve("shops", "champion")
+    for tags, why in (
+        ({"slipway.commit": "f" * 40}, "the commit of v1, fffffff, is not to be had"),
+        ({"slipway.commit": ""}, "v1 was made of files that were not committed"),
+        ({"slipway.dirty": "true"}, "v1 was made of files that were not committed"),
+    ):
+        assert train_twin(workspace, replace(champion, tags={**champion.tags, **tags}), {"rows": "600"}) == why

@@ -4,16 +4,19 @@ import json
 import random
 import shutil
 import time
+from types import SimpleNamespace
 
 import pytest
 from tests.mlops.ci.loopback import Loopback
 from tests.mlops.delivery.machines import dies, fork, program
 
 from mlops.delivery import stations
-from mlops.registry.versions import Registry
-from mlops.state.branch import StateBranch
+from mlops.delivery.shared import on_state
+from mlops.errors import JobFailed, PlatformError
+from mlops.registry.versions import ModelVersion, Registry
+from mlops.state.branch import Moved, StateBranch
 
-pytestmark = pytest.mark.slow
+slow = pytest.mark.slow
 KILLED, LEFT = -9, [1, 2]
 BEFORE_THE_PUSH, AFTER_THE_PUSH = "kill -9 $PPID; exit 1", '"$REAL" "$@"; kill -9 $PPID; exit 0'
 
@@ -55,6 +58,7 @@ def at_once(*commands):
     return (0, 1) if again[1] else (1, 0), ended
 
 
+@slow
 def test_a_registration_that_is_killed_anywhere_leaves_the_old_state_or_the_new_one_and_is_made_once(remote, tmp_path):
     """R1, R4: after the upload, after the version's row, before the push, in it, at any moment; and after it, when the answer was lost."""
     machine, began = remote.machine("new"), remote.commit
@@ -79,19 +83,17 @@ def test_a_registration_that_is_killed_anywhere_leaves_the_old_state_or_the_new_
     assert (kept.commit, sorted(kept.versions), kept.aliases["challenger"], kept.production) == (made, [*LEFT, 3], 3, 1)
 
 
+@slow
 def test_of_two_machines_at_once_both_register_both_try_and_one_promotes(remote):
     """R2, R3, R5, C6, C8: the second decides again on what is there; it goes on where it may, and else is told who was first."""
     one, two = remote.machine("one"), remote.machine("two")
     _, ended = at_once(
-        (one, "deliver", "--to", "registry", "--set", "inputs.blind=0.1"), (two, "deliver", "--to", "registry", "--set", "inputs.blind=0.2")
+        (one, "deliver", "--to", "staging", "--set", "inputs.blind=0.1"), (two, "deliver", "--to", "staging", "--set", "inputs.blind=0.2")
     )
     kept = remote.kept()
     assert ([one.code for one in ended], sorted(kept.versions), kept.production) == ([0, 0], [*LEFT, 3, 4], 1)
     assert len({tags["slipway.digest"] for tags in kept.versions.values()}) == 4
     tickets = kept.ticket(3), kept.ticket(4)
-    assert [
-        one.code for one in at_once((one, "promote", tickets[0], "--to", "staging"), (two, "promote", tickets[1], "--to", "staging"))[1]
-    ] == [0, 0]
     (first, second), ended = at_once((one, "promote", tickets[0], "--to", "production"), (two, "promote", tickets[1], "--to", "production"))
     won, lost = 3 + first, 3 + second
     assert (ended[first].code, ended[second].code) == (0, 1)
@@ -104,6 +106,7 @@ def test_of_two_machines_at_once_both_register_both_try_and_one_promotes(remote)
     assert (old.code, f"production serves v{won} now" in old.err, remote.commit) == (1, True, kept.commit)
 
 
+@slow
 def test_a_promotion_that_is_killed_anywhere_leaves_a_deployment_that_answers_and_is_one_move(remote, approved, tmp_path):
     """R4, R8, R10: before the deployment, after it, at the aliases, while it is watched, at the push, and after it; then a way back that is gone."""
     machine = remote.machine("production", **approved.variables_of(tmp_path / "runner"))
@@ -129,6 +132,7 @@ def test_a_promotion_that_is_killed_anywhere_leaves_a_deployment_that_answers_an
     assert (gone.code, "the files of shops v1 are gone" in gone.err, machine.serves(), remote.commit) == (1, True, 2, now)
 
 
+@slow
 def test_a_version_that_breaks_a_bound_while_it_is_watched_is_taken_back_and_stays_back(remote):
     """The old one serves again, the branch says so and why, and neither a delivery nor the same ticket brings it out again."""
     machine, kept = remote.machine("watched"), remote.kept()
@@ -162,3 +166,100 @@ def test_a_version_that_breaks_a_bound_while_it_is_watched_is_taken_back_and_sta
     refused = machine.mlops("promote", ticket, "--to", "production")
     assert (refused.code, "v2 was taken back from production" in refused.err, "--reason" in refused.err) == (1, True, True)
     assert (machine.serves(), remote.commit) == (1, kept.commit)
+
+
+class Branch:
+    """A branch that somebody else changes `others` times, and that then keeps what it is sent, or refuses it."""
+
+    branch = "mlops-state/shops"
+
+    def __init__(self, others=0, refuses=False):
+        self.others, self.refuses, self.sent = others, refuses, []
+
+    def bring(self, _home):
+        return f"commit {self.others}"
+
+    def send(self, _home, base, message, *, tag, without):
+        if self.refuses:
+            raise PlatformError("git push did not do it: remote: no")
+        if self.others:
+            self.others -= 1
+            raise Moved
+        self.sent.append((base, message, tag, list(without)))
+
+
+class Versions:
+    """A registry of numbers; the last one may serve."""
+
+    def __init__(self):
+        self.there, self.production = [], None
+
+    def versions(self, _name):
+        return [
+            ModelVersion("shops", n, "", None, f"place {n}", "", ("production",) if n == self.production else ()) for n in self.there[::-1]
+        ]
+
+    def history(self, _name):
+        return []
+
+
+def shared(branch):
+    return SimpleNamespace(state=branch, home=None, registry=Versions(), model=SimpleNamespace(name="shops"))
+
+
+def test_what_was_looked_at_only_is_not_sent():
+    workspace = shared(Branch())
+    assert on_state(workspace, lambda: 7) == 7
+    assert workspace.state.sent == []
+
+
+def test_what_was_done_is_told_and_a_version_in_production_leaves_a_tag():
+    workspace = shared(Branch())
+    on_state(workspace, lambda: workspace.registry.there.extend(range(1, 13)))
+
+    def goes_out():
+        workspace.registry.production = 12
+
+    on_state(workspace, goes_out)
+    (_, first, no_tag, old), (_, second, tag, _) = workspace.state.sent
+    assert (first[:33], no_tag, old) == ("shops: v1 registered, v2 register", None, ["place 2", "place 1"])
+    assert (second, tag) == ("shops: production nothing -> v12", "shops/v12")
+
+
+def test_where_others_are_always_quicker_it_ends_with_a_word():
+    """R3: a bounded number of times, and each time it is decided anew."""
+    decided = []
+    for others, ends in ((4, True), (5, False)):
+        workspace = shared(Branch(others))
+        done = iter(range(1, 9))
+        decided.clear()
+
+        def act(workspace=workspace, done=done):
+            decided.append(len(decided))
+            workspace.registry.there = [next(done)]
+
+        if ends:
+            on_state(workspace, act)
+        else:
+            with pytest.raises(PlatformError, match="other jobs changed mlops-state/shops 5 times in a row") as told:
+                on_state(workspace, act)
+            assert "Nothing of this was kept" in told.value.hint
+        assert (len(decided), len(workspace.state.sent)) == (5, int(ends))
+
+
+def test_what_was_done_before_an_error_is_kept_and_of_two_errors_both_are_told(capsys):
+    def breaks(workspace):
+        def act():
+            workspace.registry.there = [1]
+            raise JobFailed("production took v1 back")
+
+        return act
+
+    workspace = shared(Branch())
+    with pytest.raises(JobFailed, match="took v1 back"):
+        on_state(workspace, breaks(workspace))
+    assert len(workspace.state.sent) == 1
+    workspace = shared(Branch(refuses=True))
+    with pytest.raises(PlatformError, match="remote: no"):
+        on_state(workspace, breaks(workspace))
+    assert "production took v1 back" in capsys.readouterr().err
