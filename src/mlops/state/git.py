@@ -55,7 +55,7 @@ class Git:
             raise PlatformError(f"git {words[0]} could not be run: {error}", where=str(self.root)) from error
         if done.returncode not in good:
             said = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit status {done.returncode}"]
-            told = next((line.strip() for line in said if line.strip().startswith(_REASONS)), said[-1])
+            told = next((line.strip() for line in said if line.strip().startswith(_REASONS) and line.strip() != "remote:"), said[-1])
             raise GitRefused(f"git {words[0]} did not do it: {told[:300]}", "\n".join(said), where=str(self.root))
         return done.returncode, done.stdout
 
