@@ -38,8 +38,9 @@ def approved_by(environment: Environment, host: Host | None = None) -> str | Non
         hint = f"{guard.told}.\n{guard.mend}\nOr, to go without: `approval: {{required: false}}` in {where}."
         raise JobFailed(f"nobody approved this run for {environment.name}; what serves there is as it was", where=where, hint=hint)
     author = host.author(host.context.commit)
-    others = [person for person in people if person != author]
+    others = [person for person in people if person != (author or host.context.actor)]
     if not others and not environment.approval.by_author:
         hint = "Start it again and let somebody else approve; or, where that is meant, `by_author: true` in that file."
-        raise JobFailed(f"{environment.name} was approved by {author} only, who wrote the change", where=where, hint=hint)
+        who = f"{author} only, who wrote the change" if author else f"{people[0]} only, who started it; who wrote the change is not known"
+        raise JobFailed(f"{environment.name} was approved by {who}", where=where, hint=hint)
     return ", ".join(others or people)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from mlops.registry.versions import ModelVersion, Registry
     from mlops.serving.endpoint import Served
 
+_ALL_THE_SAME = "To do it all the same, say why: --reason TEXT (make: REASON=...). It is recorded."
+
 
 def put(
     workspace: Workspace,
@@ -129,7 +131,8 @@ def _back(workspace: Workspace, environment: str, before: ModelVersion | None) -
 def promote(workspace: Workspace, which: str, environment: str, reason: str) -> dict[str, Any]:
     """Put a registered version into an environment by hand.
 
-    A version that the gate did not approve against the champion of now needs a reason; production takes only what was tried in staging.
+    A version that the gate did not approve against the champion of now, or that was taken back, needs a reason; production takes only what was
+    tried in staging.
 
     Raises:
         UsageError: There is no such version or environment.
@@ -144,6 +147,8 @@ def promote(workspace: Workspace, which: str, environment: str, reason: str) -> 
     if version is None:
         known = ", ".join(f"v{v.version}" for v in workspace.registry.versions(name)) or "none yet: make run"
         raise UsageError(f"{name} has no version {which!r}", hint=f"Versions: {known}")
+    if version.rolled_back and not reason:
+        raise JobFailed(version.rolled_back, hint=_ALL_THE_SAME)
     if ticket is not None or not reason:
         _approved(workspace, version)
     tried = any(move.environment == "staging" and move.after == version.version for move in workspace.registry.history(name))
@@ -160,11 +165,15 @@ def promote(workspace: Workspace, which: str, environment: str, reason: str) -> 
 
 
 def _approved(workspace: Workspace, version: ModelVersion) -> None:
-    champion = workspace.registry.resolve(workspace.model.name, "champion")
+    registry = workspace.registry
+    champion = registry.resolve(workspace.model.name, "champion")
     try:
-        workspace.registry.check_evidence(version, champion)
+        registry.check_evidence(version, champion)
     except JobFailed as error:
-        raise JobFailed(error.message, hint="To do it all the same, say why: --reason TEXT (make: REASON=...). It is recorded.") from error
+        moves = [move for move in registry.history(version.name) if move.environment == "production"]
+        first = moves[0] if moves and champion and champion.version != version.against else None
+        by = f" ({first.who}, {first.at[:16]}Z: {first.reason})" if first else ""
+        raise JobFailed(f"{error.message}{by}", hint=_ALL_THE_SAME) from error
 
 
 def rollback(workspace: Workspace, environment: str, reason: str) -> dict[str, Any]:

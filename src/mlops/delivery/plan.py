@@ -77,8 +77,8 @@ def _code(workspace: Workspace, names: Sequence[str], base: str) -> Decision:
 def _model(workspace: Workspace, names: Sequence[str], context: Context, judged: Callable[[Workspace, str], str | None]) -> Decision:
     parts, _ = files.places(workspace)
     name, base = workspace.model.name, str(context.base)[:7]
-    found = [file for file in files.touched(names, parts) if not files.PROSE.match_file(file)]
-    if found:
+    found = files.touched(names, parts)
+    if found:  # prose too: beside a model's data or code it is a part of both, and of their digest
         return Decision(name, do=True, why=_listed(found))
     digest = files.fingerprint(workspace, {})
     why = (

@@ -17,6 +17,7 @@ import pathspec
 
 from mlops.delivery import files
 from mlops.errors import MlopsError
+from mlops.files import locked, unwritable
 from mlops.local.run import LocalRun, Options
 from mlops.spec.pipeline import load_pipeline
 from mlops.state.git import Git, GitRefused
@@ -105,18 +106,26 @@ def train_twin(workspace: Workspace, champion: ModelVersion, settings: Mapping[s
 def _checked_out(workspace: Workspace, commit: str) -> Path | None:
     """Return a folder with a commit's files, made once; the work tree, the index and the branches are not touched."""
     folder = workspace.home / "commits" / commit
-    if folder.is_dir():
-        return folder
-    git = Git(workspace.root, os.environ)
+    with locked(workspace.home / "commits.lock"):
+        if not folder.is_dir() and not _written(Git(workspace.root, os.environ), commit, folder):
+            return None
+    return folder
+
+
+def _written(git: Git, commit: str, folder: Path) -> bool:
+    """Write a commit's files into a folder; return whether the commit was to be had."""
     try:
         if git.ask("cat-file", "-e", commit, good=(0, 1, 128))[0]:
             git.ask("fetch", "--quiet", "--no-tags", "--depth=1", "origin", commit)
         archive = git.ask("archive", "--format=tar", commit)[1]
     except GitRefused:
-        return None
+        return False
     fresh = folder.with_name(f".{commit}")
-    fresh.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        tar.extractall(fresh, filter="data")
-    fresh.rename(folder)
-    return folder
+    try:
+        fresh.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            tar.extractall(fresh, filter="data")
+        fresh.rename(folder)
+    except OSError as error:
+        raise unwritable(fresh, error) from error
+    return True

@@ -56,6 +56,10 @@ def on_state(workspace: Workspace, act: Callable[[], T]) -> T:
                     f"  {workspace.state.branch} was changed by another job meanwhile: deciding again on what is there now", file=sys.stderr
                 )
                 continue
+            except PlatformError:
+                if error is not None:  # else only the second of two faults would be told
+                    print(f"  {error.message}", file=sys.stderr)
+                raise
         if error is not None:
             raise error
         return result

@@ -76,34 +76,33 @@ def watch(workspace: Workspace, environment: str, served: Served, smoke_file: Pa
     if wanted is None or smoke_file is None:
         return {"seconds": 0.0, "requests": 0, "error_rate": None, "p95_ms": None, "rules": []}
     since = time.time()
-    asked, failures = _ask_now_and_then(served, smoke_file, wanted.seconds)
+    asked, wrong, first = _ask_now_and_then(served, smoke_file, wanted.seconds)
     statuses, times = _answered(workspace.endpoint(environment) / "requests.jsonl", since)
     total = max(asked, len(statuses))
-    failed = max(len(failures), sum(status >= 500 for status in statuses))
+    failed = max(wrong, sum(status >= 500 for status in statuses))
     rate, p95 = failed / total if total else 1.0, _p95(times)
     reason = f"{rate:.2%} of {total:,} requests in {wanted.seconds:g} s, at most {wanted.error_rate:.2%}"
-    rules = [_rule("error_rate", rate <= wanted.error_rate, f"{reason}; {failures[0]}" if failures else reason)]
+    rules = [_rule("error_rate", rate <= wanted.error_rate, f"{reason}; {first}" if first else reason)]
     if wanted.p95_ms is not None:
         rules.append(_rule("p95_ms", p95 <= wanted.p95_ms, f"{p95:.1f} ms in {wanted.seconds:g} s, at most {wanted.p95_ms:g}"))
     return {"seconds": wanted.seconds, "requests": total, "error_rate": rate, "p95_ms": p95, "rules": rules}
 
 
-def _ask_now_and_then(served: Served, smoke_file: Path, seconds: float) -> tuple[int, list[str]]:
-    """Ask held-out rows a few times a second, and return how many were asked and what failed. Politely: others are served meanwhile."""
+def _ask_now_and_then(served: Served, smoke_file: Path, seconds: float) -> tuple[int, int, str]:
+    """Ask held-out rows a few times a second; return how many were asked, how many failed, and the first failure. Politely: others are served."""
     from mlops.serving.trial import HeldOut, smoke
 
     found = json.loads(smoke_file.read_text(encoding="utf-8"))
     rows = HeldOut(tuple(found["columns"]), tuple(map(tuple, found["data"])), tuple(found["expected"])).evenly(ROUND)
     key = Path(str(served.key_file)).read_text(encoding="utf-8").split()[0]
-    failures: list[str] = []
-    asked, until = 0, time.monotonic() + seconds
+    asked, failed, first, until = 0, 0, "", time.monotonic() + seconds
     while time.monotonic() < until:
         told = smoke(str(served.address), key, rows)
-        asked += told.requests
-        failures += told.failures
+        asked, failed = asked + told.requests, failed + told.requests - told.equal
+        first = first or next(iter(told.failures), "")
         time.sleep(PAUSE)
     time.sleep(FLUSHED)
-    return asked, failures
+    return asked, failed, first
 
 
 def _answered(log: Path, since: float) -> tuple[list[int], list[float]]:

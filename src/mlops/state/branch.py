@@ -96,17 +96,21 @@ class StateBranch:
             about = f"object {commit}\ntype commit\ntag {tag}\ntagger slipway <slipway@localhost> {int(time.time())} +0000\n\n{message}\n"
             made = self.git.text("hash-object", "-t", "tag", "-w", "--stdin", stdin=about.encode())
             refs.append(f"+{made}:refs/tags/{tag}")
+        _again(lambda: self._push(commit, expected, refs))
+        return commit
+
+    def _push(self, commit: str, expected: str | None, refs: Iterable[str]) -> None:
+        """Push once; where that failed, the branch itself says whether it arrived all the same, or somebody else was quicker."""
         lease = f"--force-with-lease=refs/heads/{self.branch}:{expected or ''}"
         try:
             self.git.ask("push", "--quiet", "--no-verify", "--atomic", lease, REMOTE, *refs)
-        except GitRefused as error:
+        except PlatformError as error:
             now = self._there()
             if now == commit:  # it arrived, and the answer was lost
-                return commit
+                return
             if now != expected:
                 raise Moved from error
             raise
-        return commit
 
     def _there(self) -> str | None:
         found = _again(lambda: self.git.text("ls-remote", REMOTE, f"refs/heads/{self.branch}"))

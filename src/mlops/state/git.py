@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SECONDS = 300
+_REASONS = ("remote:", "fatal:", "!")
+"""How the line begins that says why; what follows it is advice."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,18 @@ class Git:
             done = subprocess.run(
                 ["git", "-C", str(self.root), *words], input=stdin, capture_output=True, env=variables, timeout=SECONDS, check=False
             )
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except subprocess.TimeoutExpired as error:
+            raise PlatformError(
+                f"git {words[0]} did not end in {SECONDS} s",
+                where=str(self.root),
+                hint="Is the server up? The same command may be run again.",
+            ) from error
+        except OSError as error:
             raise PlatformError(f"git {words[0]} could not be run: {error}", where=str(self.root)) from error
         if done.returncode not in good:
             said = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit status {done.returncode}"]
-            raise GitRefused(f"git {words[0]} did not do it: {said[-1][:300]}", "\n".join(said), where=str(self.root))
+            told = next((line.strip() for line in said if line.strip().startswith(_REASONS) and line.strip() != "remote:"), said[-1])
+            raise GitRefused(f"git {words[0]} did not do it: {told[:300]}", "\n".join(said), where=str(self.root))
         return done.returncode, done.stdout
 
     def text(self, *words: str, stdin: bytes = b"", index: Path | None = None) -> str:
@@ -60,7 +69,9 @@ class GitRefused(PlatformError):
 
     def __init__(self, message: str, said: str, *, where: str) -> None:
         super().__init__(
-            message, where=where, hint="Can this machine read and write the repository? In CI the job needs `contents: write`."
+            message,
+            where=where,
+            hint="Can this machine read and write the repository? In CI the job needs `contents: write`. The same command may be run again.",
         )
         self.said = said
 

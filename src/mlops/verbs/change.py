@@ -41,7 +41,7 @@ def plan(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(decided.facts()))
     for one in [] if arguments.json else [decided.code, *decided.models]:
-        print(f"  {one.name:<16} {'do  ' if one.do else 'skip'}  {one.why}")
+        print(f"  {one.name:<16} {'do  ' if one.do else 'skip'}  {_harmless(one.why)}")
     return 0
 
 
@@ -54,8 +54,15 @@ def _judged(workspace: Workspace, digest: str) -> str | None:
 def _table(decided: Plan) -> str:
     from mlops.report.markdown import code, table, text
 
-    rows = [(text(one.name), "yes" if one.do else "no", code(one.why, 1_000)) for one in (decided.code, *decided.models)]
+    rows = [(text(one.name), "yes" if one.do else "no", code(_harmless(one.why), 1_000)) for one in (decided.code, *decided.models)]
     return table(("what", "done", "why"), rows, "lll") + "\n"
+
+
+def _harmless(words: str) -> str:
+    """Return text as one line that no terminal and no CI system takes for a command; both look for those in what is printed."""
+    from mlops.report.figures import line
+
+    return line(words).replace("##", "# #")
 
 
 def attempt(arguments: argparse.Namespace) -> int:
@@ -89,6 +96,7 @@ def _tried(workspace: Workspace, host: Host, arguments: argparse.Namespace) -> t
     from mlops.report.verdict import gather
     from mlops.verbs.way import show
 
+    _ = workspace.staging, workspace.production  # a mistake in a settings file is told before any work starts
     extent = sample.extent(workspace, host.context, arguments.rows)
     error: MlopsError | None = None
     made: list[Delivery] = []

@@ -1,8 +1,12 @@
 """A whole small project: one step trains a real model on made rows, and its quality is a parameter."""
 
+import functools
+import os
+import subprocess
 import textwrap
 
 import pytest
+from tests.mlops.delivery.machines import Remote
 
 TRAIN = """
 import argparse, json
@@ -121,3 +125,41 @@ def shops(tmp_path, monkeypatch):
     workspace = open_workspace(None)
     for environment in ENVIRONMENTS:
         endpoint.stop(workspace.endpoint(environment))
+
+
+@pytest.fixture(scope="session")
+def delivered(tmp_path_factory):
+    """A remote on whose branch v1 (rather blind) serves in production, and v2 (better) was tried in staging."""
+    place = tmp_path_factory.mktemp("delivered")
+    for name in ("GITHUB_ACTIONS", "TF_BUILD", "MLOPS_HOME", "MLFLOW_TRACKING_URI"):
+        os.environ.pop(name, None)
+    import mlflow.sklearn  # noqa: F401 - once, for all the processes that are forked from this one
+
+    subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", str(place / "origin.git")], check=True)
+    remote = Remote(place / "origin.git")
+    machine = remote.machine("first")
+    files = {**FILES, ".gitignore": ".mlops/\n", "README.md": "Shops.\n"}
+    files["environments/production.yml"] += "watch: {seconds: 0.5, error_rate: 0.0}\n"
+    otherwise = {"blind: 0.0}": "blind: 0.6}", "load_seconds: 0.5": "load_seconds: 0", "types: []": "types: []\n    sample: {rows: 600}"}
+    for name, text in files.items():
+        path = machine.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(functools.reduce(lambda told, pair: told.replace(*pair), otherwise.items(), textwrap.dedent(text)))
+    machine.git("checkout", "--quiet", "-B", "main")
+    machine.git("add", "--all")
+    machine.git("commit", "--quiet", "--message", "Begin")
+    machine.git("push", "--quiet", "origin", "main")
+    machine.well("deliver")
+    machine.commit("src/pipelines/train.yml", "blind: 0.6", "blind: 0.0")
+    machine.well("deliver", "--to", "staging")
+    machine.stop()
+    return remote
+
+
+@pytest.fixture
+def remote(delivered, tmp_path):
+    """A copy of `delivered`; what its machines serve is ended afterwards."""
+    made = delivered.copy(tmp_path)
+    yield made
+    for machine in made.machines:
+        machine.stop()
