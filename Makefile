@@ -110,7 +110,7 @@ lock: $(ready)  ## resolve requirements.lock and src/mlops/audit.lock anew, afte
 upgrade: $(ready)  ## [TO=v1.2.0] [FROM=address] [DRY=1]: bring what is ours to a newer release of the template
 	@mlops upgrade $${TO:+--to "$$TO"} $${FROM:+--from "$$FROM"} $${DRY:+--dry-run}
 
-release: $(ready)  ## VERSION=1.2.0 [DRY=1]: changelog, package, SBOM, provenance, tag
-	@mlops release "$${VERSION:-}" $${DRY:+--dry-run}
+release: $(ready) $(tools)  ## VERSION=1.2.0 [DRY=1] [PUSH=1]: changelog, package, SBOM, provenance, tag
+	@mlops release "$${VERSION:-}" $${DRY:+--dry-run} $${PUSH:+--push}
 
 -include project.mk

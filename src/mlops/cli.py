@@ -186,10 +186,11 @@ VERBS = {
     ),
     "release": Verb(
         "release:release",
-        "make a release: changelog, package, SBOM, provenance, tag; pushing it is yours",
+        "make a release: changelog, package, SBOM, provenance, tag",
         "mlops release 1.2.0 --dry-run",
         (
             _argument("version", metavar="VERSION", help="three numbers, larger than the last"),
+            _argument("--push", action="store_true", help="push the commit and the tag to origin, both or neither; else that is yours"),
             _argument("--dry-run", action="store_true", help="check, and show what it would be; change nothing"),
         ),
     ),

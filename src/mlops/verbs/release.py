@@ -42,13 +42,19 @@ def release(arguments: argparse.Namespace) -> int:
         print(json.dumps(facts) if arguments.json else "  Nothing was changed. Without --dry-run (make: DRY=) it is released.")
         return 0
     commit, files = make(repository, drafted, current(os.environ).context.run_url)
+    if arguments.push:
+        from mlops.state.git import Git
+
+        refs = ("HEAD:refs/heads/main", f"refs/tags/{drafted.number.tag}")
+        Git(repository.root, os.environ).ask("push", "--quiet", "--no-verify", "--atomic", "origin", *refs)
     facts |= {"commit": commit, "files": [shown(path, repository.root) for path in files]}
     if arguments.json:
         print(json.dumps(facts))
         return 0
     for path in facts["files"]:
         print(f"  {path}")
-    print(f"  tagged {drafted.number.tag} at {commit[:10]}\n  next: git push --follow-tags origin main")
+    print(f"  tagged {drafted.number.tag} at {commit[:10]}")
+    print("  pushed to origin" if arguments.push else "  next: git push --follow-tags origin main")
     return 0
 
 

@@ -96,6 +96,11 @@ PROJECT = """
         name = "shops"
         version = "0.1.0"
         requires-python = ">=3.11"
+        [build-system]
+        requires = ["uv_build>=0.9,<1"]
+        build-backend = "uv_build"
+        [tool.uv.build-backend]
+        module-name = "mlops"
         [tool.pytest.ini_options]
         testpaths = ["tests"]
         addopts = "-q -p no:cacheprovider"

@@ -4,6 +4,7 @@ import subprocess
 import time
 
 import pytest
+from tests.mlops.monitoring.conftest import CONTRACT, NEWEST, PIPELINE
 from tests.mlops.workflows.conftest import ADA, BEN, approve
 
 pytestmark = [pytest.mark.workflows, pytest.mark.slow]
@@ -290,3 +291,36 @@ def test_only_the_model_that_a_change_touches_is_tried(fork, github):
     assert ran.code == 0, ran.log[-4000:]
     assert "none of what it is made of changed" in ran.log
     assert [path.name for path in sorted(fork.artifacts.joinpath(str(fork.number)).glob("verdict-*"))] == ["verdict-stalls"]
+
+
+def test_monitoring_opens_one_issue_with_the_evidence_and_brings_it_up_to_date(fork, github):
+    fork.write(
+        {
+            "src/project/newest.py": NEWEST,
+            "data/newest.odcs.yml": CONTRACT,
+            "src/pipelines/monitor.yml": PIPELINE.replace("odd: 0", "odd: 9"),
+        }
+    )
+    fork.edit("src/project/project.yml", "target: late", "monitor: src/pipelines/monitor.yml\n    window: month\n    target: late")
+    fork.commit("Watch it")
+    ran = fork.run("schedule", "monitor", {"schedule": "17 5 * * *"})
+    assert ran.jobs["make monitor"] == "failure", ran.log[-4000:]
+    [issue] = github.issues.values()
+    assert "newest.c must be" in issue["body"]
+    assert "9 of " in issue["body"]
+    fork.edit("src/pipelines/monitor.yml", "odd: 9", "odd: 0")
+    fork.commit("The data are in order again")
+    ran = fork.run("workflow_dispatch", "monitor")
+    assert ran.jobs["make monitor"] == "success", ran.log[-4000:]
+    assert (len(github.issues), "newest.c must be" in issue["body"]) == (1, False)
+
+
+def test_a_release_by_hand_is_tagged_pushed_and_its_files_are_signed(fork, github):
+    ran = fork.run("workflow_dispatch", "release", inputs={"version": "0.2.0"})
+    assert ran.code == 0, ran.log[-4000:]
+    assert "refs/tags/v0.2.0" in fork.git("ls-remote", "origin")
+    kept = sorted(path.name for path in fork.artifacts.joinpath(str(fork.number), "release").rglob("shops-0.2.0*"))
+    assert {name.rpartition(".")[2] for name in kept} == {"whl", "gz", "json"}
+    assert len([line for line in ran.log.splitlines() if "would sign" in line and "dist/shops" in line]) == len(kept) == 4
+    fork.git("pull", "--quiet", "origin", "main")
+    assert "0.2.0" in (fork.root / "CHANGELOG.md").read_text()
