@@ -1,6 +1,7 @@
 """A whole small project: one step trains a real model on made rows, and its quality is a parameter."""
 
 import functools
+import importlib
 import os
 import subprocess
 import textwrap
@@ -133,7 +134,8 @@ def delivered(tmp_path_factory):
     place = tmp_path_factory.mktemp("delivered")
     for name in ("GITHUB_ACTIONS", "TF_BUILD", "MLOPS_HOME", "MLFLOW_TRACKING_URI"):
         os.environ.pop(name, None)
-    import mlflow.sklearn  # noqa: F401 - once, for all the processes that are forked from this one
+    for name in ("mlflow.sklearn", "mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store"):
+        importlib.import_module(name)  # once, for all the processes that are forked from this one
 
     subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", str(place / "origin.git")], check=True)
     remote = Remote(place / "origin.git")

@@ -73,17 +73,17 @@ def test_where_github_does_not_know_the_author_who_started_the_run_does_not_appr
 
 
 @pytest.mark.parametrize(
-    "fault",
+    ("match", "fault"),
     [
-        {"status": 500},
-        {"status": 429, "headers": {"Retry-After": "60"}},
-        {"status": 200, "body": "<html>We'll be back soon</html>"},
-        {"status": 200, "delay": 0.5},
-        {"status": 403, "body": '{"message": "Resource not accessible by integration"}'},
+        ("approvals", {"status": 500}),
+        ("approvals", {"status": 429, "headers": {"Retry-After": "60"}}),
+        ("approvals", {"status": 200, "body": "<html>We'll be back soon</html>"}),
+        ("approvals", {"status": 200, "delay": 0.5}),
+        ("approvals", {"status": 403, "body": '{"message": "Resource not accessible by integration"}'}),
+        ("commits", {"status": 500}),
     ],
 )
-@pytest.mark.parametrize("match", ["approvals", "commits"])
-def test_an_api_that_does_not_answer_is_no_approval(github, tmp_path, fault, match):
+def test_an_api_that_does_not_answer_is_no_approval(github, tmp_path, match, fault):
     """R11, C10: it fails closed, and as a fault of the platform, not of the change."""
     github.approvals[901] = [review("grace")]
     github.fault(times=2, match=match, **fault)

@@ -16,6 +16,7 @@ class Endpoint(BaseHTTPRequestHandler):
     """Answers each row with its own value, and logs that as an endpoint does."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body at once
     wrong = broken = False
     milliseconds = 1.0
 
