@@ -106,7 +106,10 @@ lock: $(ready)  ## resolve requirements.lock and src/mlops/audit.lock anew, afte
 	@$(compile) pyproject.toml src/mlops/requirements.in -o requirements.lock
 	@$(compile) src/mlops/audit.in -o src/mlops/audit.lock
 
-.PHONY: upgrade release
+.PHONY: upgrade release provenance
+provenance: $(ready) $(tools)  ## [VERSION=n]: where a model version came from, into dist/, with its bill of materials
+	@mlops provenance "$${VERSION:-champion}" $(model) --sbom
+
 upgrade: $(ready)  ## [TO=v1.2.0] [FROM=address] [DRY=1]: bring what is ours to a newer release of the template
 	@mlops upgrade $${TO:+--to "$$TO"} $${FROM:+--from "$$FROM"} $${DRY:+--dry-run}
 

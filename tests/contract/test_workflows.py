@@ -39,12 +39,13 @@ RIGHTS = {
     "comment": {"actions": "read", "checks": "write", "pull-requests": "write"},  # the other run's jobs; a check; one comment
     "train": {"contents": "write"},  # the branch that keeps the registry
     "promote": {"contents": "write", "deployments": "write"},  # the same; what serves now
+    "provenance": {"id-token": "write", "attestations": "write"},  # who signs, beside it, where a version came from
     "rollback": {"contents": "write", "deployments": "write"},
     "monitor": {"issues": "write"},  # one issue a model
     "release": {"contents": "write", "id-token": "write", "attestations": "write"},  # tag and files; who made them
 }
 APPROVED = {"actions": "read"}  # a job behind production's gate asks who approved
-ASKS_THE_SYSTEM = {"plan", "try", "comment", "train", "promote", "rollback", "monitor", "release"}
+ASKS_THE_SYSTEM = {"plan", "try", "comment", "train", "promote", "provenance", "rollback", "monitor", "release"}
 """The verbs that get the job's token; what runs a change's own tests gets none."""
 TURNS = {
     "ci": {"group": "ci-${{ github.ref }}", "cancel-in-progress": True},

@@ -183,6 +183,8 @@ def comment(arguments: argparse.Namespace) -> int:
         else sorted((open_workspace(None).home / VERDICTS).glob("*.json"))
     )
     told: list[dict[str, Any]] = []
+    run = host.context.run_url
+    report = f"{run}#artifacts" if host.context.system == "github" and run else ""
     for path in files[:20]:
         try:
             told.append(read(path))
@@ -191,7 +193,7 @@ def comment(arguments: argparse.Namespace) -> int:
     if not told and broken:
         told = [failed(f"the run stopped before a model was tried: {', '.join(broken)}", "", model="model", commit=commit)]
     for facts in told:
-        body = render(facts, commit=commit, run_url=host.context.run_url, jobs=jobs, charts=host.context.system != "azure")
+        body = render(facts, commit=commit, run_url=run, jobs=jobs, report_url=report, charts=host.context.system != "azure")
         address = host.comment(number or 0, f"verdict:{facts['model']}", body)
         said = title(facts, jobs)
         host.check(f"model: {facts['model']}", commit, conclusion(facts, jobs), said, said)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import argparse
 
     from mlops.delivery.workspace import Workspace
+    from mlops.registry.journal import Move
     from mlops.registry.versions import ModelVersion
 
 
@@ -66,13 +67,18 @@ def provenance(arguments: argparse.Namespace) -> int:
 
 
 def _write(arguments: argparse.Namespace) -> int:
+    from mlops.delivery.shared import on_state
     from mlops.delivery.workspace import open_workspace
     from mlops.release.package import model_sbom
 
     workspace = open_workspace(arguments.model)
-    version = _version(workspace, arguments.version)
     repository = Repository(workspace.root)
-    folder, moves = workspace.registry.fetch(version), workspace.registry.history(version.name)
+
+    def look() -> tuple[ModelVersion, Path, list[Move]]:
+        found = _version(workspace, arguments.version)
+        return found, workspace.registry.fetch(found), workspace.registry.history(found.name)
+
+    version, folder, moves = on_state(workspace, look)
     statement = statements.of_model(version, folder, moves, repository.ask("remote", "get-url", "origin") or "")
     out = Path(arguments.out) / f"{version.name}-v{version.version}.intoto.json"
     files = [out]
@@ -85,7 +91,12 @@ def _write(arguments: argparse.Namespace) -> int:
 
 
 def _version(workspace: Workspace, which: str) -> ModelVersion:
-    found = workspace.registry.resolve(workspace.model.name, which)
+    from mlops.delivery.ticket import check_ticket, read_ticket
+
+    ticket = read_ticket(which)
+    found = workspace.registry.resolve(workspace.model.name, str(ticket.version) if ticket else which)
+    if ticket is not None:
+        check_ticket(ticket, found)
     if found is None:
         raise UsageError(f"{workspace.model.name} has no version {which!r}", hint="mlops models lists them")
     return found
