@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
 import pytest
-import yaml
 from tests.contract.azure_expander import Cancel, Environment, Event, NotUnderstood, Service, graph, load, possible, starts
 from tests.contract.azure_expressions import evaluate, parse
 from tests.mlops.ci.azure_loopback import azure_devops
 
 ROOT = Path(__file__).parents[2]
-SCHEMA = ["--builtin-schema", "vendor.azure-pipelines", "--data-transform", "azure-pipelines", "--regex-variant", "nonunicode"]
 PIPELINES = sorted((ROOT / ".azure-pipelines").glob("*.yml"))
 
 
@@ -639,7 +634,7 @@ def test_a_cancelled_run_ends_its_step_and_runs_what_asked_to_run_always(reposit
                 steps:
                   - script: |
                       trap 'echo told; exit 130' INT
-                      echo started; sleep 20 & wait
+                      echo started; while sleep 0.1; do :; done
                     displayName: long
                   - {script: echo never}
                   - {script: echo cleaned, condition: always()}
@@ -801,28 +796,6 @@ def test_a_verb_in_a_pull_request_s_run_comments_checks_and_hands_on(repository,
 
 
 # Our own files
-
-
-def against_the_schema(text, folder):
-    """What `check-jsonschema`, which bundles the published schema, says; to that all scalars are strings, as to the service."""
-    places = [ROOT / ".venv/tools/bin", os.environ.get("PATH", "")]
-    checker = shutil.which("check-jsonschema", path=os.pathsep.join(map(str, places)))
-    if checker is None:
-        pytest.skip("check-jsonschema is not installed: it is in the environment of the tools")
-    file = folder / "pipeline.json"
-    file.write_text(json.dumps(yaml.load(text, Loader=yaml.BaseLoader)))
-    return subprocess.run([checker, *SCHEMA, str(file)], capture_output=True, text=True)
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / ".azure-pipelines").rglob("*.yml")), ids=lambda path: path.name)
-def test_every_pipeline_keeps_the_published_schema(path, tmp_path):
-    done = against_the_schema(path.read_text(), tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_the_check_of_the_schema_is_awake(tmp_path):
-    done = against_the_schema("stages: [{stage: a, jobs: [{job: j, steps: [{scripts: x}]}]}]", tmp_path)
-    assert "is not valid under any of the given schemas" in done.stdout
 
 
 @pytest.mark.parametrize("path", PIPELINES, ids=lambda path: path.name)

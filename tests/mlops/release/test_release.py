@@ -216,7 +216,8 @@ def test_this_repository_s_changelog_has_the_release_that_it_is():
 
 def test_the_verbs_hand_on_what_they_are_given_and_run_none_of_it(tmp_path):
     """C2: a value that reaches make by the environment, as from a workflow, is data to make and to the shell."""
-    for name in ("requirements.lock", "pyproject.toml", "src/mlops/setup.sh", ".venv/bin/mlops", ".venv/.ready"):
+    made = ("requirements.lock", "pyproject.toml", "src/mlops/setup.sh", "src/mlops/audit.lock", ".venv/bin/mlops")
+    for name in (*made, ".venv/.ready", ".venv/tools/.ready"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
         (tmp_path / name).chmod(0o755)
