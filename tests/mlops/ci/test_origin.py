@@ -62,10 +62,10 @@ def test_without_a_token_it_says_what_to_do(checkout, tmp_path):
 
 
 def test_a_checkout_that_is_nobody_s_or_elsewhere_is_told_without_the_password_in_its_address(checkout):
-    root = checkout("https://ada:ghp_secret@git.example.org/octo/flights")
+    root = checkout(f"https://ada:{WORD}@git.example.org/octo/flights")
     with pytest.raises(UsageError, match=r"on git\.example\.org") as raised:
         hosted(root, {"PATH": os.environ["PATH"], "GITHUB_TOKEN": "x"})
-    assert "secret" not in str(raised.value)
+    assert WORD not in str(raised.value)
     own = {"PATH": os.environ["PATH"], "GITHUB_TOKEN": "x", "GITHUB_API_URL": "https://git.example.org/api/v3"}
     assert hosted(root, own).context.repository == "octo/flights"
     with pytest.raises(UsageError, match="no remote `origin`"):
