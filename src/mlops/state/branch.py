@@ -119,15 +119,16 @@ class StateBranch:
     def _never_promoted(self) -> None:
         """Where the branch is missing: make sure that this is the beginning, and not a loss."""
         tags = _again(lambda: self.git.text("ls-remote", "--tags", REMOTE, f"refs/tags/{self.model}/v*"))
-        names = {line.split("refs/tags/")[1].removesuffix("^{}") for line in tags.splitlines()}
+        names = sorted({line.split("refs/tags/")[1].removesuffix("^{}") for line in tags.splitlines()})
         if not names:
             return
-        newest = max(names, key=lambda name: int(name.rpartition("/v")[2]) if name.rpartition("/v")[2].isdigit() else -1)
+        below = f"refs/tags/{self.model}/v*"
+        newest = f"$(git for-each-ref --sort=-creatordate --count=1 --format='%(objectname)' '{below}')^{{commit}}"
         raise PlatformError(
-            f"the state of {self.model} is gone: there is no branch {self.branch}, and {newest} was promoted",
+            f"the state of {self.model} is gone: there is no branch {self.branch}, and versions were promoted: {', '.join(names[-5:])}",
             where=REMOTE,
-            hint=f"Bring it back as it was then: git fetch {REMOTE} tag {newest} && git push {REMOTE} '{newest}^{{commit}}:refs/heads/{self.branch}'\n"
-            f"Or begin anew, without a champion: git push {REMOTE} --delete {' '.join(sorted(names))}",
+            hint=f"Bring back the newest that a tag has: git fetch -q {REMOTE} '+{below}:{below}' && git push {REMOTE} \"{newest}:refs/heads/{self.branch}\"\n"
+            f"Or begin anew, without a champion: git push {REMOTE} --delete {' '.join(names)}",
         )
 
     def _commit(self, folder: Path, message: str) -> str:

@@ -155,7 +155,8 @@ def status(arguments: argparse.Namespace) -> int:
         print(json.dumps({"model": workspace.model.name, "environments": facts}, ensure_ascii=False))
         return 0
     for name, served in facts.items():
-        version = f"{workspace.model.name} v{served['version']}" if served["version"] else "nothing yet"
+        number = served["version"] or served["registered"]
+        version = f"{workspace.model.name} v{number}" if number else "nothing yet"
         print(f"  {name:<12} {version:<16} {served['health']:<12} {served['address'] or ''}")
         for told in (served["note"], served["differs"]):
             if told:
@@ -168,7 +169,11 @@ def _environment(workspace: Workspace, name: str) -> dict[str, Any]:
 
     served = endpoint.look(workspace.endpoint(name))
     facts = asdict(served)
-    registered = workspace.registry.resolve(workspace.model.name, name) if served.version is not None else None
+    facts["registered"] = None
+    if served.version is None and workspace.state is None:
+        return facts | {"differs": None}  # nothing was ever served here: MLflow need not be asked
+    registered = workspace.registry.resolve(workspace.model.name, name)
+    facts["registered"] = registered.version if registered else None
     if served.version is not None and (registered is None or registered.version != served.version):
         said = f"v{registered.version}" if registered else "no version"
         facts["differs"] = f"the registry says {said}: a move was cut short. mlops promote {served.version} --to {name} finishes it"

@@ -251,7 +251,7 @@ def test_a_lost_state_stops_the_delivery_and_the_told_command_brings_it_back(for
     assert "make train" in ran.ended("failure")
     assert "the state of shops is gone" in ran.log
     assert fork.state() == ""
-    command = next(line for line in ran.log.splitlines() if "Bring it back" in line).split(": ", 1)[1]
+    command = next(line for line in ran.log.splitlines() if "Bring back" in line).split(": ", 1)[1]
     assert subprocess.run(command, shell=True, cwd=fork.root, check=False, capture_output=True).returncode == 0
     assert told(fork)["aliases"]["production"] == 1
 
