@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import math
 import os
+import re
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 PROJECT_FILE = Path("src/project/project.yml")
 MODES = ("on", "dry-run", "off")
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
 PLACES = ("local", "azure")
 """Where an environment may run. `azure` is known, and refused until its room is built."""
 METRICS: Mapping[str, str] = {
@@ -258,6 +260,13 @@ def read_project(root: Path) -> Project:
     models = {}
     for name in reader.mapping(("models",), None):
         at: Keys = ("models", name)
+        if not _NAME.fullmatch(str(name)):
+            reader.note(
+                at,
+                f"{str(name)!r} cannot be a model's name",
+                "Small letters, digits and dashes, a letter first: it names branches too.",
+                at_key=True,
+            )
         entry = reader.mapping(at, set(ModelSettings.__dataclass_fields__) - {"name"})
         models[str(name)] = ModelSettings(
             name=str(name),

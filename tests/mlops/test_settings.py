@@ -203,3 +203,10 @@ def test_a_state_folder_that_cannot_be_made_is_no_fault_of_the_user(root, monkey
     monkeypatch.setenv("MLOPS_HOME", str(root / "train.yml" / "state"))
     with pytest.raises(PlatformError, match="cannot write"):
         state_dir(root)
+
+
+@pytest.mark.parametrize("name", ["a/b", "a b", "..", "Flights", "my_model", "9lives", "-x"])
+def test_a_model_s_name_is_one_that_a_branch_and_a_stage_may_have(root, name):
+    edit(root, "src/project/project.yml", "  flights:\n", f"  {name!r}:\n")
+    with pytest.raises(SpecError, match="cannot be a model's name"):
+        read_project(root)

@@ -31,7 +31,11 @@ class Repository:
         """
         listed = self.git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
         if listed is None:
-            raise UsageError("not a git checkout: there is no list of the files to look at", where=str(self.root), hint="git init")
+            raise UsageError(
+                "not a git checkout, or git is not installed: there is no list of the files to look at",
+                where=str(self.root),
+                hint="git init",
+            )
         return tuple(sorted(name for name in set(listed.split("\0")) if name and (self.root / name).is_file()))
 
     def git(self, *words: str) -> str | None:

@@ -60,7 +60,13 @@ def places(workspace: Workspace) -> tuple[list[str], list[Path]]:
     within = [shown(path, root) for path in assets if path.is_relative_to(root.resolve())]
     seen = [name for name in within if any(_below(file, [name]) for file in known)]
     outside = [path for path in assets if shown(path, root.resolve()) not in seen]
-    return [*SHARED, "src/project/project.yml", model.package, str(Path(model.pipeline).parent), model.contract, *seen], outside
+    own = [model.package, str(Path(model.pipeline).parent)]
+    code = {step.component.code.resolve() for step in pipeline.steps.values() if step.component.code is not None}
+    code = {
+        folder for folder in code if not (root / model.package).resolve().is_relative_to(folder)
+    }  # such as src/, with every model in it
+    own += sorted(shown(folder, root.resolve()) for folder in code if folder.is_relative_to(root.resolve()))
+    return [*SHARED, "src/project/project.yml", *own, model.contract, *seen], outside
 
 
 def changed(root: Path, base: str | None) -> list[str] | None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import socket
+import subprocess
+import sys
 import urllib.parse
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +15,7 @@ from mlops.errors import PlatformError
 from mlops.files import locked
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 _REACH_SECONDS = 3.0
@@ -44,14 +48,32 @@ def connect(home: Path) -> Any:
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     try:
         with locked(home / "mlflow.lock"):
-            client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-            client.search_experiments(max_results=1)
+            client = _opened(home, uri, lambda: MlflowClient(tracking_uri=uri, registry_uri=uri))
     except PlatformError:
         raise
     except Exception as error:
         first = str(error).strip().splitlines()[0][:300] if str(error).strip() else repr(error)
         hint = "If the file is broken, move it away: a new one is made, and .mlops/runs still has every run."
         raise PlatformError(f"MLflow's store cannot be used: {first}", where=uri, hint=hint) from error
+    return client
+
+
+def _opened(home: Path, uri: str, make: Callable[[], Any]) -> Any:
+    """Return a client that answers. A database of ours that an older MLflow made is brought to this one's form; a copy of it stays beside it."""
+    try:
+        client = make()
+        client.search_experiments(max_results=1)
+    except Exception as error:
+        own = home / "mlflow.db"
+        if "out-of-date database schema" not in str(error) or uri != f"sqlite:///{own}":
+            raise
+        shutil.copyfile(own, own.with_suffix(".db.before"))
+        command = [sys.executable, "-m", "mlflow", "db", "upgrade", uri]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise
+        client = make()
+        client.search_experiments(max_results=1)
     return client
 
 

@@ -44,10 +44,15 @@ def release(arguments: argparse.Namespace) -> int:
         return 0
     commit, files = make(repository, drafted, current(os.environ).context.run_url)
     if arguments.push:
-        from mlops.state.git import Git
+        from mlops.state.git import Git, GitRefused
 
         refs = ("HEAD:refs/heads/main", f"refs/tags/{drafted.number.tag}")
-        Git(repository.root, os.environ).ask("push", "--quiet", "--no-verify", "--atomic", "origin", *refs)
+        try:
+            Git(repository.root, os.environ).ask("push", "--quiet", "--no-verify", "--atomic", "origin", *refs)
+        except GitRefused as error:
+            hint = "Where main takes no direct push: bring the version and its changelog in by a pull request first, then release it as it stands."
+            hint += f"\nHere commit and tag are made. To begin again: git tag -d {drafted.number.tag} && git reset --hard origin/main"
+            raise PlatformError(error.message, where="origin", hint=hint) from error
     facts |= {"commit": commit, "files": [shown(path, repository.root) for path in files]}
     if arguments.json:
         print(json.dumps(facts))

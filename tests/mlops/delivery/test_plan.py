@@ -179,3 +179,17 @@ def test_a_file_name_is_a_name_in_outputs_on_the_page_and_in_the_terminal(reposi
     assert len(rows) == 5
     assert all(row.count("|") == 4 and row.count("`") == 2 for row in rows[2:])
     assert not Path("pwned").exists()
+
+
+def test_code_of_a_component_that_lies_elsewhere_is_part_of_the_model(repository):
+    elsewhere = FILES["pipelines/south/train.yml"].replace("    command: ls", "    code: ../../shared\n    command: ls")
+    base = commit(repository, **{"shared/step.py": "one\n", "pipelines/south/train.yml": elsewhere})
+    commit(repository, **{"shared/step.py": "two\n"})
+    assert done(planned(base)) == (True, ["south"])
+
+
+def test_without_git_a_laptop_is_a_laptop_all_the_same(monkeypatch, tmp_path):
+    from mlops.ci.laptop import Laptop
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert (Laptop({}).context.system, Laptop({}).context.commit) == ("laptop", "")
