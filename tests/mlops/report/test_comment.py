@@ -228,6 +228,8 @@ def fitting(shape):
     match shape:
         case verdict.Text():
             return st.none() | st.text(max_size=min(shape.most, 12))
+        case verdict.Name():
+            return st.none() | st.text("aZ0._-", max_size=min(shape.most, 12))
         case verdict.Number():
             return st.none() | st.integers(-(10**15), 10**15) | st.floats(-1e15, 1e15)
         case verdict.Flag():
