@@ -30,7 +30,7 @@ def comment(github, tmp_path, monkeypatch, capsys):
             (tmp_path / "verdict" / f"{name}.json").write_text(json.dumps(facts))
         for name, value in github.variables_of(tmp_path / "runner", "workflow_run", github.workflow_run(7, run=800)).items():
             monkeypatch.setenv(name, value)
-        assert main(["comment", "--from", str(tmp_path / "verdict")]) == 0
+        assert main(["comment", str(tmp_path / "verdict")]) == 0
         return capsys.readouterr().out.splitlines()
 
     return run
