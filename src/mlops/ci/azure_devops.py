@@ -120,7 +120,7 @@ class AzureDevOps:
             thread = self._ask("POST", threads, to, body=new, needs=needs, made=find)
         return f"{self._web}/pullrequest/{pull_request}?discussionId={thread['id']}"
 
-    def check(self, name: str, commit: str, conclusion: str, title: str, summary: str) -> str:
+    def check(self, name: str, commit: str, conclusion: str, title: str, summary: str, url: str = "") -> str:
         """Set the status `slipway/name`: in a pull request's run of the iteration whose head the commit is, else of the commit itself.
 
         A newer push is a newer iteration, which has no status yet. A status has a line and no page: the summary goes to the page of the run.
@@ -130,7 +130,7 @@ class AzureDevOps:
             "state": _STATES[conclusion],
             "description": one_line(title, LONGEST_DESCRIPTION, utf16),
             "context": {"genre": GENRE, "name": name},
-            "targetUrl": self._run_url,
+            "targetUrl": url or self._run_url,
         }
         if summary:
             self.summary(f"## {name}: {title}\n\n{summary}")
@@ -197,13 +197,20 @@ class AzureDevOps:
             for step in steps
         )
 
-    def author(self, commit: str) -> str:
-        """Return the address that git has for the author, as approvals and `actor` name people by theirs."""
+    def authors(self, commit: str) -> tuple[str, ...]:
+        """Return the address that git has for the author, as approvals and `actor` name people by theirs, and who opened what brought the commit."""
         if not self._in_azure_repos:
-            return ""
-        path = f"{self._repository}/commits/{commit}"
-        told = self._ask("GET", path, "see who wrote the commit", needs=_REPOS.format("Read"), absent=(404,))
-        return str((told or {}).get("author", {}).get("email", "")).lower()
+            return ()
+        path, needs = f"{self._repository}/commits/{commit}", _REPOS.format("Read")
+        told = self._ask("GET", path, "see who wrote the commit", needs=needs, absent=(404,))
+        if told is None:
+            return ()
+        path, to = f"{self._repository}/pullrequestquery", "see which pull requests brought the commit"
+        asked = {"queries": [{"type": kind, "items": [commit]} for kind in ("lastMergeCommit", "commit")]}
+        found = self._ask("POST", path, to, body=asked, needs=needs)["results"]
+        brought = [one for by_commit in found for one in by_commit.get(commit, []) if one["status"] == "completed"]
+        people = [told.get("author", {}).get("email", "").lower(), *(_person(one["createdBy"]) for one in brought)]
+        return tuple(dict.fromkeys(filter(None, people)))
 
     def tested(self) -> PullRequest | None:
         """Return None: no run follows a pull request's here. Its own run comments, and a fork's has no permission to."""

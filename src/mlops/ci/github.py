@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 BOT = "github-actions[bot]"
 """Who the token of a job writes as."""
+WEB = "web-flow"
+"""The committer of what is merged on GitHub's pages."""
 LABEL = "slipway"
 LONGEST_COMMENT = 65_000  # of the 65,536 characters that GitHub takes, as it does not say how it counts
 LONGEST_SUMMARY = 1024 * 1024 - 1024
@@ -130,7 +132,7 @@ class GitHub:
             return str(found["html_url"])
         return str(self.api.call("PATCH", self.path("issues", "comments", found["id"]), to, needs=needs, body={"body": text})["html_url"])
 
-    def check(self, name: str, commit: str, conclusion: str, title: str, summary: str) -> str:
+    def check(self, name: str, commit: str, conclusion: str, title: str, summary: str, url: str = "") -> str:
         """Make a check run; of several of one name on a commit GitHub shows the newest."""
         body = {
             "name": one_line(name, 255),
@@ -140,7 +142,8 @@ class GitHub:
             "external_id": f"{self.context.run_id}.{self.context.attempt}",
             "output": {"title": one_line(title, 255), "summary": self._fitting(summary)},
         }
-        body |= {"details_url": self.context.run_url} if self.context.run_url else {}
+        address = url or self.context.run_url
+        body |= {"details_url": address} if address else {}
         made = self.api.call("POST", self.path("check-runs"), f"set the check {name!r}", needs="checks: write", body=body)
         return str(made["html_url"] or self.context.run_url)
 
@@ -239,10 +242,20 @@ class GitHub:
             if review["state"] == "approved" and environment in [one.get("name") for one in review["environments"]]
         )
 
-    def author(self, commit: str) -> str:
+    def authors(self, commit: str) -> tuple[str, ...]:
+        """Return git's author and committer, and who opened the merged pull requests that brought the commit.
+
+        What git says its writer typed; so where no pull request brought the commit of a push, who pushed it is one of them.
+        """
         path = self.path("commits", commit)
         found = self.api.call("GET", path, "see who wrote the commit", needs="contents: read", absent=(422,))
-        return str(((found or {}).get("author") or {}).get("login") or "")
+        if found is None:
+            return ()
+        to, needs = "see which pull requests brought the commit", "pull-requests: read"
+        merged = [entry for entry in self.pages(f"{path}/pulls", to, needs=needs) if entry["merged_at"]]
+        people = [_at(found, "author", "login"), _at(found, "committer", "login"), *(_at(entry, "user", "login") for entry in merged)]
+        people += [self.context.starter] if self.context.event == "push" and not merged else []
+        return tuple(dict.fromkeys(person for person in people if person and person != WEB))
 
     def tested(self) -> PullRequest | None:
         """Find it in GitHub's list by the other run's repository, branch and commit: of a fork the event itself names no pull request."""
@@ -263,7 +276,7 @@ class GitHub:
             return None
         chosen = min(found, key=lambda entry: entry["number"])
         fork = _at(source, "full_name") != self.context.repository
-        return PullRequest(chosen["number"], commit, str(_at(chosen, "user", "login") or ""), fork)
+        return PullRequest(chosen["number"], commit, str(_at(chosen, "user", "login") or ""), fork, str(_at(run, "html_url") or ""))
 
     def jobs(self) -> tuple[Job, ...]:
         run = _at(self._event, "workflow_run", "id") or self.context.run_id
@@ -282,7 +295,10 @@ class GitHub:
             raise PlatformError(f"{variable} cannot be written: {error.strerror}", where=path, hint="The runner makes it.") from error
 
     def _by_run(self) -> str:
-        return f" ([run {self.context.run_id}]({self.context.run_url}))" if self.context.run_url else ""
+        """Name the run that this one is about: the one that it follows, else itself."""
+        run = _at(self._event, "workflow_run")
+        number, address = _at(run, "id") or self.context.run_id, _at(run, "html_url") or self.context.run_url
+        return f" ([run {number}]({address}))" if address else ""
 
     def _fitting(self, body: str) -> str:
         word = f"> [!NOTE]\n> Cut here: GitHub takes no more. The rest is on the run's page{self._by_run()}."
@@ -352,6 +368,7 @@ def _context(environ: Mapping[str, str], event: Any) -> Context:
         fork=_from_fork(event),
         labels=tuple(str(label["name"]) for label in _at(event, "pull_request", "labels") or [] if _at(label, "name")),
         actor=environ.get("GITHUB_TRIGGERING_ACTOR") or environ.get("GITHUB_ACTOR", ""),
+        starter=environ.get("GITHUB_ACTOR", ""),
         run_id=run,
         attempt=attempts,
         run_url=(f"{address}/attempts/{attempts}" if attempts > 1 else address) if run else "",

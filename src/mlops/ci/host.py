@@ -29,6 +29,9 @@ class Context:
     """Whether the pull request comes from another repository."""
     labels: tuple[str, ...] = ()
     actor: str = ""
+    """Who started this attempt."""
+    starter: str = ""
+    """Who started the first attempt, where the system tells them apart."""
     run_id: str = ""
     attempt: int = 1
     run_url: str = ""
@@ -77,6 +80,8 @@ class PullRequest:
     commit: str
     author: str
     fork: bool
+    run_url: str
+    """The page of the run that was about it."""
 
 
 class Host(Protocol):
@@ -98,8 +103,8 @@ class Host(Protocol):
     def comment(self, pull_request: int, key: str, body: str) -> str:
         """Write the one comment `key` of a pull request, in place where it is there already; return its address."""
 
-    def check(self, name: str, commit: str, conclusion: str, title: str, summary: str) -> str:
-        """Set the check `name` of a commit: conclusion success, neutral or failure; return its address."""
+    def check(self, name: str, commit: str, conclusion: str, title: str, summary: str, url: str = "") -> str:
+        """Set the check `name` of a commit: conclusion success, neutral or failure, with the page `url` behind it, else this run's."""
 
     def issue(self, key: str, title: str, body: str) -> str:
         """Open the one issue `key`, or bring the open one up to date; return its address."""
@@ -116,8 +121,8 @@ class Host(Protocol):
     def approvals(self, environment: str) -> tuple[Approval, ...]:
         """Return who let this run into an environment."""
 
-    def author(self, commit: str) -> str:
-        """Return the name, as the system knows people, of a commit's author; empty where it does not know."""
+    def authors(self, commit: str) -> tuple[str, ...]:
+        """Return the names, as the system knows people, of all who wrote a commit or asked for it to be merged; none where it knows nobody."""
 
     def tested(self) -> PullRequest | None:
         """In a run that follows another: the open pull request that the other was about, from the event and the system's own list."""

@@ -33,7 +33,7 @@ class Laptop:
         print(body)
         return ""
 
-    def check(self, name: str, commit: str, conclusion: str, title: str, summary: str) -> str:
+    def check(self, name: str, commit: str, conclusion: str, title: str, summary: str, url: str = "") -> str:
         return ""
 
     def issue(self, key: str, title: str, body: str) -> str:
@@ -52,8 +52,8 @@ class Laptop:
     def approvals(self, environment: str) -> tuple[Approval, ...]:
         return ()
 
-    def author(self, commit: str) -> str:
-        return _git("show", "-s", "--format=%ae", commit)
+    def authors(self, commit: str) -> tuple[str, ...]:
+        return tuple(_git("show", "-s", "--format=%ae", commit).split())
 
     def tested(self) -> PullRequest | None:
         return None

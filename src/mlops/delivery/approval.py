@@ -25,7 +25,7 @@ def approved_by(environment: Environment, host: Host | None = None) -> str | Non
         host: The CI system; this process's own by default.
 
     Raises:
-        JobFailed: Nobody did, or only the author of the change where that is not enough.
+        JobFailed: Nobody did, or only who wrote the change, or started it by hand, where that is not enough.
         PlatformError: The CI system does not answer.
     """
     host = host or current(os.environ)
@@ -37,10 +37,17 @@ def approved_by(environment: Environment, host: Host | None = None) -> str | Non
         guard = host.protection(environment.name)
         hint = f"{guard.told}.\n{guard.mend}\nOr, to go without: `approval: {{required: false}}` in {where}."
         raise JobFailed(f"nobody approved this run for {environment.name}; what serves there is as it was", where=where, hint=hint)
-    author = host.author(host.context.commit)
-    others = [person for person in people if person != (author or host.context.actor)]
+    authors = set(host.authors(host.context.commit))
+    own = authors | _starters(host) if host.context.event == "manual" else authors or _starters(host)
+    others = [person for person in people if person not in own]
     if not others and not environment.approval.by_author:
         hint = "Start it again and let somebody else approve; or, where that is meant, `by_author: true` in that file."
-        who = f"{author} only, who wrote the change" if author else f"{people[0]} only, who started it; who wrote the change is not known"
-        raise JobFailed(f"{environment.name} was approved by {who}", where=where, hint=hint)
+        why = "wrote the change" if authors >= set(people) else "wrote the change or started it by hand"
+        why = why if authors else "started it; who wrote the change is not known"
+        raise JobFailed(f"{environment.name} was approved by {', '.join(people)} only, who {why}", where=where, hint=hint)
     return ", ".join(others or people)
+
+
+def _starters(host: Host) -> set[str]:
+    """Who started this attempt, and the first: parameters that were typed then are those of each attempt."""
+    return {host.context.actor, host.context.starter} - {""}

@@ -6,6 +6,7 @@ For values that others wrote. What comes back has the declared keys only, each t
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,13 @@ class Text:
     """Text of so many characters at most."""
 
     most: int = 200
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name of letters, digits, `.`, `_` and `-`, of so many characters at most: nothing that a terminal, a CI system or Markdown reads."""
+
+    most: int = 80
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,7 @@ class Record:
     fields: Mapping[str, Shape]
 
 
-Shape = Text | Number | Flag | Choice | Many | Record
+Shape = Text | Name | Number | Flag | Choice | Many | Record
 
 
 def hold(shape: Shape, value: Any, *, strict: bool, where: str = "the facts") -> Any:
@@ -66,7 +74,7 @@ def hold(shape: Shape, value: Any, *, strict: bool, where: str = "the facts") ->
     Args:
         shape: What it must look like; a shape is as deep as it is declared, and so is what comes back.
         value: Anything that JSON can hold.
-        strict: Refuse what does not fit; else it is cut to its bound, or becomes None.
+        strict: Refuse what does not fit; else it is cut to its bound, a name's other characters become `_`, or it becomes None.
         where: How the value is named in an error.
 
     Raises:
@@ -80,6 +88,8 @@ def hold(shape: Shape, value: Any, *, strict: bool, where: str = "the facts") ->
         if strict and len(value) > shape.most:
             raise _wrong(where, f"a list of {len(value):,}, at most {shape.most:,}")
         return [hold(shape.of, entry, strict=strict, where=f"{where}[{n}]") for n, entry in enumerate(value[: shape.most])]
+    if isinstance(shape, Name) and isinstance(value, str):
+        return _name(shape, value, strict=strict, where=where)
     if isinstance(shape, Text) and isinstance(value, str):
         return _text(shape, value, strict=strict, where=where)
     if _fits(shape, value):
@@ -95,6 +105,13 @@ def _text(shape: Text, value: str, *, strict: bool, where: str) -> str:
             raise _wrong(where, f"text of {len(value):,} characters, at most {shape.most:,}")
         value = value[: shape.most - 1] + "…"
     return plain(value.encode("utf-8", "replace").decode("utf-8"))[: shape.most]
+
+
+def _name(shape: Name, value: str, *, strict: bool, where: str) -> str:
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", value[: shape.most])
+    if strict and name != value:
+        raise _wrong(where, f"text where a name of letters, digits, `.`, `_` and `-` is expected, at most {shape.most} of them")
+    return name
 
 
 def _fits(shape: Shape, value: Any) -> bool:

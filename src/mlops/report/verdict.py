@@ -18,7 +18,7 @@ from mlops.report.contract import read_contract
 from mlops.report.figures import line, real
 from mlops.report.headline import failed_step
 from mlops.report.pieces import Pieces, log_tail, read_pieces, rules
-from mlops.report.shape import Choice, Flag, Many, Number, Record, Shape, Text, hold
+from mlops.report.shape import Choice, Flag, Many, Name, Number, Record, Shape, Text, hold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ _CURVES = Record({"candidate": _CURVE, "other": _CURVE})
 SHAPE = Record(
     {
         "schema": Number(),
-        "model": Text(80),
+        "model": Name(80),
         "outcome": Choice(OUTCOMES),
         "reason": Text(1000),
         "error": Record({"message": Text(4000), "hint": Text(1000), "step": Text(80), "log": Many(Text(400), 30)}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -62,7 +63,7 @@ def _harmless(words: str) -> str:
     """Return text as one line that no terminal and no CI system takes for a command; both look for those in what is printed."""
     from mlops.report.figures import line
 
-    return line(words).replace("##", "# #")
+    return re.sub(r"#(?=#)|^:(?=:)", r"\g<0> ", line(words))
 
 
 def attempt(arguments: argparse.Namespace) -> int:
@@ -183,7 +184,7 @@ def comment(arguments: argparse.Namespace) -> int:
         else sorted((open_workspace(None).home / VERDICTS).glob("*.json"))
     )
     told: list[dict[str, Any]] = []
-    run = host.context.run_url
+    run = followed.run_url if followed else host.context.run_url
     report = f"{run}#artifacts" if host.context.system == "github" and run else ""
     for path in files[:20]:
         try:
@@ -196,8 +197,8 @@ def comment(arguments: argparse.Namespace) -> int:
         body = render(facts, commit=commit, run_url=run, jobs=jobs, report_url=report, charts=host.context.system != "azure")
         address = host.comment(number or 0, f"verdict:{facts['model']}", body)
         said = title(facts, jobs)
-        host.check(f"model: {facts['model']}", commit, conclusion(facts, jobs), said, said)
-        print(f"  {facts['model']}: {said}   {address}")
+        host.check(f"model: {facts['model']}", commit, conclusion(facts, jobs), said, said, run)
+        print("  " + _harmless(f"{facts['model']}: {said} {address}"))
     if not told:
         print("  no model was tried, and no job failed: nothing to tell")
     return 0

@@ -54,6 +54,8 @@ class Project:
     records: list[dict] = field(default_factory=list)
     approvals: list[dict] = field(default_factory=list)
     commits: dict[str, dict] = field(default_factory=dict)
+    brought: list[tuple[str, str, dict]] = field(default_factory=list)
+    """How a pull request is found (`lastMergeCommit` or `commit`), by which commit, and the pull request."""
     foreign: set[int] = field(default_factory=set)
     """Threads that somebody else wrote: no edit by us."""
     faults: list[Fault] = field(default_factory=list)
@@ -140,6 +142,19 @@ def wiql(project, body):
     return {"workItems": [{"id": one["id"]} for one in reversed(project.items) if tag in one["fields"].get("System.Tags", "")]}
 
 
+def pull_requests(project, body):
+    """A dictionary of commit -> pull requests for each query, in their order."""
+    need(body, queries=list)
+    for query in body["queries"]:
+        need(query, type=str, items=list)
+        if query["type"] not in {"lastMergeCommit", "commit"}:
+            raise Unknown(f"no such query: {query}")
+    found = [
+        [(sha, [one for how, of, one in project.brought if (how, of) == (q["type"], sha)]) for sha in q["items"]] for q in body["queries"]
+    ]
+    return {"queries": body["queries"], "results": [{sha: ones for sha, ones in entry if ones} for entry in found]}
+
+
 def listed(values):
     return {"count": len(values), "value": values}
 
@@ -161,6 +176,7 @@ CALLS = [
         lambda p, b, sha: p.commits.get(sha, (404, {"message": "TF401175: no such commit"})),
     ),
     ("POST", rf"{REPO}/commits/(\w+)/statuses", "7.1", JSON, (), status),
+    ("POST", rf"{REPO}/pullrequestquery", "7.1", JSON, (), pull_requests),
     ("POST", r"wit/wiql", "7.1", JSON, (), wiql),
     ("GET", r"wit/workitems", "7.1", None, ("ids",), lambda p, b: listed(p.items[::-1])),
     ("GET", r"wit/workitemtypes", "7.1", None, (), lambda p, b: listed([{"name": name} for name in p.types])),

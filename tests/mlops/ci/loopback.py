@@ -154,6 +154,7 @@ class Loopback:
         self.jobs: dict[int, list[dict[str, Any]]] = {}
         self.approvals: dict[int, list[dict[str, Any]]] = {}
         self.commits: dict[str, str | None] = {}
+        self.committers: dict[str, str] = {}
         self.rulesets: dict[int, dict[str, Any]] = {}
         self.classic_checks: list[str] = []
         self.variables: dict[str, str] = {}
@@ -235,7 +236,8 @@ class Loopback:
         """The event of a run that follows the run of a pull request."""
         head = self.pull_requests[number]["head"]
         told = {"id": run, "event": event, "head_sha": head["sha"], "head_branch": head["ref"], "head_repository": head["repo"]}
-        return {"action": "completed", "workflow_run": {**told, "pull_requests": []}}
+        address = f"https://github.com/{self.repository}/actions/runs/{run}"
+        return {"action": "completed", "workflow_run": {**told, "html_url": address, "pull_requests": []}}
 
     def environment(
         self, name: str, reviewers: list[str] | None = None, *, self_review: bool = True, branches: list[str] | None = None
@@ -383,7 +385,13 @@ class Loopback:
         if sha not in self.commits:
             return 422, {"message": f"No commit found for SHA: {sha}"}
         login = self.commits[sha]
-        return 200, {"sha": sha, "author": {"login": login} if login else None}
+        committer = self.committers.get(sha)
+        return 200, {"sha": sha, "author": {"login": login} if login else None, "committer": {"login": committer} if committer else None}
+
+    def repos_list_pull_requests_associated_with_commit(self, request: Request) -> tuple[int, Any]:
+        sha = request.parameters["commit_sha"]
+        found = [one for one in self.pull_requests.values() if sha in (one["head"]["sha"], one.get("merge_commit_sha"))]
+        return 200, self._page(request, found)
 
     def pulls_list(self, request: Request) -> tuple[int, Any]:
         found = [one for one in self.pull_requests.values() if request.query.get("state", "open") in (one["state"], "all")]

@@ -24,6 +24,7 @@ CALLS = {
     f"{REPO}/branches/{{branch}}": ["get"],
     f"{REPO}/check-runs": ["post"],
     f"{REPO}/commits/{{ref}}": ["get"],
+    f"{REPO}/commits/{{commit_sha}}/pulls": ["get"],
     f"{REPO}/deployments": ["get", "post"],
     f"{REPO}/deployments/{{deployment_id}}/statuses": ["post"],
     f"{REPO}/environments/{{environment_name}}": ["get", "put"],

@@ -260,7 +260,7 @@ def test_a_permission_that_is_missing_is_named(host, project):
 def test_a_repository_at_github_has_no_pull_request_here(host):
     azure = host(**PULL_REQUEST, BUILD_REPOSITORY_PROVIDER="GitHub", BUILD_REPOSITORY_NAME="team/flights")
     assert azure.context.repository == "team/flights"
-    assert azure.author(HEAD) == ""
+    assert azure.authors(HEAD) == ()
     with pytest.raises(PlatformError, match="the repository is at GitHub"):
         azure.comment(7, "verdict", "better")
 
@@ -433,8 +433,32 @@ def test_an_approval_that_is_not_given_is_none(host, project):
 
 def test_an_author_is_who_git_says_and_an_unknown_commit_has_none(host, project):
     project.commits[HEAD] = {"commitId": HEAD, "author": {"name": "Ada", "email": "Ada@example.com"}}
-    assert host().author(HEAD) == "ada@example.com"
-    assert host().author("d" * 40) == ""
+    assert host().authors(HEAD) == ("ada@example.com",)
+    assert host().authors("d" * 40) == ()
+
+
+def test_who_opened_the_pull_request_that_brought_a_commit_is_an_author_whatever_git_says(host, project):
+    """C7: git's author is what its writer typed."""
+    project.commits[HEAD] = {"commitId": HEAD, "author": {"name": "Ada", "email": "ada@example.com"}}
+
+    def brought(how, commit, who, status="completed"):
+        return how, commit, {"pullRequestId": 7, "status": status, "createdBy": {"uniqueName": who}}
+
+    project.brought = [
+        brought("lastMergeCommit", HEAD, "Eve@example.com"),
+        brought("commit", HEAD, "Bob@example.com"),
+        brought("commit", HEAD, "mallory@example.com", "active"),
+        brought("commit", MERGE, "grace@example.com"),
+    ]
+    assert host().authors(HEAD) == ("ada@example.com", "eve@example.com", "bob@example.com")
+
+
+def test_where_azure_devops_does_not_tell_what_brought_a_commit_nothing_is_known(host, project):
+    """R11: it fails closed."""
+    project.commits[HEAD] = {"commitId": HEAD, "author": {"name": "Ada", "email": "ada@example.com"}}
+    project.faults = [Fault("POST .*pullrequestquery", 403)]
+    with pytest.raises(PlatformError, match="could not see which pull requests brought the commit"):
+        host().authors(HEAD)
 
 
 def test_the_jobs_are_those_of_the_timeline_that_have_ended(host, project):

@@ -11,6 +11,7 @@ from mlops.ci.host import Approval, Host, Job, PullRequest, current
 from mlops.errors import PlatformError
 
 HEAD, BASE = "a" * 40, "b" * 40
+RUN = "https://github.com/octo/flights/actions/runs/800"
 NASTY = [
     '$(touch x)"; `id`\n::set-output name=x::y',
     "<!-- slipway:verdict -->",
@@ -201,6 +202,12 @@ def test_a_comment_that_is_too_long_is_cut_with_a_link_to_the_run(host, github, 
     assert "([run 901](https://github.com/octo/flights/actions/runs/901))" in body
 
 
+def test_a_run_that_follows_another_names_the_other_where_it_cuts(host, github):
+    github.pull_request(7, HEAD)
+    host("workflow_run", github.workflow_run(7, run=800)).comment(7, "verdict", "row\n" * 20_000)
+    assert f"([run 800]({RUN}))" in github.comments[7][0]["body"]
+
+
 @pytest.mark.parametrize("text", NASTY)
 def test_odd_text_is_carried_and_a_key_cannot_end_its_marker(host, github, text):
     github.pull_request(7, HEAD)
@@ -217,8 +224,11 @@ def test_a_check_is_set_on_the_commit_with_the_run_that_set_it(host, github):
     assert host().check("gate", HEAD, "failure", NASTY[0], "x" * 70_000).startswith("https://github.com/octo/flights/runs/")
     (made,) = github.checks
     assert (made["name"], made["head_sha"], made["conclusion"], made["external_id"]) == ("gate", HEAD, "failure", "901.1")
+    assert made["details_url"] == "https://github.com/octo/flights/actions/runs/901"
     assert "\n" not in made["output"]["title"]
     assert len(made["output"]["summary"]) <= 65_535
+    host().check("gate", HEAD, "failure", "t", "s", RUN)
+    assert github.checks[-1]["details_url"] == RUN
 
 
 def test_an_issue_is_opened_once_and_kept_up_to_date_until_it_is_closed(host, github):
@@ -302,9 +312,25 @@ def test_only_what_was_approved_counts_and_only_for_its_environment(host, github
     assert host(GITHUB_RUN_ID="902").approvals("production") == ()
 
 
-def test_the_author_is_who_github_knows_and_nobody_where_it_does_not(host, github):
+def test_the_authors_are_who_github_knows_and_nobody_where_it_does_not(host, github):
     github.commits = {HEAD: "ada", BASE: None}
-    assert [host().author(commit) for commit in (HEAD, BASE, "c" * 40)] == ["ada", "", ""]
+    github.committers = {HEAD: "grace", BASE: "web-flow"}
+    assert [host("schedule").authors(commit) for commit in (HEAD, BASE, "c" * 40)] == [("ada", "grace"), (), ()]
+
+
+def test_who_opened_the_pull_request_that_brought_a_commit_is_an_author_whatever_git_says(host, github):
+    """C7: git's author is what its writer typed."""
+    github.commits = {HEAD: "grace"}
+    merged = {"state": "closed", "merge_commit_sha": HEAD, "merged_at": "2026-01-01T00:00:00Z"}
+    github.pull_request(7, "c" * 40, author="eve", **merged)
+    github.pull_request(8, HEAD, author="mallory")
+    assert host().authors(HEAD) == ("grace", "eve")
+
+
+def test_who_pushed_what_no_pull_request_brought_is_an_author_whatever_git_says(host, github):
+    """C7: also where somebody else starts the run again."""
+    github.commits = {HEAD: "grace"}
+    assert host(GITHUB_TRIGGERING_ACTOR="eve").authors(HEAD) == ("grace", "ada")
 
 
 # the run that follows another
@@ -315,8 +341,8 @@ def test_the_pull_request_of_a_fork_is_found_in_github_s_own_list(host, github):
     github.pull_request(5, HEAD, branch="change", author="ada")
     github.pull_request(6, HEAD, branch="change", author="mallory", repository="eve/else")
     github.pull_request(7, HEAD, branch="change", author="eve", repository="eve/flights")
-    assert host("workflow_run", github.workflow_run(7)).tested() == PullRequest(7, HEAD, "eve", fork=True)
-    assert host("workflow_run", github.workflow_run(5)).tested() == PullRequest(5, HEAD, "ada", fork=False)
+    assert host("workflow_run", github.workflow_run(7)).tested() == PullRequest(7, HEAD, "eve", fork=True, run_url=RUN)
+    assert host("workflow_run", github.workflow_run(5)).tested() == PullRequest(5, HEAD, "ada", fork=False, run_url=RUN)
 
 
 def test_a_pull_request_that_moved_on_is_closed_or_lost_its_fork_is_not_found(host, github):
@@ -434,7 +460,7 @@ def test_what_does_not_pass_ends_in_one_clear_error(host, github, waits, name):
 def test_a_wait_that_is_longer_than_a_job_should_stand_still_is_not_waited_for(host, github, waits):
     github.fault(status=429, headers={"Retry-After": "3600"})
     with pytest.raises(PlatformError) as raised:
-        host().author(HEAD)
+        host().authors(HEAD)
     assert raised.value.hint.endswith("Run the job again in 3600 s.")
     assert (len(github.requests), waits) == (1, [])
 
@@ -444,13 +470,13 @@ def test_a_slow_server_does_not_hold_a_job_for_long(host, github):
     host = GitHub({**host()._environ}, Patience(tries=9, first_wait=0.01, one_try=0.2, in_all=0.5))
     github.fault(times=9, delay=5.0)
     with pytest.raises(PlatformError, match="no answer") as raised:
-        host.author(HEAD)
+        host.authors(HEAD)
     assert re.search(r"\([2-4] tries\)", raised.value.message)
 
 
 def test_nobody_listens(host, github):
     with pytest.raises(PlatformError, match=r"could not see who wrote the commit: 127\.0\.0\.1 gave no answer \(ConnectError"):
-        host(GITHUB_API_URL="http://127.0.0.1:9").author(HEAD)
+        host(GITHUB_API_URL="http://127.0.0.1:9").authors(HEAD)
 
 
 @pytest.mark.parametrize(
@@ -463,7 +489,7 @@ def test_nobody_listens(host, github):
         (403, lambda host: host.protection("production"), "`actions: read`"),
         (404, lambda host: host.approvals("production"), "`actions: read`"),
         (404, lambda host: host.jobs(), "`actions: read`"),
-        (401, lambda host: host.author(HEAD), "github.token"),
+        (401, lambda host: host.authors(HEAD), "github.token"),
     ],
 )
 def test_a_permission_that_is_missing_is_named_at_once(host, github, waits, status, call, needs):
@@ -484,14 +510,14 @@ def test_what_github_refuses_is_told_in_its_own_words(host, github):
 @pytest.mark.parametrize("token", ["", "  "])
 def test_without_a_token_the_line_to_add_is_told(host, token):
     with pytest.raises(PlatformError, match="GITHUB_TOKEN is not set") as raised:
-        host(GITHUB_TOKEN=token).author(HEAD)
+        host(GITHUB_TOKEN=token).authors(HEAD)
     assert "GITHUB_TOKEN: ${{ github.token }}" in raised.value.hint
 
 
 def test_a_token_with_odd_characters_is_told_without_being_shown(host, github):
     with pytest.raises(PlatformError) as raised:
-        host(GITHUB_TOKEN="ghs_abc\ndef").author(HEAD)
+        host(GITHUB_TOKEN="ghs_abc\ndef").authors(HEAD)
     assert "not a token" in raised.value.message
     assert "abc" not in str(raised.value)
     github.commits = {HEAD: "ada"}
-    assert host(GITHUB_TOKEN=f"{github.token}\n").author(HEAD) == "ada"
+    assert host(GITHUB_TOKEN=f"{github.token}\n").authors(HEAD) == ("ada",)

@@ -25,9 +25,10 @@ def review(who, state="approved", environment="production"):
     return {"state": state, "comment": "", "environments": [{"name": environment}], "user": {"login": who}}
 
 
-def asked(github, tmp_path, **settings):
+def asked(github, tmp_path, event="push", actor="ada", again="", **settings):
     patience = Patience(tries=2, first_wait=0.0, one_try=0.3, in_all=1.0, sleep=lambda _: None)
-    host = GitHub(github.variables_of(tmp_path / "runner"), patience)
+    started = {"GITHUB_ACTOR": actor, "GITHUB_TRIGGERING_ACTOR": again or actor}
+    host = GitHub(github.variables_of(tmp_path / "runner", event, **started), patience)
     return approved_by(Environment("production", "local", approval=ApprovalSettings(**settings)), host)
 
 
@@ -62,14 +63,40 @@ def test_who_wrote_the_change_does_not_approve_it_alone(github, tmp_path):
     assert asked(github, tmp_path) == "grace"
 
 
-def test_where_github_does_not_know_the_author_who_started_the_run_does_not_approve_it_alone(github, tmp_path):
+@pytest.mark.parametrize("event", ["schedule", "workflow_dispatch"])
+def test_where_github_does_not_know_the_author_who_started_the_run_does_not_approve_it_alone(github, tmp_path, event):
     """An author whose address belongs to no account could be anybody."""
     github.commits[COMMIT] = None
     github.approvals[901] = [review("ada")]
     with pytest.raises(JobFailed, match="approved by ada only, who started it; who wrote the change is not known"):
-        asked(github, tmp_path)
+        asked(github, tmp_path, event)
     github.approvals[901] = [review("grace")]
-    assert asked(github, tmp_path) == "grace"
+    assert asked(github, tmp_path, event) == "grace"
+
+
+@pytest.mark.parametrize("merged", [True, False])
+def test_a_change_that_names_somebody_else_as_its_author_is_not_approved_by_who_brought_it(github, tmp_path, merged):
+    """C7: who opened its pull request, or pushed it without one, is GitHub's own word."""
+    github.commits[COMMIT] = "grace"
+    if merged:
+        github.pull_request(7, "c" * 40, author="eve", state="closed", merge_commit_sha=COMMIT, merged_at="2026-01-01T00:00:00Z")
+    actor = "ada" if merged else "eve"
+    github.approvals[901] = [review("eve")]
+    with pytest.raises(JobFailed, match="production was approved by eve only, who wrote the change"):
+        asked(github, tmp_path, actor=actor, again="ada")
+    assert asked(github, tmp_path, actor=actor, by_author=True) == "eve"
+    github.approvals[901] = [review("eve"), review("linus")]
+    assert asked(github, tmp_path, actor=actor) == "linus"
+
+
+@pytest.mark.parametrize("again", ["", "linus"])
+def test_who_typed_the_parameters_of_a_run_by_hand_does_not_approve_them(github, tmp_path, again):
+    """C7: nor where somebody else starts the same run again."""
+    github.approvals[901] = [review("grace")]
+    with pytest.raises(JobFailed, match="production was approved by grace only, who wrote the change or started it by hand"):
+        asked(github, tmp_path, "workflow_dispatch", "grace", again)
+    assert asked(github, tmp_path, "workflow_dispatch", "grace", again, by_author=True) == "grace"
+    assert asked(github, tmp_path, "schedule", "grace", again) == "grace"
 
 
 @pytest.mark.parametrize(
@@ -81,6 +108,8 @@ def test_where_github_does_not_know_the_author_who_started_the_run_does_not_appr
         ("approvals", {"status": 200, "delay": 0.5}),
         ("approvals", {"status": 403, "body": '{"message": "Resource not accessible by integration"}'}),
         ("commits", {"status": 500}),
+        ("pulls", {"status": 500}),
+        ("pulls", {"status": 403, "body": '{"message": "Resource not accessible by integration"}'}),
     ],
 )
 def test_an_api_that_does_not_answer_is_no_approval(github, tmp_path, match, fault):

@@ -120,6 +120,13 @@ def test_a_mistake_before_any_run_has_facts_too():
     assert (found["outcome"], found["error"]["hint"]) == ("failed", "did you mean y?")
 
 
+def test_a_file_that_cannot_be_read_lends_its_name_and_no_command():
+    """C2: an artifact names its files as it likes."""
+    found = verdict.failed("it is no JSON", model="a\n::add-mask::b ##[c]")
+    assert found["model"] == "a___add-mask__b____c_"
+    assert verdict.check(found) == found
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -130,6 +137,10 @@ def test_a_mistake_before_any_run_has_facts_too():
         ({"metrics": {}}, "metrics"),
         ({"reason": "x" * 1001}, "reason"),
         ({"outcome": "merged"}, "outcome"),
+        ({"model": "flights\n::add-mask::a"}, "model"),
+        ({"model": "##vso[task.complete]"}, "model"),
+        ({"model": "<b>"}, "model"),
+        ({"model": "m" * 81}, "model"),
         ({"contract": []}, "contract"),
         ({"rules": [{"passed": 1}]}, "rules[0].passed"),
     ],

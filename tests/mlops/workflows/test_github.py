@@ -53,11 +53,12 @@ def pull_request(fork, github, number, branch, *, labels=(), author=ADA, reposit
 def comment(fork, github, number, run):
     """The run that follows a pull request's: GitHub tells which one, and what its jobs were."""
     fork.git("checkout", "--quiet", "main")
-    event = github.workflow_run(number, run=run)
-    event["workflow_run"]["html_url"] = f"https://github.com/acme/shops/actions/runs/{run}"
-    ran = fork.run("workflow_run", "comment", event)
+    ran = fork.run("workflow_run", "comment", github.workflow_run(number, run=run))
     assert ran.code == 0, ran.log[-4000:]
-    return [entry["body"] for entry in github.comments.get(number, [])]
+    bodies = [entry["body"] for entry in github.comments.get(number, [])]
+    assert [body for body in bodies if f"https://github.com/acme/shops/actions/runs/{run}#artifacts" not in body] == []
+    assert github.checks[-1]["details_url"] == f"https://github.com/acme/shops/actions/runs/{run}"
+    return bodies
 
 
 def jobs_of(github, run, **conclusions):
