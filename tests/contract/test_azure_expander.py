@@ -13,6 +13,8 @@ from tests.contract.azure_expander import Cancel, Environment, Event, NotUnderst
 from tests.contract.azure_expressions import evaluate, parse
 from tests.mlops.ci.azure_loopback import azure_devops
 
+pytestmark = pytest.mark.slow  # many small repositories and processes: together too much for `make check`
+
 ROOT = Path(__file__).parents[2]
 PIPELINES = sorted((ROOT / ".azure-pipelines").glob("*.yml"))
 

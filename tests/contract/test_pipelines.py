@@ -25,6 +25,7 @@ pipelines = pytest.mark.parametrize("path", PIPELINES, ids=lambda path: path.nam
 components = pytest.mark.parametrize("path", COMPONENTS, ids=lambda path: path.name)
 
 
+@pytest.mark.slow  # imports azure-ai-ml: seconds
 @pipelines
 def test_azure_ml_takes_the_pipeline(path):
     from azure.ai.ml import load_job

@@ -14,6 +14,8 @@ from mlops.release import changelog
 from mlops.release.number import number
 from mlops.release.provenance import of_package
 
+pytestmark = pytest.mark.slow  # many small repositories and processes: together too much for `make check`
+
 ROOT = Path(__file__).parents[3]
 FILES = {
     "pyproject.toml": """\

@@ -17,6 +17,8 @@ from mlops.release.plan import Requirements, lock
 from mlops.release.repository import History
 from mlops.release.upgrade import RESOLVE, SOURCES
 
+pytestmark = pytest.mark.slow  # many small repositories and processes: together too much for `make check`
+
 LIST = "/src/mlops/\n/docs/\n/Makefile\n"
 MINE = {
     "src/project/train.py": "print('mine')\n",
