@@ -106,7 +106,13 @@ lock: $(ready)  ## resolve requirements.lock and src/mlops/audit.lock anew, afte
 	@$(compile) pyproject.toml src/mlops/requirements.in -o requirements.lock
 	@$(compile) src/mlops/audit.in -o src/mlops/audit.lock
 
-.PHONY: upgrade release provenance
+.PHONY: doctor rules upgrade release provenance
+doctor: $(ready)  ## [FORK=1]: what is wrong with this machine, or with the fork on its server
+	@mlops doctor $${FORK:+--ci}
+
+rules: $(ready)  ## [APPLY=1]: branch rules and environments on GitHub, as .github/rules.yml has them
+	@mlops rules $${APPLY:+--apply}
+
 provenance: $(ready) $(tools)  ## [VERSION=n]: where a model version came from, into dist/, with its bill of materials
 	@mlops provenance "$${VERSION:-champion}" $(model) --sbom
 

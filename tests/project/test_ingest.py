@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 PER_MONTH = 300
@@ -198,3 +199,10 @@ def test_the_data_in_the_repository_is_what_was_recorded():
 
 def test_a_month_of_the_sample_is_a_real_gzip(sample):
     assert len(gzip.decompress((sample / "data/flights/2013-01.csv.gz").read_bytes()).splitlines()) == PER_MONTH + 1
+
+
+def test_months_that_were_named_may_have_gaps_such_as_those_of_the_project_s_own_sample(flow):
+    """`sample` in project.yml is what a pull request's first word is trained on."""
+    named = yaml.safe_load((Path(__file__).parents[2] / "src/project/project.yml").read_text())["models"]["flights"]["sample"]["months"]
+    flights = pd.read_parquet(flow.run("import", months=named)["raw"] / "flights.parquet")
+    assert sorted(flights["month"].unique()) == sorted({int(month[5:]) for month in named.split(",")})

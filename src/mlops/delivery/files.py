@@ -70,12 +70,15 @@ def places(workspace: Workspace) -> tuple[list[str], list[Path]]:
 
 
 def changed(root: Path, base: str | None) -> list[str] | None:
-    """Return the files that differ from where this branch left `base`; None where that is not known here."""
+    """Return the files that differ from where this branch left `base`, committed or not; None where that is not known here."""
     if not base or set(base) == {"0"}:
         return None
     fork = answer(root, "merge-base", base, "HEAD") or (base if answer(root, "cat-file", "-t", base) == "commit" else "")
-    listed = answer(root, "diff", "--name-only", "--no-renames", "-z", fork, "HEAD") if fork else None
-    return None if listed is None else [name for name in listed.split("\0") if name]
+    listed = answer(root, "diff", "--name-only", "--no-renames", "--relative", "-z", fork) if fork else None
+    if listed is None:
+        return None
+    new = answer(root, "ls-files", "--others", "--exclude-standard", "-z") or ""
+    return sorted({name for name in (listed + "\0" + new).split("\0") if name})
 
 
 def without_prose(root: Path, commit: str) -> str:

@@ -103,6 +103,8 @@ def _judged(facts: Mapping[str, Any]) -> _Ruling:
     word = f"{decided.word} {decided.mark}" if decided and decided.mark else "not compared"
     other = _other(facts)
     stays = f"{other} stays in production" if other.startswith("v") else "nothing would go to production"
+    if facts.get("sample") and outcome in {"promote", "keep"} and not _broken_limits(facts):
+        return _Ruling(word, "a hint: the label all-data decides, on all rows", "neutral")
     if outcome == "promote" and not _broken(facts):
         return _Ruling(word, "ready to merge", "success")
     if outcome == "unchanged":
@@ -116,6 +118,10 @@ def _judged(facts: Mapping[str, Any]) -> _Ruling:
         return _Ruling("stopped by the gate ✘", "not ready to merge", "failure")
     stops = any(rule.get("stops") for rule in mappings(mapping(facts.get("contract")).get("broken")))
     return _Ruling("the data break the contract ✘" if stops else "could not be judged ✘", "not ready to merge", "failure")
+
+
+def _broken_limits(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [rule for rule in _broken(facts) if rule.get("kind") == "limit"]
 
 
 def _broken(facts: Mapping[str, Any]) -> list[dict[str, Any]]:

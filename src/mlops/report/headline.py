@@ -87,6 +87,10 @@ def _promoted(delivery: Mapping[str, Any]) -> Headline:
 
 def _kept(delivery: Mapping[str, Any]) -> Headline:
     stays = champion(delivery)
+    if not delivery.get("version"):  # it was only tried
+        return Headline(
+            "neutral", "not better", f"{name(delivery)} would not take over{f': {stays} would stay' if stays else ''}", _reason(delivery)
+        )
     title = f"{name(delivery)} stays a challenger{f'; {stays} remains the champion' if stays else ''}"
     return Headline("neutral", "not promoted", title, _reason(delivery))
 

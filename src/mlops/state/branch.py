@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from mlops.errors import PlatformError
+from mlops.errors import PlatformError, UsageError
 from mlops.state import portable
 from mlops.state.git import Git, GitRefused
 
@@ -122,6 +122,15 @@ class StateBranch:
         names = sorted({line.split("refs/tags/")[1].removesuffix("^{}") for line in tags.splitlines()})
         if not names:
             return
+        heads = _again(lambda: self.git.text("ls-remote", "--heads", REMOTE, f"refs/heads/*/{self.model}"))
+        others = [line.split("refs/heads/")[1].removesuffix(f"/{self.model}") for line in heads.splitlines()]
+        if others:
+            hint = f"Did you mean MLOPS_STATE={others[0]}?"
+            raise UsageError(
+                f"there is no branch {self.branch}, and there is {', '.join(f'{one}/{self.model}' for one in others)}",
+                where="MLOPS_STATE",
+                hint=hint,
+            )
         below = f"refs/tags/{self.model}/v*"
         newest = f"$(git for-each-ref --sort=-creatordate --count=1 --format='%(objectname)' '{below}')^{{commit}}"
         raise PlatformError(

@@ -14,7 +14,7 @@ from mlops.ci.host import current
 from mlops.delivery.shared import on_state
 from mlops.delivery.workspace import Workspace, open_workspace
 from mlops.errors import JobFailed, MlopsError
-from mlops.files import write_json
+from mlops.files import shown, write_json
 
 if TYPE_CHECKING:
     import argparse
@@ -72,6 +72,8 @@ def attempt(arguments: argparse.Namespace) -> int:
     Raises:
         JobFailed: A limit is broken, or the model is worse and the environment calls that red.
     """
+    from mlops.report.comment import title
+
     workspace = open_workspace(arguments.model)
     folder = workspace.home / VERDICTS
     host = current(os.environ)
@@ -86,6 +88,11 @@ def attempt(arguments: argparse.Namespace) -> int:
     told = _rendered(facts, host)
     (folder / f"{workspace.model.name}.md").write_text(told, encoding="utf-8")
     host.summary(told)
+    place = shown(folder / f"{workspace.model.name}.md", Path.cwd())
+    print(
+        f"  {'verdict':<11}{title(facts)}\n  {'':<11}{place}, as the pull request shows it",
+        file=sys.stderr if arguments.json else sys.stdout,
+    )
     if error is not None:
         raise error
     return 0
@@ -95,10 +102,12 @@ def _tried(workspace: Workspace, host: Host, arguments: argparse.Namespace) -> t
     from mlops.delivery import sample
     from mlops.delivery.way import Delivery
     from mlops.report.verdict import gather
+    from mlops.spec.pipeline import load_pipeline
     from mlops.verbs.way import show
 
-    _ = workspace.staging, workspace.production  # a mistake in a settings file is told before any work starts
+    _ = workspace.staging, workspace.production  # a mistake in a file is told before any work starts
     extent = sample.extent(workspace, host.context, arguments.rows)
+    load_pipeline(workspace.root / workspace.model.pipeline, extent.settings)
     error: MlopsError | None = None
     made: list[Delivery] = []
 
@@ -122,7 +131,7 @@ def _tried(workspace: Workspace, host: Host, arguments: argparse.Namespace) -> t
     facts = gather(
         workspace.home / "runs" / str(last.facts["run"]), reference=_reference(last.facts, last.twin), sample=last.settings or None
     )
-    worse = _worse(last.facts)
+    worse = None if last.sampled else _worse(last.facts)  # a part of the rows can tell the other way round
     facts["tolerated"] = workspace.staging.pull_request.red_when == "never"
     return facts, error or (worse if not facts["tolerated"] else None)
 

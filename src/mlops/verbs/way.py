@@ -68,10 +68,12 @@ def _hand_on(workspace: Workspace, facts: Mapping[str, Any]) -> None:
     from mlops.delivery.ticket import ticket_of
 
     host = current(os.environ)
-    if host.context.system == "laptop":
+    promoted = facts.get("outcome") == "promote" and facts.get("version") and not facts.get("production")
+    if host.context.system == "laptop" and not promoted:
         return
-    promoted = facts.get("outcome") == "promote" and facts.get("version")
     version = workspace.registry.resolve(workspace.model.name, str(facts["version"])) if promoted else None
+    if version is not None and not facts.get("staging"):
+        print(f"  {'next':<11}make promote VERSION={ticket_of(version)} ENV=staging   # then ENV=production", file=sys.stderr)
     host.output("outcome", str(facts.get("outcome", "")))
     host.output("ticket", str(ticket_of(version)) if version else "")
     host.output("title", f"{workspace.model.name} v{version.version} {version.digest[:19]}" if version else "")

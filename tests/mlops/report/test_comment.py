@@ -129,7 +129,7 @@ def test_a_failure_shows_the_end_of_the_log_and_what_to_do_next():
 def test_a_sample_is_named_and_like_is_compared_with_like(made):
     found = verdict.gather(made, reference={"kind": "twin", "version": 3}, sample={"months": "2013-01"})
     text = rendered(found)
-    assert "better ▲ on a sample — ready to merge" in text
+    assert "better ▲ on a sample — a hint: the label all-data decides, on all rows" in text
     assert "Trained on a sample (`months` 2013-01). v3&#39;s own code and parameters".replace("&#39;", "'") in text
     assert "| v3, same sample | this change |" in text
 
