@@ -44,7 +44,7 @@ RIGHTS = {
     "monitor": {"issues": "write"},  # one issue a model
     "release": {"contents": "write", "id-token": "write", "attestations": "write"},  # tag and files; who made them
 }
-APPROVED = {"actions": "read"}  # a job behind production's gate asks who approved
+APPROVED = {"actions": "read"}  # a job behind an environment's gate asks who approved
 ASKS_THE_SYSTEM = {"plan", "try", "comment", "train", "promote", "provenance", "rollback", "monitor", "release"}
 """The verbs that get the job's token; what runs a change's own tests gets none."""
 TURNS = {
@@ -106,7 +106,7 @@ def needed(job: dict[str, Any]) -> dict[str, str]:
         return merged(*(needed(inner) for inner in jobs(ROOT / job["uses"]).values()))
     found = [RIGHTS[name] for step in job["steps"] if (name := verb(step.get("run", "")))]
     checkout = [{"contents": "read"}] * any("checkout@" in step.get("uses", "") for step in job["steps"])
-    return merged(*found, *checkout, *[APPROVED] * (job.get("environment") == "production"))
+    return merged(*found, *checkout, *[APPROVED] * ("environment" in job))
 
 
 def by_name(paths: list[Path]) -> Any:

@@ -81,6 +81,10 @@ def test_a_registration_that_is_killed_anywhere_leaves_the_old_state_or_the_new_
     assert (ended.code, facts["version"], facts["outcome"]) == (0, 3, "promote")
     kept = remote.kept()
     assert (kept.commit, sorted(kept.versions), kept.aliases["challenger"], kept.production) == (made, [*LEFT, 3], 3, 1)
+    files = kept.versions[3]["slipway.folder"].partition("/mlops-home/")[2]
+    remote.rewrite(lambda place: shutil.rmtree(place / files / "model"))  # as those of an old version are left out
+    facts = json.loads(machine.well(*words, "--json").out)
+    assert (facts["version"], facts["outcome"], sorted(remote.kept().versions)) == (3, "promote", [*LEFT, 3])
 
 
 @slow
@@ -166,6 +170,28 @@ def test_a_version_that_breaks_a_bound_while_it_is_watched_is_taken_back_and_sta
     refused = machine.mlops("promote", ticket, "--to", "production")
     assert (refused.code, "v2 was taken back from production" in refused.err, "--reason" in refused.err) == (1, True, True)
     assert (machine.serves(), remote.commit) == (1, kept.commit)
+
+
+@slow
+def test_a_first_version_that_is_taken_back_is_nowhere_and_the_next_one_is_compared_with_the_baseline(remote):
+    """Nothing serves, and everything says so: aliases, journal, tags and status; the version itself is not brought out again."""
+    machine = remote.machine("first ever")
+    machine.git("push", "--quiet", "origin", "--delete", "mlops-state/shops", "refs/tags/shops/v1")
+    path = machine.root / "environments/production.yml"
+    well = path.read_text()
+    path.write_text(well.replace("error_rate: 0.0}", "error_rate: 0.0, p95_ms: 0.0001}"))
+    ended = machine.mlops("deliver")
+    assert (ended.code, "nothing serves: there was no version before it" in ended.err) == (1, True)
+    kept = remote.kept()
+    assert (kept.aliases, remote.tags, machine.serves()) == ({"challenger": 1, "staging": 1}, [], None)
+    assert [(move["before"], move["after"], move["kind"]) for move in kept.moves] == [(None, 1, "promote"), (1, None, "rollback")]
+    assert "production   nothing yet" in machine.well("status").out
+    assert "production v1 → nothing  by slipway  while it was watched" in " ".join(machine.well("models").out.split("      "))
+    path.write_text(well)
+    again = json.loads(machine.well("deliver", "--json").out)
+    assert (again["outcome"], "v1 was taken back from production" in again["reason"], machine.serves()) == ("keep", True, None)
+    better = json.loads(machine.well("deliver", "--set", "inputs.rows=2000", "--json").out)
+    assert (better["outcome"], better["champion"], machine.serves(), remote.tags) == ("promote", None, 2, ["shops/v2"])
 
 
 class Branch:
