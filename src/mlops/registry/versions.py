@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 DIGEST, FOLDER, FILES = "slipway.digest", "slipway.folder", "slipway.files"
 VERDICT, ROLLED_BACK, FINGERPRINT = "slipway.verdict", "slipway.rolled_back", "slipway.fingerprint"
+STORED = "slipway.stored"
+"""When files that had been dropped were uploaded again: a registry that is sent only where a version changed is sent then."""
 ALIASES = {"staging": ("staging",), "production": ("champion", "production")}
 """What is set when an environment moves; its own name last, for that is what a move is compared with."""
 _TRIES = 4
@@ -142,6 +144,7 @@ class Registry:
             else:
                 if not self.whole(known):
                     self._tag(known, FOLDER, self._store(folder, digest, run))
+                    self._tag(known, STORED, now())
                 self._tag(known, VERDICT, json.dumps(verdict))
             self._alias(name, "challenger", known.version)
         return self.resolve(name, str(known.version)) or known
