@@ -44,7 +44,7 @@ RIGHTS = {
     "monitor": {"issues": "write"},  # one issue a model
     "release": {"contents": "write", "id-token": "write", "attestations": "write"},  # tag and files; who made them
 }
-APPROVED = {"actions": "read"}  # a job behind an environment's gate asks who approved
+APPROVED = {"actions": "read"}  # a job behind production's gate asks who approved
 ASKS_THE_SYSTEM = {"plan", "try", "comment", "train", "promote", "provenance", "rollback", "monitor", "release"}
 """The verbs that get the job's token; what runs a change's own tests gets none."""
 TURNS = {
