@@ -57,8 +57,8 @@ train: $(ready)  ## [SET=inputs.name=value]: train, gate and register: no endpoi
 promote: $(ready)  ## VERSION=n ENV=production [REASON=why]: put a version into an environment
 	@mlops promote "$${VERSION:-challenger}" --to "$$ENV" $(model) $(reason)
 
-rollback: $(ready)  ## ENV=production [REASON=why]: take it back to what it served before
-	@mlops rollback "$$ENV" $(model) $(reason)
+rollback: $(ready)  ## ENV=production [VERSION=n] [REASON=why]: take it, or only this one, back to what it served before
+	@mlops rollback "$$ENV" $${VERSION:+--from "$$VERSION"} $(model) $(reason)
 
 status: $(ready)  ## what serves where
 	@mlops status $(model)

@@ -131,7 +131,18 @@ VERBS = {
         "way:rollback",
         "take an environment back to the version that it served before",
         'mlops rollback production --reason "calibration drifted at EWR"',
-        (_argument("environment", **_ENVIRONMENT), _MODEL, _REASON),
+        (
+            _argument("environment", **_ENVIRONMENT),
+            _argument(
+                "--from",
+                dest="version",
+                type=int,
+                metavar="N",
+                help="only where it serves this version still: asked twice, it goes back once",
+            ),
+            _MODEL,
+            _REASON,
+        ),
     ),
     "status": Verb("way:status", "what serves where: version, address, health", "mlops status --json", (_MODEL,)),
     "monitor": Verb(

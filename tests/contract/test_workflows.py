@@ -106,7 +106,7 @@ def needed(job: dict[str, Any]) -> dict[str, str]:
         return merged(*(needed(inner) for inner in jobs(ROOT / job["uses"]).values()))
     found = [RIGHTS[name] for step in job["steps"] if (name := verb(step.get("run", "")))]
     checkout = [{"contents": "read"}] * any("checkout@" in step.get("uses", "") for step in job["steps"])
-    return merged(*found, *checkout, *[APPROVED] * (job.get("environment") == "production"))
+    return merged(*found, *checkout, *[APPROVED] * ("environment" in job))
 
 
 def by_name(paths: list[Path]) -> Any:

@@ -10,11 +10,37 @@ import os
 from typing import TYPE_CHECKING
 
 from mlops.ci.host import current
-from mlops.errors import JobFailed
+from mlops.delivery.workspace import ENVIRONMENTS
+from mlops.errors import JobFailed, UsageError
 
 if TYPE_CHECKING:
     from mlops.ci.host import Host
+    from mlops.delivery.workspace import Workspace
     from mlops.settings import Environment
+
+
+def check_alone(workspace: Workspace, to: str, host: Host | None = None) -> None:
+    """Refuse to deliver in one go, in CI and for good, where somebody's word is asked for on the way: it is given for one version's ticket.
+
+    On a registry that is thrown away with the runner, nothing that anybody uses is changed.
+
+    Args:
+        workspace: The model, and where its registry is kept.
+        to: The last station: registry, staging or production.
+        host: The CI system; this process's own by default.
+
+    Raises:
+        UsageError: An environment up to there needs an approval.
+    """
+    kept = workspace.state is not None or os.environ.get("MLFLOW_TRACKING_URI")
+    if not kept or to not in ENVIRONMENTS or (host or current(os.environ)).context.system == "laptop":
+        return
+    for name in ENVIRONMENTS[: ENVIRONMENTS.index(to) + 1]:
+        if workspace.environment(name).approval.required:
+            hint = "make train, then make promote VERSION=<the ticket that it printed>. To go without: `approval: {required: false}`."
+            raise UsageError(
+                "in CI a version goes out by its ticket: make train, then make promote", where=f"environments/{name}.yml", hint=hint
+            )
 
 
 def approved_by(environment: Environment, host: Host | None = None) -> str | None:

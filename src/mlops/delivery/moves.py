@@ -115,6 +115,8 @@ def _watched(workspace: Workspace, environment: str, version: ModelVersion, befo
     registry, who = workspace.registry, "slipway"
     if before is not None:
         registry.move(version.name, environment, before, expected=version.version, who=who, reason=why, kind="rollback")
+    else:
+        registry.leave(version, environment, who=who, reason=why)
     registry.mark_rolled_back(version, environment=environment, who=who, reason=why)
     after = f"v{before.version} serves again" if before else "nothing serves: there was no version before it"
     raise JobFailed(f"{environment} took v{version.version} back {why}; {after}", where=f"environments/{environment}.yml")
@@ -155,8 +157,8 @@ def promote(workspace: Workspace, which: str, environment: str, reason: str) -> 
     if environment == "production" and not tried:
         hint = f"First: mlops promote {version.version} --to staging"
         raise JobFailed(f"{name} v{version.version} was never tried in staging", hint=hint)
-    person = approved_by(settings) if environment == "production" else None
-    if settings.approval.required and person is not None and ticket is None:
+    person = approved_by(settings)
+    if person is not None and ticket is None:
         hint = "In CI a version goes out by the ticket that the delivery printed: VERSION=<ticket>."
         raise UsageError(f"an approval is for one version's files, and {which!r} names none", hint=hint)
     facts = put(workspace, environment, version, reason=reason or "promoted by hand", who=person)
@@ -176,8 +178,17 @@ def _approved(workspace: Workspace, version: ModelVersion) -> None:
         raise JobFailed(f"{error.message}{by}", hint=_ALL_THE_SAME) from error
 
 
-def rollback(workspace: Workspace, environment: str, reason: str) -> dict[str, Any]:
+def rollback(workspace: Workspace, environment: str, reason: str, expected: int | None = None) -> dict[str, Any]:
     """Take an environment back to the version that it served before, after making sure that this one is whole and loads.
+
+    Args:
+        workspace: The model and where its state is.
+        environment: staging or production.
+        reason: For the record.
+        expected: The version to go back from: where another serves by now, somebody else was quicker, and nothing is moved.
+
+    Returns:
+        What `put` says, and `from`; `from` and `version` alone, which are the same then, where nothing was moved.
 
     Raises:
         JobFailed: There is no earlier version, or it is not whole; what serves goes on.
@@ -185,6 +196,8 @@ def rollback(workspace: Workspace, environment: str, reason: str) -> dict[str, A
     workspace.environment(environment)
     registry, name = workspace.registry, workspace.model.name
     now = registry.resolve(name, environment)
+    if now is not None and expected not in {None, now.version}:
+        return {"from": now.version, "version": now.version}
     before = registry.previous(name, environment)
     if now is None or before is None:
         hint = "An earlier version comes to be when a second one is promoted. See: mlops models"

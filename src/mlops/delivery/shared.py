@@ -89,7 +89,7 @@ def _told(workspace: Workspace, before: Sequence[ModelVersion], after: Sequence[
     was, now = _production(before), _production(after)
     parts = [f"v{number} registered" for number in new]
     if now != was:
-        parts.append(f"production {f'v{was}' if was else 'nothing'} -> v{now}")
+        parts.append(f"production {f'v{was}' if was else 'nothing'} -> {f'v{now}' if now else 'nothing'}")
     return f"{name}: {', '.join(parts) or 'moved'}"
 
 

@@ -102,6 +102,8 @@ class Delivery:
         if known.approved and serves not in {known.version, known.against} and not known.rolled_back:
             return False  # it won against another champion than that of now: judged again
         goes_on = known.approved and known.version != serves and not known.rolled_back
+        if goes_on and not ws.registry.whole(known):
+            return False  # its files were dropped by now: made and registered again
         made = f"{ws.model.name} v{known.version} was made of the same data, code and parameters"
         self.facts.update(
             _EMPTY | {"model": ws.model.name, "version": known.version, "digest": known.digest, "champion": _champion_facts(champion)}
@@ -183,7 +185,8 @@ class Delivery:
             return self._against(run, champion)
         same = ws.registry.by_digest(name, digest)
         serves = champion.version if champion else None
-        if same is not None and (same.rolled_back or same.version == serves or (same.approved and same.against == serves)):
+        may_go = same is not None and same.approved and same.against == serves and ws.registry.whole(same)  # else its files were dropped
+        if same is not None and (same.rolled_back or same.version == serves or may_go):
             self._known = same
             return {}
         return self._against(run, champion)

@@ -1,6 +1,6 @@
 """The record of moves: which version an environment went to, from which, when, by whom, why and on which evidence.
 
-A move is a tag of the version that it goes to. It is written as `begun` before the alias is moved, and as `done` afterwards: a process that
+A move is a tag of the version that it goes to, or that is taken back where nothing was before it. It is written as `begun` before the alias is moved, and as `done` afterwards: a process that
 is killed between the two leaves a record that the next move can finish or take away, so that the record never lacks a move that happened and
 the same request asked twice is one move.
 """
@@ -27,7 +27,8 @@ class Move:
     at: str
     environment: str
     before: int | None
-    after: int
+    after: int | None
+    """None where nothing serves afterwards: it was taken back, and there was no version before it."""
     who: str
     reason: str
     digest: str
@@ -35,6 +36,13 @@ class Move:
     """Digest of the evidence that the move was made on."""
     kind: str = "promote"
     """promote, or rollback."""
+
+    @property
+    def holder(self) -> int:
+        """The version whose tag it is: the one that it goes to, or the one that left."""
+        number = self.before if self.after is None else self.after
+        assert number is not None  # noqa: S101 - a move is to a version, or from one
+        return number
 
 
 @dataclass(frozen=True)

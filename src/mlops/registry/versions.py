@@ -10,6 +10,7 @@ MLflow knows versions, aliases and tags; everything here is made of these three.
 
 from __future__ import annotations
 
+import functools
 import json
 import urllib.parse
 from contextlib import suppress
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 DIGEST, FOLDER, FILES = "slipway.digest", "slipway.folder", "slipway.files"
 VERDICT, ROLLED_BACK, FINGERPRINT = "slipway.verdict", "slipway.rolled_back", "slipway.fingerprint"
+STORED = "slipway.stored"
+"""When files that had been dropped were uploaded again: a registry that is sent only where a version changed is sent then."""
 ALIASES = {"staging": ("staging",), "production": ("champion", "production")}
 """What is set when an environment moves; its own name last, for that is what a move is compared with."""
 _TRIES = 4
@@ -139,6 +142,9 @@ class Registry:
             if known is None:
                 known = self._create(name, folder, digest, run, {**(tags or {}), VERDICT: json.dumps(verdict)})
             else:
+                if not self.whole(known):
+                    self._tag(known, FOLDER, self._store(folder, digest, run))
+                    self._tag(known, STORED, now())
                 self._tag(known, VERDICT, json.dumps(verdict))
             self._alias(name, "challenger", known.version)
         return self.resolve(name, str(known.version)) or known
@@ -153,6 +159,15 @@ class Registry:
 
     def _create(self, name: str, folder: Path, digest: str, run: str, tags: Mapping[str, str]) -> ModelVersion:
         """Upload, read back, and then let there be a version."""
+        root = self._store(folder, digest, run)
+        facts = {DIGEST: digest, FOLDER: root, FILES: artifacts.listing(folder), **tags}
+        self._make_model(name)
+        source = f"runs:/{run}/{artifacts.place(digest)}/model"
+        self._ask(lambda: self.client.create_model_version(name, source, run, tags=facts, await_creation_for=None))
+        return self._only(name, digest)
+
+    def _store(self, folder: Path, digest: str, run: str) -> str:
+        """Upload a model, read it back, and return where it is."""
         path = artifacts.place(digest)
         self._ask(lambda: self.client.log_artifacts(run, str(folder), f"{path}/model"))
         root = f"{self._ask(lambda: self.client.get_run(run).info.artifact_uri)}/{path}"
@@ -160,10 +175,7 @@ class Registry:
         if digest_folder(stored) != digest:
             difference = artifacts.changed(artifacts.listing(folder), stored)
             raise PlatformError(f"the store did not keep the model as it is: {difference}", where=root, hint="Run the same command again.")
-        facts = {DIGEST: digest, FOLDER: root, FILES: artifacts.listing(folder), **tags}
-        self._make_model(name)
-        self._ask(lambda: self.client.create_model_version(name, f"runs:/{run}/{path}/model", run, tags=facts, await_creation_for=None))
-        return self._only(name, digest)
+        return root
 
     def _only(self, name: str, digest: str) -> ModelVersion:
         """Return the version with a digest; a request that was sent twice, or a second machine, can have made another of it."""
@@ -229,6 +241,13 @@ class Registry:
         """
         return artifacts.local(f"{version.artifacts}/model", version.digest, self.home / "models", self.uri)
 
+    def whole(self, version: ModelVersion) -> bool:
+        """Return whether the version's files are there, as they were registered: those of an old version may have been dropped."""
+        try:
+            return self.fetch(version).is_dir()
+        except MlopsError:
+            return False
+
     def attachment(self, version: ModelVersion, name: str) -> Path | None:
         """Return a file that was registered beside the model, or None where there is none.
 
@@ -293,25 +312,48 @@ class Registry:
             JobFailed: Somebody else moved the environment in between; the message names who and when.
         """
         with self._lock(name):
-            found = [entry for entry in self._entries(name) if entry.move.environment == environment]
-            aliases = self._numbers(name)
-            current = aliases.get(environment)
-            cut = found[0] if found and not found[0].done else None
+            current, moves = self._settled(name, environment)
             if current == version.version:
                 self._point(name, environment, version.version)
-                self._finish(name, cut)
-                return next((entry.move for entry in found if entry.move.after == current), None)
-            if cut is not None and cut.move.after == current:
-                self._finish(name, cut)
-            elif cut is not None:
-                self._forget(name, cut)
+                return next((move for move in moves if move.after == current), None)
             if current != expected:
-                raise journal.conflict(journal.happened(found, aliases), environment, current, expected)
+                raise journal.conflict(moves, environment, current, expected)
             move = Move(now(), environment, expected, version.version, who, reason, version.digest, version.evidence, kind)
             self._tag(version, Entry(move, done=False).key, Entry(move, done=False).text)
             self._point(name, environment, version.version)
             self._finish(name, Entry(move, done=False))
         return move
+
+    def leave(self, version: ModelVersion, environment: str, *, who: str, reason: str) -> None:
+        """Take a version back where there was none before it: nothing has the environment's aliases then, and that is recorded.
+
+        Raises:
+            JobFailed: Somebody else moved the environment in between; the message names who and when.
+        """
+        name = version.name
+        with self._lock(name):
+            current, moves = self._settled(name, environment)
+            if current is None:
+                return
+            if current != version.version:
+                raise journal.conflict(moves, environment, current, version.version)
+            entry = Entry(Move(now(), environment, current, None, who, reason, version.digest, version.evidence, "rollback"), done=False)
+            self._tag(version, entry.key, entry.text)
+            for alias in ALIASES[environment]:
+                self._ask(functools.partial(self.client.delete_registered_model_alias, name, alias))
+            self._finish(name, entry)
+
+    def _settled(self, name: str, environment: str) -> tuple[int | None, list[Move]]:
+        """Finish or forget a move that was cut short, and return the version that the environment is at, and its moves."""
+        found = [entry for entry in self._entries(name) if entry.move.environment == environment]
+        aliases = self._numbers(name)
+        current = aliases.get(environment)
+        cut = found[0] if found and not found[0].done else None
+        if cut is not None and cut.move.after == current:
+            self._finish(name, cut)
+        elif cut is not None:
+            self._forget(name, cut)
+        return current, journal.happened(found, aliases)
 
     def _point(self, name: str, environment: str, number: int) -> None:
         for alias in ALIASES[environment]:
@@ -320,11 +362,11 @@ class Registry:
     def _finish(self, name: str, entry: Entry | None) -> None:
         if entry is not None:
             done = replace(entry, done=True)
-            self._ask(lambda: self.client.set_model_version_tag(name, str(done.move.after), done.key, done.text))
+            self._ask(lambda: self.client.set_model_version_tag(name, str(done.move.holder), done.key, done.text))
 
     def _forget(self, name: str, cut: Entry) -> None:
         """Take away the record of a move that was cut short before it took place, and what it had moved already."""
-        self._ask(lambda: self.client.delete_model_version_tag(name, str(cut.move.after), cut.key))
+        self._ask(lambda: self.client.delete_model_version_tag(name, str(cut.move.holder), cut.key))
         if cut.move.before is not None:
             self._point(name, cut.move.environment, cut.move.before)
 

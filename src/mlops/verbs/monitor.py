@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 def monitor(arguments: argparse.Namespace) -> int:
     """Look, show it, tell the CI system, and return 1 where something is bad."""
+    from mlops.delivery.shared import on_state
     from mlops.delivery.workspace import open_workspace
     from mlops.monitoring.watch import Monitor
     from mlops.report.live import Tree
@@ -23,7 +24,7 @@ def monitor(arguments: argparse.Namespace) -> int:
 
     workspace = open_workspace(arguments.model)
     with Tree(live=False if arguments.json else None, quiet=arguments.json) as tree:
-        facts = Monitor(workspace, tree.apply, given(arguments.set)).go()
+        facts = on_state(workspace, Monitor(workspace, tree.apply, given(arguments.set)).go)
     if arguments.json:
         print(json.dumps(facts, ensure_ascii=False, allow_nan=False))
     else:

@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 
 def deliver(arguments: argparse.Namespace) -> int:
     """Take the model all the way, show it, and end with one screen."""
+    from mlops.delivery.approval import check_alone
     from mlops.delivery.way import Delivery
     from mlops.verbs.pipelines import given
 
     workspace = open_workspace(arguments.model)
+    check_alone(workspace, arguments.to)
     settings = given(arguments.set)
     on_state(workspace, lambda: show(workspace, lambda tell: Delivery(workspace, tell, arguments.to, arguments.force, settings), arguments))
     return 0
@@ -101,8 +103,9 @@ def models(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _step(before: int | None, after: int) -> str:
-    return f"v{before} → v{after}" if before else f"v{after}"
+def _step(before: int | None, after: int | None) -> str:
+    now = f"v{after}" if after else "nothing"
+    return f"v{before} → {now}" if before else now
 
 
 def promote(arguments: argparse.Namespace) -> int:
@@ -134,7 +137,11 @@ def rollback(arguments: argparse.Namespace) -> int:
     from mlops.delivery.moves import rollback as move
 
     workspace = open_workspace(arguments.model)
-    facts = on_state(workspace, lambda: move(workspace, arguments.environment, arguments.reason))
+    facts = on_state(workspace, lambda: move(workspace, arguments.environment, arguments.reason, arguments.version))
+    if facts["from"] == facts["version"]:
+        told = f"  {arguments.environment} serves v{facts['version']}, and not v{arguments.version}: nothing was moved"
+        print(json.dumps(facts) if arguments.json else told)
+        return 0
     _say_move(arguments, facts, f"  {arguments.environment}: v{facts['from']} → v{facts['version']}")
     _record(arguments, arguments.environment, facts)
     return 0
@@ -176,6 +183,8 @@ def _environment(workspace: Workspace, name: str) -> dict[str, Any]:
         return facts | {"differs": None}  # nothing was ever served here: MLflow need not be asked
     registered = workspace.registry.resolve(workspace.model.name, name)
     facts["registered"] = registered.version if registered else None
+    if registered is None and served.health == "not running":  # it was taken back, and there was none before it
+        return facts | {"version": None, "differs": None}
     if served.version is not None and (registered is None or registered.version != served.version):
         said = f"v{registered.version}" if registered else "no version"
         facts["differs"] = f"the registry says {said}: a move was cut short. mlops promote {served.version} --to {name} finishes it"

@@ -1,12 +1,16 @@
 """Who let a run into an environment, asked of a GitHub on this machine; what cannot be asked is no approval."""
 
+import contextlib
+from types import SimpleNamespace
+
 import pytest
 from tests.mlops.ci.loopback import Loopback
 
 from mlops.ci.api import Patience
 from mlops.ci.github import GitHub
-from mlops.delivery.approval import approved_by
-from mlops.errors import JobFailed, PlatformError
+from mlops.ci.laptop import Laptop
+from mlops.delivery.approval import approved_by, check_alone
+from mlops.errors import JobFailed, PlatformError, UsageError
 from mlops.settings import ApprovalSettings, Environment
 
 COMMIT = "5" * 40
@@ -131,6 +135,32 @@ def test_on_a_laptop_who_types_the_command_decides(monkeypatch):
     assert approved_by(Environment("production", "local", approval=ApprovalSettings(required=True))) is None
 
 
+@pytest.mark.parametrize(
+    ("state", "server", "to", "asks", "refused"),
+    [
+        (True, "", "production", ["production"], "production"),
+        (False, "http://127.0.0.1:9", "production", ["production"], "production"),
+        (True, "", "staging", ["staging", "production"], "staging"),
+        (True, "", "staging", ["production"], ""),
+        (True, "", "registry", ["staging", "production"], ""),
+        (True, "", "production", [], ""),
+        (False, "", "production", ["production"], ""),
+    ],
+)
+def test_a_delivery_in_one_go_passes_no_door_of_a_registry_that_is_kept(github, tmp_path, monkeypatch, state, server, to, asks, refused):
+    """C7: nobody has a ticket to approve there; a registry that ends with the runner lets it through, and so does a laptop."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    workspace = SimpleNamespace(
+        state=state or None, environment=lambda name: Environment(name, "local", approval=ApprovalSettings(name in asks))
+    )
+    check_alone(workspace, to, Laptop({}))
+    host = GitHub(github.variables_of(tmp_path / "runner"))
+    with pytest.raises(UsageError, match="by its ticket") if refused else contextlib.nullcontext() as told:
+        check_alone(workspace, to, host)
+    assert not refused or told.value.where == f"environments/{refused}.yml"
+    assert github.requests == []
+
+
 @pytest.mark.slow
 def test_the_verb_in_ci_without_an_approval_changes_nothing_and_says_what_to_do(remote, tmp_path):
     """R11, C7: nobody approved, the API is down, a version instead of a ticket; the last approval is recorded by name elsewhere (test_shared)."""
@@ -149,6 +179,14 @@ def test_the_verb_in_ci_without_an_approval_changes_nothing_and_says_what_to_do(
         github.commits[COMMIT] = "ada"
         number = machine.mlops("promote", "2", "--to", "production", **env)
         assert (number.code, "an approval is for one version's files, and '2' names none" in number.err) == (2, True)
+        alone = machine.mlops("deliver", **env)
+        assert (alone.code, "in CI a version goes out by its ticket: make train, then make promote" in alone.err) == (2, True)
+        staging = machine.root / "environments/staging.yml"
+        staging.write_text(staging.read_text() + "approval: {required: true}\n")
+        github.environment("staging", ["grace"])
+        first = machine.mlops("promote", kept.ticket(2), "--to", "staging", **env)
+        assert (first.code, "nobody approved this run for staging" in first.err) == (1, True)
+    assert not list(machine.root.glob(".mlops/**/run.json"))
     assert (remote.commit, machine.serves()) == (kept.commit, None)
 
 

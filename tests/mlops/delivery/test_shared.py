@@ -1,8 +1,10 @@
 """A registry in a branch that several machines share: deliveries and moves that are killed, lose an answer, or meet each other; with real processes."""
 
+import contextlib
 import json
 import random
 import shutil
+import sqlite3
 import time
 from types import SimpleNamespace
 
@@ -81,6 +83,10 @@ def test_a_registration_that_is_killed_anywhere_leaves_the_old_state_or_the_new_
     assert (ended.code, facts["version"], facts["outcome"]) == (0, 3, "promote")
     kept = remote.kept()
     assert (kept.commit, sorted(kept.versions), kept.aliases["challenger"], kept.production) == (made, [*LEFT, 3], 3, 1)
+    files = kept.versions[3]["slipway.folder"].partition("/mlops-home/")[2]
+    remote.rewrite(lambda place: shutil.rmtree(place / files / "model"))  # as those of an old version are left out
+    facts = json.loads(machine.well(*words, "--json").out)
+    assert (facts["version"], facts["outcome"], sorted(remote.kept().versions)) == (3, "promote", [*LEFT, 3])
 
 
 @slow
@@ -166,6 +172,33 @@ def test_a_version_that_breaks_a_bound_while_it_is_watched_is_taken_back_and_sta
     refused = machine.mlops("promote", ticket, "--to", "production")
     assert (refused.code, "v2 was taken back from production" in refused.err, "--reason" in refused.err) == (1, True, True)
     assert (machine.serves(), remote.commit) == (1, kept.commit)
+
+
+@slow
+def test_a_first_version_that_is_taken_back_is_nowhere_and_the_next_one_is_compared_with_the_baseline(remote):
+    """Nothing serves, and everything says so: aliases, journal, tags and status; the version itself is not brought out again."""
+    machine = remote.machine("first ever")
+    machine.git("push", "--quiet", "origin", "--delete", "refs/tags/shops/v1")
+
+    def no_production(place):
+        with contextlib.closing(sqlite3.connect(place / "mlflow.db")) as database, database:
+            database.execute("DELETE FROM registered_model_aliases WHERE alias IN ('production', 'champion')")
+            database.execute("DELETE FROM model_version_tags WHERE key LIKE 'slipway.move.%' AND value LIKE '%\"production\"%'")
+
+    machine.git("fetch", "--quiet", "origin", "mlops-state/shops")
+    remote.rewrite(no_production)
+    path = machine.root / "environments/production.yml"
+    path.write_text(path.read_text().replace("error_rate: 0.0}", "error_rate: 0.0, p95_ms: 0.0001}"))
+    ended = machine.mlops("promote", "1", "--to", "production")
+    assert (ended.code, "nothing serves: there was no version before it" in ended.err) == (1, True), ended.err
+    kept = remote.kept()
+    assert (kept.aliases, remote.tags, machine.serves()) == ({"challenger": 2, "staging": 2}, [], None)
+    assert [(move["before"], move["after"], move["kind"]) for move in kept.moves] == [(None, 1, "promote"), (1, None, "rollback")]
+    assert "v1 was taken back from production" in kept.versions[1]["slipway.rolled_back"]
+    assert "production   nothing yet" in machine.well("status").out
+    assert "production v1 → nothing  by slipway  while it was watched" in machine.well("models").out
+    better = json.loads(machine.well("deliver", "--to", "registry", "--json").out)
+    assert (better["outcome"], better["champion"], "a coin" in better["reason"]) == ("promote", None, True)
 
 
 class Branch:

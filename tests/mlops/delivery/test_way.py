@@ -81,6 +81,7 @@ def test_a_worse_challenger_stays_one_and_a_better_one_takes_over_and_is_taken_b
     assert (better["outcome"], serves(), aliases()["champion"]) == ("promote", 3, 3)
     facts = rollback(open_workspace(None), "production", "a test")
     assert (facts["from"], facts["version"], serves(), aliases()["production"]) == (3, 1, 1, 1)
+    assert (rollback(open_workspace(None), "production", "pressed twice", 3), serves()) == ({"from": 1, "version": 1}, 1)
     kept, _, error = deliver(blind=0.0)
     assert (kept["outcome"], error) == ("keep", None)
     assert "v3 was taken back from production" in kept["reason"]

@@ -1,9 +1,11 @@
 """What the verb hands on to the CI system."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from mlops.errors import PlatformError
-from mlops.verbs.monitor import _hand_on
+from mlops.verbs.monitor import _hand_on, monitor
 
 
 class Host:
@@ -38,6 +40,18 @@ def test_outputs_are_handed_on_and_the_issue_is_kept_as_things_are(monkeypatch):
     assert hand_on(monkeypatch, Host())[:2] == outputs
     assert hand_on(monkeypatch, Host())[-1] == ("issue", "monitor:flights")
     assert hand_on(monkeypatch, Host(), status="ok", retrain=False)[-1] == ("close_issue", "monitor:flights")
+
+
+def test_what_is_looked_at_is_the_registry_that_is_kept_and_it_stays_as_it_is(tmp_path, monkeypatch):
+    """On a runner there is none before it is brought."""
+    done = []
+    state = SimpleNamespace(bring=lambda home: done.append("brought"), send=lambda *_, **__: done.append("sent"))
+    registry = SimpleNamespace(versions=lambda name: [])
+    workspace = SimpleNamespace(state=state, home=tmp_path, registry=registry, model=SimpleNamespace(name="flights"))
+    monkeypatch.setattr("mlops.delivery.workspace.open_workspace", lambda model: workspace)
+    monkeypatch.setattr("mlops.monitoring.watch.Monitor.go", lambda self: done.append("looked") or FACTS)
+    monkeypatch.setattr("mlops.ci.host.current", lambda environ: Host())
+    assert (monitor(SimpleNamespace(model=None, json=True, set=[])), done) == (1, ["brought", "looked"])
 
 
 @pytest.mark.parametrize("status", ["ok", "bad"])

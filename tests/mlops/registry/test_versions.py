@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import sqlite3
-from types import SimpleNamespace
 
 import pytest
 from sqlalchemy.event import listen
@@ -80,6 +79,19 @@ def killed(work):
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
+
+
+def dies_after(count, registry, monkeypatch, *names):
+    """Let the process end right after so many of these calls."""
+    writes = iter(range(1, 100))
+
+    def counted(real, *given):
+        real(*given)
+        if next(writes) == count:
+            die()
+
+    for name in names:
+        monkeypatch.setattr(registry.client, name, functools.partial(counted, getattr(registry.client, name)))
 
 
 def test_a_registered_version_can_be_fetched_and_has_its_digest(registry, make):
@@ -212,6 +224,16 @@ def test_files_that_were_altered_after_registration_are_found_and_named(registry
         registry.fetch(version)
 
 
+@pytest.mark.parametrize("lose", [shutil.rmtree, lambda folder: (folder / "code" / "weights").unlink()])
+def test_the_same_files_registered_again_are_there_again(registry, make, lose):
+    """A branch leaves out the files of old versions."""
+    version = register(registry, make("one"))
+    lose(registry.files(version))
+    assert not registry.whole(version)
+    again = register(registry, make("one"))
+    assert (again.version, digest_folder(registry.fetch(again)), len(registry.versions("flights"))) == (1, version.digest, 1)
+
+
 def test_evidence_is_kept_beside_the_model_and_cannot_be_altered(registry, make, tmp_path):
     """R7, R5: the approval is bound to it."""
     version = register(registry, make("one"), evidence=proof(tmp_path, make("one")))
@@ -279,16 +301,8 @@ def test_a_move_that_was_killed_is_finished_by_the_same_request_and_told_once(re
     registry.move("flights", "production", one, expected=None, **ME)
 
     def work():
-        mine, writes = fresh(registry.home), SimpleNamespace(count=0)
-
-        def counted(real, *given):
-            real(*given)
-            writes.count += 1
-            if writes.count == cut:
-                die()
-
-        for name in ("set_model_version_tag", "set_registered_model_alias"):
-            monkeypatch.setattr(mine.client, name, functools.partial(counted, getattr(mine.client, name)))
+        mine = fresh(registry.home)
+        dies_after(cut, mine, monkeypatch, "set_model_version_tag", "set_registered_model_alias")
         mine.move("flights", "production", two, expected=1, **ME)
 
     killed(work)
@@ -318,12 +332,61 @@ def test_a_move_that_was_killed_early_is_forgotten_when_another_is_made(registry
     assert [(move.before, move.after) for move in registry.history("flights")] == [(1, 3), (None, 1)]
 
 
+def test_a_move_that_was_killed_before_it_took_place_is_not_told_when_what_is_there_is_asked_for_again(registry, make, monkeypatch):
+    """R4."""
+    one, two = register(registry, make("one")), register(registry, make("two"))
+    registry.move("flights", "production", one, expected=None, **ME)
+
+    def work():
+        mine = fresh(registry.home)
+        dies_after(2, mine, monkeypatch, "set_model_version_tag", "set_registered_model_alias")
+        mine.move("flights", "production", two, expected=1, **ME)
+
+    killed(work)
+    registry.move("flights", "production", one, expected=1, **ME)
+    assert registry.client.get_registered_model("flights").aliases["champion"] == 1
+    assert [(move.before, move.after) for move in registry.history("flights")] == [(None, 1)]
+
+
 def test_the_same_move_again_does_nothing(registry, make):
     """R4."""
     version = register(registry, make("one"))
     first = registry.move("flights", "staging", version, expected=None, **ME)
     assert registry.move("flights", "staging", version, expected=None, **ME) == first
     assert registry.history("flights") == [first]
+
+
+def test_a_version_with_none_before_it_that_is_taken_back_leaves_no_alias_and_is_told(registry, make):
+    one, two = register(registry, make("one")), register(registry, make("two"))
+    registry.move("flights", "production", one, expected=None, **ME)
+    with pytest.raises(JobFailed, match=r"production was v2 when this began, and is v1 now, moved by you@example\.org"):
+        registry.leave(two, "production", who="slipway", reason="slow")
+    for _ in range(2):
+        registry.leave(one, "production", who="slipway", reason="slow")
+    assert registry.resolve("flights", "champion") is None
+    assert registry.resolve("flights", "1").aliases == ()
+    registry.move("flights", "production", two, expected=None, **ME)
+    assert [(move.before, move.after, move.who) for move in registry.history("flights")][:2] == [(None, 2, ME["who"]), (1, None, "slipway")]
+    assert (registry.previous("flights", "production"), len(registry.history("flights"))) == (None, 3)
+
+
+@pytest.mark.parametrize("cut", range(1, 5))
+def test_a_version_whose_taking_back_was_killed_is_there_or_gone_and_the_next_request_settles_it(registry, make, monkeypatch, cut):
+    """R4: killed after each of its writes: the record, champion, production, and the record again."""
+    one, two = register(registry, make("one")), register(registry, make("two"))
+    registry.move("flights", "production", one, expected=None, **ME)
+
+    def work():
+        mine = fresh(registry.home)
+        dies_after(cut, mine, monkeypatch, "set_model_version_tag", "delete_registered_model_alias")
+        mine.leave(one, "production", who="slipway", reason="slow")
+
+    killed(work)
+    serves = 1 if cut < 3 else None
+    assert [move.after for move in registry.history("flights")] == ([1] if serves else [None, 1])
+    registry.move("flights", "production", two, expected=serves, **ME)
+    assert registry.resolve("flights", "champion").version == registry.client.get_registered_model("flights").aliases["champion"] == 2
+    assert [(move.before, move.after) for move in registry.history("flights")] == [(serves, 2), *([] if serves else [(1, None)]), (None, 1)]
 
 
 def test_rollback_goes_back_step_by_step_and_a_version_taken_back_says_so(registry, make):

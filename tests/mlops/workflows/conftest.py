@@ -147,9 +147,11 @@ def advisories():
 def fork_files(advisories: str) -> dict[str, str]:
     """A team's own files, on top of the machinery of here; `advisories` is where known weaknesses are asked for."""
     train = FILES["src/project/train.py"].replace('add_argument("--rows"', 'add_argument("--valid")\nparser.add_argument("--rows"')
+    train = train.replace("test.to_parquet(", 'test.assign(month="2024-01").to_parquet(')
     return {
         **FILES,
         "src/project/train.py": train,
+        "src/project/project.yml": FILES["src/project/project.yml"].replace("target: late", "window: month\n            target: late"),
         "src/project/raw.py": RAW,
         "src/pipelines/train.yml": PIPELINE,
         "src/pipelines/validate.yml": VALIDATE,

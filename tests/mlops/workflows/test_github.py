@@ -294,7 +294,7 @@ def test_only_the_model_that_a_change_touches_is_tried(fork, github):
     assert [path.name for path in sorted(fork.artifacts.joinpath(str(fork.number)).glob("verdict-*"))] == ["verdict-stalls"]
 
 
-def test_monitoring_opens_one_issue_with_the_evidence_and_brings_it_up_to_date(fork, github):
+def test_monitoring_looks_at_what_is_in_production_keeps_one_issue_and_trains_again_after_a_drift(fork, github):
     fork.write(
         {
             "src/project/newest.py": NEWEST,
@@ -302,18 +302,25 @@ def test_monitoring_opens_one_issue_with_the_evidence_and_brings_it_up_to_date(f
             "src/pipelines/monitor.yml": PIPELINE.replace("odd: 0", "odd: 9"),
         }
     )
-    fork.edit("src/project/project.yml", "target: late", "monitor: src/pipelines/monitor.yml\n    window: month\n    target: late")
+    fork.edit("src/project/project.yml", "target: late", "monitor: src/pipelines/monitor.yml\n    target: late")
     fork.commit("Watch it")
+    before = fork.state()
     ran = fork.run("schedule", "monitor", {"schedule": "17 5 * * *"})
     assert ran.jobs["make monitor"] == "failure", ran.log[-4000:]
     [issue] = github.issues.values()
     assert "newest.c must be" in issue["body"]
     assert "9 of " in issue["body"]
+    assert "shops v1" in issue["title"] + issue["body"]
+    assert "was started to be tried, and ended again" in issue["body"]
+    assert ("make train" in ran.jobs, fork.state()) == (False, before)
     fork.edit("src/pipelines/monitor.yml", "odd: 9", "odd: 0")
-    fork.commit("The data are in order again")
+    fork.edit("src/pipelines/monitor.yml", "shift: 0.0", "shift: 2.0")
+    fork.commit("The data are in order again, and others")
     ran = fork.run("workflow_dispatch", "monitor")
-    assert ran.jobs["make monitor"] == "success", ran.log[-4000:]
+    assert (ran.jobs["make monitor"], ran.jobs["make train"]) == ("success", "success"), ran.log[-4000:]
     assert (len(github.issues), "newest.c must be" in issue["body"]) == (1, False)
+    assert "3 of the last 3 windows drifted" in issue["body"]
+    assert told(fork)["aliases"]["production"] == 1  # the rows to learn from are those of v1
 
 
 def test_a_release_by_hand_is_tagged_pushed_and_its_files_are_signed(fork, github):
