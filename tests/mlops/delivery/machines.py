@@ -42,7 +42,8 @@ class Running:
 
     def wait(self) -> Ended:
         self.process.join(120)
-        return Ended(self.process.exitcode, (self.folder / "out").read_text(), (self.folder / "err").read_text())
+        said = [path.read_text() if path.exists() else "" for path in (self.folder / "out", self.folder / "err")]  # killed before a word
+        return Ended(self.process.exitcode, *said)
 
     def kill(self) -> None:
         os.kill(self.process.pid, signal.SIGKILL)
