@@ -27,3 +27,6 @@ def pytest_collection_modifyitems(items):
         group = next((name for start, name in TOGETHER.items() if place.startswith(start)), None)
         if group is not None:
             item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(
+        key=lambda item: item.get_closest_marker("xdist_group") is None
+    )  # the large parcels first, so that no worker ends alone with one

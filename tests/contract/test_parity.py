@@ -26,7 +26,10 @@ from tests.contract.parity import (
 )
 
 GITHUB, AZURE = ROOT / ".github/workflows", ROOT / ".azure-pipelines"
-pytestmark = pytest.mark.skipif(not (GITHUB.exists() and AZURE.exists()), reason="a fork that keeps one of the two has nothing to compare")
+pytestmark = [
+    pytest.mark.slow,  # every end of every stage, on two systems: seconds
+    pytest.mark.skipif(not (GITHUB.exists() and AZURE.exists()), reason="a fork that keeps one of the two has nothing to compare"),
+]
 BOTH = pytest.mark.parametrize("read", [github, azure], ids=["GitHub", "Azure"])
 ASKED = {"plan": {"code": "true", "models": f'["{MODEL}"]'}, "train": {"outcome": "promote"}, "monitor": {"retrain": "true"}}
 

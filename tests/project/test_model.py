@@ -89,6 +89,7 @@ def test_the_packages_it_is_served_with_are_pinned(done):
     assert all("==" in line for line in lines)
 
 
+@pytest.mark.slow
 def test_it_loads_far_from_this_repository(done, tmp_path):
     """In isolated Python, elsewhere: neither src/project nor src/mlops can be imported by accident, and none is needed."""
     script = textwrap.dedent(f"""

@@ -12,6 +12,8 @@ from mlops.monitoring import measure
 from mlops.registry.model import load
 from mlops.registry.reference import reference
 
+pytestmark = pytest.mark.slow  # trains and scores real models: seconds
+
 made = runpy.run_path(str(Path(__file__).parents[1] / "registry/conftest.py"))
 flights, fit, save, TRUSTED, COLUMNS = (made[name] for name in ("flights", "fit", "save", "TRUSTED", "COLUMNS"))
 

@@ -13,6 +13,8 @@ from mlops.registry.gate import judge
 from mlops.registry.model import load
 from mlops.settings import gate_rules
 
+pytestmark = pytest.mark.slow  # trains and scores real models: seconds
+
 
 def run(desk, model, champion=None, *, code=0, **changed):
     """Run the step as its command line does, and return the evidence."""
