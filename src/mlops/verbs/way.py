@@ -78,7 +78,6 @@ def _hand_on(workspace: Workspace, facts: Mapping[str, Any]) -> None:
         print(f"  {'next':<11}make promote VERSION={ticket_of(version)} ENV=staging   # then ENV=production", file=sys.stderr)
     host.output("outcome", str(facts.get("outcome", "")))
     host.output("ticket", str(ticket_of(version)) if version else "")
-    host.output("title", f"{workspace.model.name} v{version.version} {version.digest[:19]}" if version else "")
 
 
 def _colour() -> bool:
@@ -116,18 +115,19 @@ def promote(arguments: argparse.Namespace) -> int:
     facts = on_state(workspace, lambda: move(workspace, arguments.version, arguments.to, arguments.reason))
     before = facts["previous"]["version"] if facts["previous"] else None
     _say_move(arguments, facts, f"  {arguments.to}: {_step(before, facts['version'])}")
-    _record(arguments, arguments.to, facts)
+    _record(workspace, arguments.to, facts)
     return 0
 
 
-def _record(arguments: argparse.Namespace, environment: str, facts: Mapping[str, Any]) -> None:
+def _record(workspace: Workspace, environment: str, facts: Mapping[str, Any]) -> None:
     """Tell the CI system what serves now, where it shows deployments; that it cannot be told changes nothing."""
     from mlops.ci.host import current
 
     host = current(os.environ)
-    name = open_workspace(arguments.model).model.name
     try:
-        host.deployed(environment, host.context.commit, f"{name} v{facts['version']} {facts['digest'][:19]}", host.context.run_url)
+        host.deployed(
+            environment, host.context.commit, f"{workspace.model.name} v{facts['version']} {facts['digest'][:19]}", host.context.run_url
+        )
     except MlopsError as error:
         print(f"  not recorded as a deployment: {error.message}", file=sys.stderr)
 
@@ -143,7 +143,7 @@ def rollback(arguments: argparse.Namespace) -> int:
         print(json.dumps(facts) if arguments.json else told)
         return 0
     _say_move(arguments, facts, f"  {arguments.environment}: v{facts['from']} → v{facts['version']}")
-    _record(arguments, arguments.environment, facts)
+    _record(workspace, arguments.environment, facts)
     return 0
 
 

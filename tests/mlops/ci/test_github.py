@@ -146,6 +146,7 @@ def test_outside_of_a_step_there_is_nothing_to_write_to(github, tmp_path):
     del variables["GITHUB_OUTPUT"], variables["GITHUB_STEP_SUMMARY"]
     GitHub(variables).output("a", "b")
     GitHub(variables).summary("c")
+    assert [path.name for path in tmp_path.iterdir()] == ["event.json"]
 
 
 # the comment
