@@ -40,7 +40,7 @@ def excel(table: pd.DataFrame, path: Path) -> str:
 
 
 def json_lines(table: pd.DataFrame, path: Path) -> str:
-    table.to_json(made := path.with_suffix(".jsonl"), orient="records", lines=True)
+    table.to_json(made := path.with_suffix(".jsonl"), orient="records", lines=True, date_format="iso")
     return str(made)
 
 
