@@ -94,11 +94,15 @@ class Clone:
         for name in READY:
             os.utime(self.root / name, (0, 0))
 
-    def adopt(self, table: Table, data: str) -> float:
-        """Turn the clone into the table's project, in one commit."""
-        seconds = self.well("mlops", "adopt", data, "--target", table.target, "--name", table.name, "--yes", *table.options)
-        self.well("git", "add", "--all")
-        self.well("git", "commit", "--quiet", "--message", f"Adopt {table.name}")
+    def adopt(self, table: Table, data: str, *words: str) -> float:
+        """Turn the clone into the table's project, or with `--name` in `words` add a model to what is there; return the seconds.
+
+        Raises:
+            Broken: It failed, or left something that is in no commit.
+        """
+        seconds = self.well("mlops", "adopt", data, "--target", table.target, "--yes", *table.options, *words)
+        if left := self.call("git", "status", "--porcelain").stdout:
+            raise Broken(f"not committed after adopting:\n{left}")
         self.age()
         return seconds
 
@@ -132,7 +136,7 @@ def adopt(table: Table, place: Path) -> Result:
 
 
 def _refused(clone: Clone, table: Table, data: str) -> Result:
-    done = clone.call("mlops", "adopt", data, "--target", table.target, "--name", table.name, "--yes")
+    done = clone.call("mlops", "adopt", data, "--target", table.target, "--yes")
     changed = clone.call("git", "status", "--porcelain").stdout
     clear = done.returncode == 2 and done.stderr.startswith("error: ") and "Traceback" not in done.stderr and not changed
     return Result(table, task=NO_ANSWER, broke="" if clear else f"exit {done.returncode}, not a clear refusal: {done.stderr}{changed}")
@@ -140,15 +144,15 @@ def _refused(clone: Clone, table: Table, data: str) -> Result:
 
 def _delivered(clone: Clone, table: Table, data: str) -> Result:
     adopting = clone.adopt(table, data)
-    running = clone.well("make", "run", f"MODEL={table.name}")
-    model = choose_model(read_project(clone.root), table.name)
-    metric = read_environment(clone.root, "staging", table.name).gate.compare.metric
+    running = clone.well("make", "run")
+    model = choose_model(read_project(clone.root), None)
+    metric = read_environment(clone.root, "staging", model.name).gate.compare.metric
     checking = sum(clone.well(*words) for words in CHECKS)
     outputs = clone.outputs()
     rows, columns = _size(outputs)
     yardstick = measure(outputs, model.target, model.task, metric, model.positive)
     found = Result(table, rows, columns, model.task, metric, yardstick, adopting, running, checking)
-    return replace(found, broke=_complaint(found, clone.question(table.name)))
+    return replace(found, broke=_complaint(found, clone.question(model.name)))
 
 
 def _size(outputs: dict[str, Path]) -> tuple[int, int]:
