@@ -111,13 +111,8 @@ def _orders(facts: Facts, partition: str) -> _Time | None:
     up = _sortedness(facts.series)
     if facts.name == partition and dated:
         return _Time(facts.name, "certain", "the files come by it")
-    if up > 0.98 or up < 0.02:
-        if dated or facts.distinct >= 0.8 * facts.rows:
-            return _Time(
-                facts.name,
-                "likely" if dated and facts.words & EVENTS else "likely",
-                f"the rows are in its order ({max(up, 1 - up):.0%} of neighbours)",
-            )
+    if (up > 0.98 or up < 0.02) and (dated or facts.distinct >= 0.8 * facts.rows):
+        return _Time(facts.name, "likely", f"the rows are in its order ({max(up, 1 - up):.0%} of neighbours)")
     if dated:
         sure = "likely" if facts.words & EVENTS else "unsure"
         return _Time(
@@ -146,12 +141,12 @@ def _by_time(facts: Facts, target: Facts, classes: tuple[Any, ...], time: _Time,
     before = counts.cumsum() / counts.sum()
     cuts = before[:-1]
     if cuts.empty:
-        return _refused(time)
-    cut = (cuts - (1 - share)).abs().idxmin()
+        return _unless_given(time)
+    cut: Any = (cuts - (1 - share)).abs().idxmin()
     real = 1 - float(before[cut])
     early, late = kinds[values <= cut], kinds[values > cut]
     if not 0.03 <= real <= 0.5 or (len(classes) == 2 and (early.nunique() < 2 or late.nunique() < 2)) or len(late) < 5:
-        return _refused(time)
+        return _unless_given(time)
     text = cut.isoformat() if hasattr(cut, "isoformat") else shown(cut)
     why = f"{time.why}; {len(early):,} rows up to {text}, {len(late):,} after it"
     sure = "unsure" if groups and time.sure != "given" else time.sure
@@ -164,10 +159,12 @@ def _by_time(facts: Facts, target: Facts, classes: tuple[Any, ...], time: _Time,
     ))  # fmt: skip
 
 
-def _refused(time: _Time) -> None:
+def _unless_given(time: _Time) -> Division | None:
+    """Return None; what the person said and cannot be done is an error."""
     if time.sure == "given":
         message = f"--time {time.name}: no value of it leaves rows, and both classes, before and after it"
         raise UsageError(message, hint="Name another column, or --time none.")
+    return None
 
 
 def _by_group(facts: Facts, target: Facts, classes: tuple[Any, ...], share: float, *, given: bool, others: tuple[str, ...]) -> Division:

@@ -13,6 +13,7 @@ import numpy as np
 
 from mlops.adopt.facts import Facts, shown
 from mlops.adopt.plan import Suspect
+from mlops.adopt.vocabulary import AFTER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,40 +22,6 @@ ROWS = 20_000
 TELL, RESTATES = 0.9, 0.98
 _BINS = 64
 _FOLDS = 5
-_AFTER = frozenset(
-    [
-        "outcome",
-        "result",
-        "resolution",
-        "resolved",
-        "closed",
-        "paid",
-        "settled",
-        "after",
-        "afterwards",
-        "final",
-        "discharge",
-        "discharged",
-        "death",
-        "died",
-        "cancelled",
-        "canceled",
-        "cancellation",
-        "refund",
-        "refunded",
-        "chargeback",
-        "actual",
-        "post",
-        "verdict",
-        "diagnosis",
-        "recovered",
-        "recovery",
-        "termination",
-        "terminated",
-        "exit",
-        "churned",
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -156,7 +123,7 @@ def suspects(facts: Mapping[str, Facts], among: Sequence[str], to: Answer, rows:
     found = []
     for name in among:
         value = score(facts[name], to, rows)
-        late = facts[name].words & _AFTER
+        late = facts[name].words & AFTER
         if value < TELL and not late:
             continue
         reason = restates(facts[name], to, rows, value)

@@ -31,7 +31,7 @@ _SCALES = [
     )
 ]  # fmt: skip
 _RANGE = re.compile(
-    r"\s*(?P<below><=?|under|below|less than|up to)?\s*[\[(]?\s*\$?(?P<low>-?\d+(?:\.\d+)?)\s*[k%]?\s*(?:(?:-|–|to|,|and)\s*\$?(?P<high>\d+(?:\.\d+)?)\s*[k%]?\s*[\])]?|\+|and (?:over|more|above)|or (?:more|older))?.{0,12}",
+    r"\s*(?P<below><=?|under|below|less than|up to)?\s*[\[(]?\s*\$?(?P<low>-?\d+(?:\.\d+)?)\s*[k%]?\s*(?:(?:-|\u2013|to|,|and)\s*\$?(?P<high>\d+(?:\.\d+)?)\s*[k%]?\s*[\])]?|\+|and (?:over|more|above)|or (?:more|older))?.{0,12}",
     re.IGNORECASE,
 )
 _OPEN = re.compile(r"\s*(>=?|over|above|more than)\s*\$?(\d+(?:\.\d+)?).{0,12}", re.IGNORECASE)
@@ -60,7 +60,7 @@ def _ranges(values: Sequence[str]) -> tuple[str, ...] | None:
             places[value] = (float(match["low"]), -1 if match["below"] else 0)
         else:
             return None
-    told = sum(bool(re.search(r"\d\s*(-|–|to|,)\s*\d|[<>+]|over|under|more|less|older", value)) for value in values)
+    told = sum(bool(re.search(r"\d\s*(-|\u2013|to|,)\s*\d|[<>+]|over|under|more|less|older", value)) for value in values)
     return (
         tuple(sorted(places, key=lambda value: places[value]))
         if told >= len(values) / 2 and len(set(places.values())) == len(values)
