@@ -53,6 +53,7 @@ SCORING = {
 """What a cross-validation goes by where a metric decides, in scikit-learn's words: one that takes classes of any kind, and small folds."""
 HARMLESS = {
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor": "boosted trees",
+    "numpy.dtype": "the type of a column, as an imputer notes it",
     "numpy.asarray": "how transform.py makes plain arrays of both kinds of input",
     "numpy.ravel": "texts, from a column to a list",
     "numpy.reshape": "times, from a list to a column",
@@ -198,7 +199,7 @@ def _sampled(plan: Plan, table: Any, most: int, columns: Any) -> Any:
     if plan.task != "regression":
         rows = table[columns.target].map(table[columns.target].value_counts())
         common = table[rows >= FOLDS]
-        table = common if common[columns.target].nunique() > 1 else table
+        table = common if len(common[columns.target].unique()) > 1 else table
     return table if len(table) <= most else table.sample(most, random_state=7).sort_index()
 
 

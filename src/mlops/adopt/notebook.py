@@ -27,55 +27,67 @@ def _cell(kind: str, number: int, source: str) -> dict[str, Any]:
 
 
 def _cells(plan: Plan, layout: Layout) -> list[tuple[str, str]]:
-    share = ", share=0.05" if plan.rows > 50_000 else ""
+    about = plan.name, layout.pipelines, layout.package
+    flow = FLOW.replace("PIPELINES", layout.pipelines).replace("SHARE", ", share=0.05" if plan.rows > LARGE else "")
     return [
-        (
-            "markdown",
-            f"# {plan.name}, step by step\n\n"
-            f"The same pipeline as `make run`, in this process: the steps of `{layout.pipelines}/train.yml`, with their parameters.\n"
-            "Change a parameter or a script, run the cell again, and take what is better into the YAML. What is tried here is not recorded and not\n"
-            "deployed; `make run` does that.",
-        ),
-        (
-            "code",
-            "import json\nimport sys\nimport tempfile\nfrom pathlib import Path\n\nimport matplotlib.pyplot as plt\nimport pandas as pd\n\n"
-            f'root = next(folder for folder in [Path.cwd(), *Path.cwd().parents] if (folder / "{layout.pipelines}/train.yml").is_file())\n'
-            f'sys.path.insert(0, str(root / "{layout.package}"))',
-        ),
-        (
-            "code",
-            "from by_hand import Pipeline\nfrom columns import read_columns\n\n"
-            f'flow = Pipeline(root / "{layout.pipelines}/train.yml", tempfile.mkdtemp(){share})\n'
-            f'columns = read_columns(root / "{layout.pipelines}/columns.yml")',
-        ),
+        ("markdown", HEAD.format(*about)),
+        ("code", IMPORTS.format(*about)),
+        ("code", flow),
         ("markdown", "## Data: import, check against the contract, clean"),
-        (
-            "code",
-            'for step in ("import", "validate", "clean"):\n    outputs = flow.run(step)\ntable = pd.read_parquet(outputs["cleaned"])\ntable.describe(include="all").T',
-        ),
+        ("code", LOAD),
         ("markdown", "## The target"),
-        (
-            "code",
-            "answers = table[columns.target]\n"
-            + ("answers.plot.hist(bins=40)" if plan.task == "regression" else "answers.astype(str).value_counts()[:20].plot.barh()")
-            + "\nplt.title(columns.target)\nplt.show()",
-        ),
+        ("code", TARGET_NUMBER if plan.task == "regression" else TARGET_CLASS),
         ("markdown", "## Train and evaluate: the place to try things"),
-        ("code", 'for step in ("split", "train", "evaluate"):\n    outputs = flow.run(step)\nevaluation = outputs["evaluation"]'),
-        (
-            "code",
-            'importance = pd.DataFrame(json.loads((evaluation / "importance.json").read_text()))\n'
-            'strongest = importance["feature"].head(3).tolist() if len(importance) else []\n'
-            "for name in strongest:\n"
-            "    values = table[name]\n"
-            + (
-                '    plt.scatter(values.astype("str"), answers, s=4) if values.dtype.kind not in "fM" else plt.scatter(values, answers, s=4)\n'
-                if plan.task == "regression"
-                else "    for label, rows in list(table.groupby(columns.target))[:5]:\n"
-                '        rows[name].astype("str").value_counts()[:20].plot(label=label) if values.dtype.kind not in "f" else plt.hist(rows[name].dropna(), 30, alpha=0.5, label=str(label))\n'
-                "    plt.legend()\n"
-            )
-            + "    plt.title(name)\n    plt.show()\nimportance.head(10)",
-        ),
-        ("code", 'pd.Series(json.loads((evaluation / "metrics.json").read_text()))'),
+        ("code", TRAIN),
+        ("markdown", "## The strongest columns"),
+        ("code", STRONGEST_NUMBER if plan.task == "regression" else STRONGEST_CLASS),
+        ("code", METRICS),
     ]
+
+
+LARGE = 50_000
+HEAD = """# {0}, step by step
+
+The same pipeline as `make run`, in this process: the steps of `{1}/train.yml`, with their parameters.
+Change a parameter or a script, run the cell again, and take what is better into the YAML. What is tried here is not recorded and not deployed;
+`make run` does that."""
+IMPORTS = """import json
+import sys
+import tempfile
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+root = next(folder for folder in [Path.cwd(), *Path.cwd().parents] if (folder / "{1}/train.yml").is_file())
+sys.path.insert(0, str(root / "{2}"))"""
+FLOW = """from by_hand import Pipeline
+from columns import read_columns
+
+flow = Pipeline(root / "PIPELINES/train.yml", tempfile.mkdtemp()SHARE)
+columns = read_columns(root / "PIPELINES/columns.yml")"""
+LOAD = """for step in ("import", "validate", "clean"):
+    outputs = flow.run(step)
+table = pd.read_parquet(outputs["cleaned"])
+answers = table[columns.target]
+table.describe(include="all").T"""
+TARGET_NUMBER = """answers.plot.hist(bins=40, title=columns.target)
+plt.show()"""
+TARGET_CLASS = """answers.astype("str").value_counts()[:20].plot.barh(title=columns.target)
+plt.show()"""
+TRAIN = """for step in ("split", "train", "evaluate"):
+    outputs = flow.run(step)
+evaluation = outputs["evaluation"]
+importance = pd.DataFrame(json.loads((evaluation / "importance.json").read_text()))
+importance.head(10)"""
+STRONGEST_NUMBER = """for name in importance["feature"][:3] if len(importance) else []:
+    plt.scatter(table[name] if table[name].dtype.kind in "fM" else table[name].astype("str"), answers, s=4)
+    plt.title(name)
+    plt.show()"""
+STRONGEST_CLASS = """for name in importance["feature"][:3] if len(importance) else []:
+    numbers = table[name].dtype.kind == "f"
+    values = pd.qcut(table[name].rank(method="first"), min(10, len(table))) if numbers else table[name].astype("str")
+    shares = pd.crosstab(values, answers.astype("str"), normalize="index").iloc[:20, :6]
+    shares.plot.bar(stacked=True, title=name, legend=True)
+    plt.show()"""
+METRICS = """pd.Series(json.loads((evaluation / "metrics.json").read_text()))"""

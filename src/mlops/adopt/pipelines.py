@@ -379,6 +379,6 @@ def _from(name: str, key: str, made: dict[str, str], known: set[str]) -> str:
         return f"parent.jobs.{wire[0]}.outputs.{wire[1]}"
     if wire:
         return f"parent.inputs.{wire}"
-    if key in made and made[key] != name and key not in {"table"}:
+    if key in made and made[key] != name and key != "table":
         return f"parent.jobs.{made[key]}.outputs.{key}"
     return f"parent.inputs.{key}" if key in known else ""

@@ -182,10 +182,7 @@ def _project(plan: Plan, layout: Layout, stage: Path, root: Path, old: ModelSett
     """Write what is about the whole project: environments, README, and the files that name models; return what could not be done."""
     remarks = []
     _environments(plan, layout, stage, root, measured)
-    if old is None:
-        found = edits.added(root, plan.name, layout.package)
-    else:
-        found = edits.renamed(root, old.name, plan.name)
+    found = edits.added(root, plan.name, layout.package) if old is None else edits.renamed(root, old.name, plan.name)
     for name, text in found.items():
         _put(stage, name, text)
     if layout.first and (root / "README.md").is_file():

@@ -4,13 +4,14 @@ import json
 import sys
 from importlib.metadata import version
 
+import pandas as pd
 import skops.io
 import yaml
 
-KINDS = {"f": "double", "b": "boolean", "M": "datetime"}
+KINDS = {"f": "double", "b": "boolean", "M": "datetime", "i": "long", "u": "long"}
 
 
-def save(model, folder, data, requirements, trusted, output):
+def save(model, folder, data, requirements, trusted):
     """Write an MLflow model with the signature of `data`, two rows of it as an example, and pinned requirements; a folder that holds something is refused."""
     import mlflow.sklearn
     from mlflow.models import ModelSignature
@@ -21,11 +22,12 @@ def save(model, folder, data, requirements, trusted, output):
     stray = sorted(set(skops.io.get_untrusted_types(data=skops.io.dumps(model))) - set(trusted))
     if stray:
         sys.exit(f"train: the model holds {', '.join(stray)}. If you know them, name them under trusted_types in src/project/project.yml.")
+    answer = pd.Series(model.predict(data.head(2)))
     inputs = Schema([ColSpec(kind(data[name]), name, required=False) for name in data])
     mlflow.sklearn.save_model(
         model,
         folder,
-        signature=ModelSignature(inputs, Schema([ColSpec(output)])),
+        signature=ModelSignature(inputs, Schema([ColSpec(kind(answer))])),
         input_example=data.head(2),
         pip_requirements=[f"{name}=={version(name)}" for name in requirements],
         serialization_format="skops",

@@ -67,11 +67,7 @@ def importance(model, test, features, columns, args):
     sample = test.sample(min(len(test), args.importance_rows), random_state=args.seed)
     if len(sample) < 2:
         return []
-    settings = {
-        "scoring": SCORINGS.get(args.metric, "neg_root_mean_squared_error"),
-        "n_repeats": args.importance_repeats,
-        "random_state": args.seed,
-    }
+    settings = {"n_repeats": args.importance_repeats, "random_state": args.seed}
 
     def score(model, data, answers):
         found = metrics(answers.to_numpy(), model.predict(data))[args.metric]

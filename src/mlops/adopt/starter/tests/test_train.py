@@ -1,5 +1,7 @@
 """Train: what it refuses."""
 
+from pathlib import Path
+
 import pandas as pd
 import yaml
 
@@ -11,7 +13,7 @@ def test_a_target_that_is_always_the_same_is_refused(refused, done, columns, tmp
 
 
 def test_the_target_is_refused_as_something_to_learn_from(refused, done, tmp_path):
-    body = yaml.safe_load(open(done.inputs["columns"], encoding="utf-8"))
+    body = yaml.safe_load(Path(done.inputs["columns"]).read_text(encoding="utf-8"))
     body["categories"] = [*body.get("categories", []), body["target"]]
     (tmp_path / "columns.yml").write_text(yaml.safe_dump(body, allow_unicode=True), encoding="utf-8")
     assert "the target is not learnt from" in refused("train", train=done.folder / "split/train", columns=tmp_path / "columns.yml")
