@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from mlops.contract.standard import load
 from mlops.datasets import digests, parts
-from mlops.datasets.reading import raw
 from mlops.datasets.columns import typed
+from mlops.datasets.reading import raw
 from mlops.datasets.source import read_source
 from mlops.errors import JobFailed, MlopsError, UsageError
 

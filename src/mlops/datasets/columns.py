@@ -44,7 +44,7 @@ def _array(values: Sequence[Any]) -> pa.Array:
     import pyarrow as pa
 
     kinds = {type(value) for value in values if value is not None}
-    if len(kinds) > 1 and not kinds <= {int, float} or kinds & {dict, list}:
+    if (len(kinds) > 1 and not kinds <= {int, float}) or kinds & {dict, list}:
         return pa.array([None if value is None else in_words(value) for value in values], pa.string())
     try:
         return pa.array(values, from_pandas=True)
@@ -245,7 +245,7 @@ def _unfit(column: pa.ChunkedArray, found: pa.ChunkedArray, wanted: str) -> Valu
     import pyarrow.compute as pc
 
     wrong = pc.and_(pc.is_null(found.combine_chunks()), pc.is_valid(column.combine_chunks()))
-    row = pc.index(wrong, True).as_py()  # noqa: FBT003
+    row = pc.index(wrong, True).as_py()
     count = pc.sum(wrong).as_py()
     value = column[row].as_py() if row >= 0 else ""
     return ValueError(f"row {row + 1:,}: {value[:80]!r} is not {wanted}" + (f" ({count:,} rows are not)" if (count or 0) > 1 else ""))
@@ -261,5 +261,5 @@ def as_pandas(column: pa.ChunkedArray) -> pd.Series:
         return pd.Series(pd.array(column.to_pylist(), dtype="boolean"))
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
-    made = column.to_pandas()
+    made: pd.Series = column.to_pandas()
     return made.astype("str") if pa.types.is_string(column.type) and made.dtype == object else made

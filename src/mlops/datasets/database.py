@@ -38,7 +38,7 @@ def tables(url: str) -> list[str]:
     """Return the names of a database's tables and views. Raises as `query`."""
     import sqlalchemy as sa
 
-    with _told(url):
+    with _Told(url):
         inspector = sa.inspect(_engine(url))
         return [*inspector.get_table_names(), *inspector.get_view_names()]
 
@@ -52,7 +52,7 @@ def query(source: Source) -> pa.Table:
     """
     import sqlalchemy as sa
 
-    with _told(source.database):
+    with _Told(source.database):
         engine = _engine(source.database)
         statement: Any = sa.text(source.query) if source.query else _whole(engine, source)
         with engine.connect() as connection:
@@ -90,7 +90,7 @@ def _engine(url: str) -> Any:
     return sa.create_engine(f"{_DRIVERS.get(kind, kind)}://{rest}")
 
 
-class _told:
+class _Told:
     """Turns what SQLAlchemy and its drivers raise into errors for a person, without the secrets of the URL."""
 
     def __init__(self, url: str) -> None:
@@ -99,7 +99,7 @@ class _told:
     def __enter__(self) -> None:
         pass
 
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         import sqlalchemy.exc as sa
 
         if isinstance(error, sa.NoSuchModuleError | sa.ArgumentError | ModuleNotFoundError):

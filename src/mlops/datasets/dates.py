@@ -58,7 +58,7 @@ def _all_fit(values: pd.Series, form: str) -> bool:
     return bool(pd.to_datetime(values, format=form, errors="coerce").notna().all())
 
 
-def _decide(fits: list[str], values: pd.Series, day_first: bool | None) -> Form:  # noqa: FBT001
+def _decide(fits: list[str], values: pd.Series, day_first: bool | None) -> Form:
     first = fits[0]
     start = first[:5]
     twin = first.replace(start, _TWINS[start], 1) if start in _TWINS else ""

@@ -112,7 +112,7 @@ def _header(source: Source, found: Place) -> list[str]:
     if source.database:
         from mlops.datasets.database import query
 
-        return query(source).column_names
+        return list(query(source).column_names)
     assert found.first is not None  # noqa: S101
     return reading.header(source, found.first)
 
@@ -230,7 +230,7 @@ def _distinct(column: pa.ChunkedArray) -> pd.Series:
     """Return the distinct words of a column, without empty ones."""
     import pyarrow.compute as pc
 
-    values = pc.unique(column).to_pandas().astype("str").dropna()
+    values: pd.Series = pc.unique(column).to_pandas().astype("str").dropna()
     return values[values.str.strip() != ""].reset_index(drop=True)
 
 
@@ -245,7 +245,7 @@ class _Known:
         self.notes: list[Note] = []
 
 
-def _one(values: pd.Series, way: Way, day_first: bool | None) -> _Known:  # noqa: FBT001
+def _one(values: pd.Series, way: Way, day_first: bool | None) -> _Known:
     known = _Known()
     if values.empty:
         return known

@@ -7,9 +7,14 @@ import csv
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from mlops.datasets.source import WHITESPACE, Note
 from mlops.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _DELIMITERS = (",", ";", "\t", "|", "~", "^", ":")
@@ -142,7 +147,7 @@ def _preamble(lines: list[str], delimiter: str, width: int) -> int:
     return 0
 
 
-def _rows(lines: list[str], delimiter: str, quote: str, escape: str):  # type: ignore[no-untyped-def] # noqa: ANN202
+def _rows(lines: list[str], delimiter: str, quote: str, escape: str) -> Iterator[list[str]]:
     if delimiter == WHITESPACE:
         yield from (line.split() for line in lines)
         return
@@ -172,7 +177,7 @@ def has_header(rows: list[list[str]]) -> tuple[bool, str]:
 
 def _counts_up(fields: list[str]) -> bool:
     values = [float(field) for field in fields if re.fullmatch(r"\s*\d+\s*", field)]
-    return len(values) == len(fields) and all(b - a == 1 for a, b in zip(values, values[1:], strict=False))
+    return len(values) == len(fields) and all(b - a == 1 for a, b in pairwise(values))
 
 
 def _like_the_rest(first: list[str], rest: list[list[str]]) -> bool:

@@ -41,7 +41,7 @@ def fetched(source: Source) -> Path:
 
 def fetch(url: str) -> Path:
     """Fetch a URL into the cache; the folder of the file is called by its digest (SHA-256 in hex). Raises as `fetched`."""
-    import fsspec
+    import fsspec  # type: ignore[import-untyped]
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / _name(url)

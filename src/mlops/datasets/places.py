@@ -186,14 +186,20 @@ def pattern_of(names: Sequence[str]) -> tuple[str, list[str]]:
         if len(set(level)) == 1:
             pieces.append(level[0])
             continue
-        before = os.path.commonprefix(level)
+        before = _alike(level)
         before = _CUT.sub("", before)
-        after = os.path.commonprefix([word[len(before) :][::-1] for word in level])[::-1]
+        after = _alike([word[len(before) :][::-1] for word in level])[::-1]
         after = after.lstrip("0123456789-")
         pieces.append(f"{before}*{after}")
         for label, word in zip(labels, level, strict=True):
             label.append(word[len(before) : len(word) - len(after)])
     return "/".join(pieces), ["-".join(label) for label in labels]
+
+
+def _alike(words: Sequence[str]) -> str:
+    """Return what all words begin with, letter by letter."""
+    least, most = min(words), max(words)
+    return least[: next((index for index, letter in enumerate(least) if most[index : index + 1] != letter), len(least))]
 
 
 def _called(labels: Sequence[str]) -> str:

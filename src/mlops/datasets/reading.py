@@ -78,7 +78,7 @@ def raw(source: Source, columns: Sequence[str] | None = None, partitions: Sequen
 
         table = _named(query(source), source, Part(source.path))
         return _chosen(table, columns, source.path)
-    tables = []
+    tables: list[pa.Table] = []
     for part in _parts(source, partitions):
         table = _named(_table(source, part), source, part)
         _same(tables[0].column_names if tables else table.column_names, table.column_names, part.path)
@@ -329,7 +329,7 @@ def _odd_row(source: Source, path: Path) -> str:
         for _ in range(source.skip):
             lines.readline()
         number = source.skip
-        for number, row in enumerate(rows_of(lines, source), source.skip + 1):  # noqa: B007
+        for number, row in enumerate(rows_of(lines, source), source.skip + 1):
             if row and len(row) != width:
                 shown = source.delimiter.join(row)[:80]
                 return f"row {number:,} has {len(row)} field{'s' * (len(row) != 1)}, and the header has {width}: {shown!r}"

@@ -39,7 +39,7 @@ def rows(path: Path, sheet: str) -> list[list[Any]]:
 
 
 def _book(path: Path) -> Any:
-    import openpyxl
+    import openpyxl  # type: ignore[import-untyped]
 
     if sample(path, 4) == _OLD:
         raise UsageError(
