@@ -15,6 +15,16 @@ export REASON ?=
 export SET ?=
 export ROWS ?=
 export FROM ?=
+export DATA ?=
+export TARGET ?=
+export NAME ?=
+export TASK ?=
+export TIME ?=
+export GROUP ?=
+export DROP ?=
+export KEEP ?=
+export METRIC ?=
+export POSITIVE ?=
 model = $${MODEL:+--model "$$MODEL"}
 reason = $${REASON:+--reason "$$REASON"}
 settings = $${SET:+--set "$$SET"}
@@ -37,6 +47,12 @@ $(tools): src/mlops/audit.lock | $(ready)
 
 .PHONY: setup
 setup: $(ready)  ## make .venv from the lock file (every verb does so when it must)
+
+.PHONY: adopt
+adopt: $(ready)  ## DATA=file-or-url TARGET=column [NAME= TASK= TIME= GROUP= DROP=a,b KEEP= METRIC= POSITIVE= DRY=1]: your own data in the example's place
+	@mlops adopt "$$DATA" --target "$$TARGET" $${NAME:+--name "$$NAME"} $${TASK:+--task "$$TASK"} $${TIME:+--time "$$TIME"} \
+	  $${GROUP:+--group "$$GROUP"} $${DROP:+--drop "$$DROP"} $${KEEP:+--keep "$$KEEP"} $${METRIC:+--metric "$$METRIC"} \
+	  $${POSITIVE:+--positive "$$POSITIVE"} $${DRY:+--dry-run}
 
 .PHONY: run plan try comment train promote rollback status monitor stop report ui
 run: $(ready)  ## from raw data to the production endpoint

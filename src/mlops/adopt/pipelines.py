@@ -295,8 +295,7 @@ def _data(plan: Plan, layout: Layout, keys: tuple[str, ...] = ()) -> dict[str, t
 
 def duplicates(plan: Plan) -> str:
     """Return whether rows that are the same in every column are dropped."""
-    found = [decision.value for decision in plan.decisions if decision.about == "duplicates"]
-    return "drop" if (found and found[-1].startswith("drop")) or plan.facts.get("drop_duplicates") else "keep"
+    return "drop" if any(suspect.left_out and not suspect.column for suspect in plan.suspects) else "keep"
 
 
 def window(plan: Plan) -> str:

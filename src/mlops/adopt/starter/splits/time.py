@@ -22,14 +22,13 @@ def main(argv=None):
     columns = read_columns(args.columns)
     table = pd.read_parquet(args.table)
     time = table[columns.time]
-    if time.isna().any():
-        sys.exit(f"split: {time.isna().sum():,} of {len(table):,} rows have no {columns.time}: nobody knows on which side they belong.")
-    before = time <= like(time, args.until)
+    before = (time <= like(time, args.until)) | time.isna()
     if before.all() or not before.any():
         sys.exit(f"split: all rows are on one side of {args.until}; {columns.time} runs from {time.min()} to {time.max()}. Move `until`.")
     for name, part in (("train", table[before]), ("test", table[~before])):
         part.to_parquet(getattr(args, name), index=False, compression="zstd")
         print(f"{name}: {len(part):,} rows, {part[columns.time].min()} to {part[columns.time].max()}")
+    print(f"{time.isna().sum():,} rows without {columns.time}: learnt from, not tested on")
     print(f"{len(table):,} rows in, {before.sum():,} train until {args.until}, {(~before).sum():,} test after it, none in both")
 
 
