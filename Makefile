@@ -23,6 +23,7 @@ export TIME ?=
 export GROUP ?=
 export DROP ?=
 export KEEP ?=
+export KEY ?=
 export METRIC ?=
 export POSITIVE ?=
 model = $${MODEL:+--model "$$MODEL"}
@@ -50,9 +51,10 @@ setup: $(ready)  ## make .venv from the lock file (every verb does so when it mu
 
 .PHONY: adopt
 adopt: $(ready)  ## DATA=file-or-url TARGET=column [NAME= TASK= TIME= GROUP= DROP=a,b KEEP= METRIC= POSITIVE= DRY=1]: your own data in the example's place
-	@mlops adopt "$$DATA" --target "$$TARGET" $${NAME:+--name "$$NAME"} $${TASK:+--task "$$TASK"} $${TIME:+--time "$$TIME"} \
-	  $${GROUP:+--group "$$GROUP"} $${DROP:+--drop "$$DROP"} $${KEEP:+--keep "$$KEEP"} $${METRIC:+--metric "$$METRIC"} \
-	  $${POSITIVE:+--positive "$$POSITIVE"} $${DRY:+--dry-run}
+	@set -f; more=(); each() { local IFS=,; for word in $$2; do more+=("$$1" "$$word"); done; }; \
+	  each --drop "$$DROP"; each --keep "$$KEEP"; each --key "$$KEY"; \
+	  mlops adopt "$$DATA" --target "$$TARGET" $${NAME:+--name "$$NAME"} $${TASK:+--task "$$TASK"} $${TIME:+--time "$$TIME"} \
+	  $${GROUP:+--group "$$GROUP"} $${METRIC:+--metric "$$METRIC"} $${POSITIVE:+--positive "$$POSITIVE"} $${DRY:+--dry-run} "$${more[@]}"
 
 .PHONY: run plan try comment train promote rollback status monitor stop report ui
 run: $(ready)  ## from raw data to the production endpoint

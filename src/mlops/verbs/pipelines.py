@@ -69,7 +69,7 @@ def _all_files() -> list[Path]:
     root, _ = place()
     found = sorted(
         [
-            *root.glob("src/*pipelines*/**/*.yml"),
+            *filter(_is_job, root.glob("src/*pipelines*/**/*.yml")),
             *root.glob("environments/*.yml"),
             *root.glob("data/*.odcs.yml"),
             *root.glob("src/project/project.yml"),
@@ -78,6 +78,12 @@ def _all_files() -> list[Path]:
         ]
     )
     return [Path(shown(path, Path.cwd())) for path in found]
+
+
+def _is_job(path: Path) -> bool:
+    """Return whether a YAML file among the pipelines means to be one, or a component: others, such as columns.yml, are inputs of theirs."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return re.search(r"(?m)^(\$schema|type|jobs|command|component):", text) is not None
 
 
 def _check_one(path: Path) -> None:
