@@ -71,6 +71,7 @@ def _all_files() -> list[Path]:
         [
             *filter(_is_job, root.glob("src/*pipelines*/**/*.yml")),
             *root.glob("environments/*.yml"),
+            *(path for path in root.glob("environments/*/*.yml") if (root / "environments" / path.name).is_file()),
             *root.glob("data/*.odcs.yml"),
             *root.glob("src/project/project.yml"),
             *root.glob(RULES_FILE.as_posix()),
