@@ -180,17 +180,17 @@ def parameters(plan: Plan, estimator: str) -> pipelines.Choices:
 
 def _project(plan: Plan, layout: Layout, stage: Path, root: Path, old: ModelSettings | None, measured: Measured) -> list[str]:
     """Write what is about the whole project: environments, README, and the files that name models; return what could not be done."""
-    remarks = []
+    remarks: list[str] = []
     _environments(plan, layout, stage, root, measured)
     found = edits.added(root, plan.name, layout.package) if old is None else edits.renamed(root, old.name, plan.name)
     for name, text in found.items():
         _put(stage, name, text)
     if layout.first and (root / "README.md").is_file():
-        text = readme.rewritten((root / "README.md").read_text(encoding="utf-8"), plan, measured)
-        if text is None:
+        told = readme.rewritten((root / "README.md").read_text(encoding="utf-8"), plan, measured)
+        if told is None:
             remarks.append("README.md is your own by now and was left as it is: look whether it still tells the truth.")
         else:
-            _put(stage, "README.md", text)
+            _put(stage, "README.md", told)
     return remarks
 
 
@@ -239,7 +239,7 @@ def _put(stage: Path, name: str, text: str) -> None:
 def _diff(root: Path, stage: Path, layout: Layout) -> str:
     """Return the differences of the files that are worth reading, as git would show them."""
     shown = [*SHOWN, *(f"{layout.pipelines}/{name}" for name in ("columns.yml", "train.yml")), f"{layout.environments}/staging.yml"]
-    made = []
+    made: list[str] = []
     for name in dict.fromkeys(shown):
         if (stage / name).is_file():
             old = (root / name).read_text(encoding="utf-8") if (root / name).is_file() else ""

@@ -84,8 +84,10 @@ def _asked(plan: Plan, options: Options) -> Options:
 def answered(plan: Plan, options: Options, decision: Decision, answer: str) -> Options:
     """Return the options with a person's answer to a question."""
     about = decision.about
-    if about in {"task", "positive", "metric"}:
-        return replace(options, **{about: answer})
+    if about == "task":
+        return replace(options, task=answer)
+    if about == "positive":
+        return replace(options, positive=answer)
     if about == "time":
         return replace(options, time="none" if answer == "no" else answer)
     if about in {"split", "group"}:

@@ -58,7 +58,7 @@ def codes(orders="auto"):
 def words():
     """Return the steps from values to plain text, with an empty text for a missing one."""
     filled = [
-        SimpleImputer(missing_values=nothing, strategy="constant", fill_value="", keep_empty_features=True) for nothing in (None, np.nan)
+        SimpleImputer(missing_values=nothing, strategy="constant", fill_value="", keep_empty_features=True) for nothing in (np.nan, None)
     ]
     return [as_array("object"), *filled, as_array("str")]
 
