@@ -57,7 +57,10 @@ HARMLESS = {
     "numpy.asarray": "how transform.py makes plain arrays of both kinds of input",
     "numpy.ravel": "texts, from a column to a list",
     "numpy.reshape": "times, from a list to a column",
-    "pandas.core.tools.datetimes.to_datetime": "times, whatever they come as",
+    "pandas.to_datetime": "times, whatever they come as",
+    "scipy.interpolate._bsplines.BSpline": "where in the year, the week and the day a time is",
+    "scipy._lib.array_api_compat.numpy._aliases.asarray": "what those curves make their arrays with",
+    "sklearn.model_selection._split.KFold": "how a category of many values is encoded without looking at its own row",
     "scipy.sparse._csr.csr_matrix": "rows of a linear model",
 }
 """The types beyond skops' own that the starter's models hold, and what for. No other is ever written into a project by adopting."""

@@ -5,20 +5,24 @@ from __future__ import annotations
 import difflib
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
 
-from mlops.adopt import bring, card, edits, entry, gates, learnt, notebook, pipelines, readme, repository
+from mlops.adopt import bring, card, edits, entry, gates, learnt, notebook, pipelines, readme, repository, windows
 from mlops.adopt.layout import Layout
 from mlops.adopt.measure import HARMLESS, SCORING, Measured, measure
+from mlops.datasets.reading import read
+from mlops.datasets.source import read_source
 from mlops.errors import UsageError
 from mlops.settings import PROJECT_FILE, read_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pandas as pd
 
     from mlops.adopt.plan import Plan
     from mlops.settings import ModelSettings, Project
@@ -73,7 +77,10 @@ def write(plan: Plan, root: Path, *, beside: bool, dry_run: bool, say: Callable[
         stage.mkdir()
         origin = bring.bring(plan, stage / layout.data)
         say(f"{'data':<10}{origin}")
-        remarks = list(_contract(plan, layout, stage))
+        frame = read(read_source(stage / layout.data / "source.yml"))
+        if plan.split.kind == "time":
+            plan = replace(plan, facts={**plan.facts, "window": windows.length_of(frame[plan.split.column])})
+        remarks = list(_contract(plan, layout, stage, frame))
         _code(plan, layout, stage)
         _settings(plan, layout, stage, project, old, "linear", tuple(HARMLESS))
         measured = measure(
@@ -105,13 +112,10 @@ def _replaced(project: Project, name: str, *, beside: bool) -> ModelSettings | N
     return next(iter(project.models.values()))
 
 
-def _contract(plan: Plan, layout: Layout, stage: Path) -> tuple[str, ...]:
+def _contract(plan: Plan, layout: Layout, stage: Path, frame: pd.DataFrame) -> tuple[str, ...]:
     """Write the contract that the data propose, and return what was seen."""
     from mlops.contract.profile import propose
-    from mlops.datasets.reading import read
-    from mlops.datasets.source import read_source
 
-    frame = read(read_source(stage / layout.data / "source.yml"))
     leakage = [column.name for column in plan.columns if column.role == "leakage"]
     logical = {column.name: column.type for column in plan.columns}
     made = propose(
