@@ -150,7 +150,7 @@ def test_what_is_watched_is_read_and_what_is_not_named_has_the_usual_value(root)
     [
         ("windows: 3", "windows: 5", 4, "a whole number from 1 to 4"),
         ("mode: dry-run", "mode: maybe", 4, "one of on, dry-run, off"),
-        ("metric: brier", "metric: accuracy", 5, "unknown metric 'accuracy'"),
+        ("metric: brier", "metric: acuracy", 5, "unknown metric 'acuracy'"),
         ("endpoint: off", "endpiont: off", 6, "unknown key 'endpiont'"),
         ("columns: [wind]", "columns: wind", 3, "a list of words"),
         ("retrain: dry-run", "retrain: 1", 7, "one of on, dry-run, off"),

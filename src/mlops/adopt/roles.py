@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -121,29 +122,15 @@ def duplicates(facts: Mapping[str, Facts], among: list[str]) -> dict[str, tuple[
 
     Equal values, or each value of one with one value of the other; the second only where values repeat, as all keys of a row say the same.
     """
-    import numpy as np
-
-    seen: dict[tuple[int, int], list[str]] = {}
+    seen: dict[bytes, list[str]] = {}
     found = {}
     for name in among:
         mine = facts[name]
-        alike = seen.setdefault((mine.distinct, mine.missing), [])
-        for other in alike:
-            repeats = mine.distinct <= 0.5 * mine.filled and mine.distinct > 1
-            same = (
-                mine.type == facts[other].type
-                and bool(
-                    (
-                        mine.series.fillna(mine.series.mode().iloc[0]).to_numpy()
-                        == facts[other].series.fillna(facts[other].series.mode().iloc[0]).to_numpy()
-                    ).all()
-                )
-                if (mine.filled and mine.distinct > 2) or repeats
-                else False
-            )
-            if same or (repeats and np.array_equal(mine.codes, facts[other].codes)):
-                found[name] = (other, f"its {mine.distinct:,} values go one to one with those of {other}")
-                break
-        else:
+        alike = seen.setdefault(hashlib.sha256(mine.codes.tobytes()).digest(), [])
+        repeats = 1 < mine.distinct <= 0.5 * mine.filled
+        other = next((other for other in alike if repeats or (mine.distinct > 2 and mine.series.equals(facts[other].series))), None)
+        if other is None:
             alike.append(name)
+        else:
+            found[name] = (other, f"its {mine.distinct:,} values go one to one with those of {other}")
     return found
