@@ -66,7 +66,7 @@ def line(result: Result) -> str:
     size = f"{result.rows:,} x {result.columns}" if result.rows else ""
     numbers = (yardstick.ours, yardstick.dummy, yardstick.by_hand)
     told = " | ".join("" if value is None else f"{value:.4g}" for value in numbers)
-    seconds = f"{result.adopt:.0f} + {result.run:.0f}" if result.run else ""
+    seconds = f"{result.adopt:.0f} + {result.run:.0f} + {result.checks:.0f}" if result.run else ""
     return f"| {table.name} | {table.origin} | {table.about or ' '} | {size} | {result.task} | {result.metric} | {told} | {seconds} | {ended} |"
 
 
@@ -77,7 +77,7 @@ def write(page: Path, results: list[Result]) -> None:
     head = [
         f"Written by `make adoptions` on {dt.datetime.now(tz=dt.UTC).date()}, on {machine()}; {AT_ONCE} at a time.",
         "",
-        "| table | from | what is odd | rows x columns | task found | metric | here | dummy | by hand | seconds: adopt + run | |",
+        "| table | from | what is odd | rows x columns | task found | metric | here | dummy | by hand | seconds: adopt + run + checks | |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     page.write_text("\n".join([before + BEGIN, *head, *map(line, results), END + rest.partition(END)[2]]), encoding="utf-8")
