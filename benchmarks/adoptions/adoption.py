@@ -129,7 +129,7 @@ def adopt(table: Table, place: Path) -> Result:
         result = _refused(clone, table, data) if table.task == NO_ANSWER else _delivered(clone, table, data)
     except Broken as error:
         result = Result(table, broke=str(error))
-    except Exception:  # noqa: BLE001 - whatever it is, the other tables go on
+    except Exception:  # whatever it is, the other tables go on
         result = Result(table, broke=traceback.format_exc())
     finally:
         clone.call("mlops", "stop")
