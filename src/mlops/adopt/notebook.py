@@ -28,7 +28,11 @@ def _cell(kind: str, number: int, source: str) -> dict[str, Any]:
 
 def _cells(plan: Plan, layout: Layout) -> list[tuple[str, str]]:
     about = plan.name, layout.pipelines, layout.package
-    flow = FLOW.replace("PIPELINES", layout.pipelines).replace("SHARE", ", share=0.05" if plan.rows > LARGE else "")
+    flow = (
+        FLOW.replace("PIPELINES", layout.pipelines)
+        .replace("PACKAGE", layout.package)
+        .replace("SHARE", ", share=0.05" if plan.rows > LARGE else "")
+    )
     return [
         ("markdown", HEAD.format(*about)),
         ("code", IMPORTS.format(*about)),
@@ -65,7 +69,7 @@ FLOW = """from by_hand import Pipeline
 from columns import read_columns
 
 flow = Pipeline(root / "PIPELINES/train.yml", tempfile.mkdtemp()SHARE)
-columns = read_columns(root / "PIPELINES/columns.yml")"""
+columns = read_columns(root / "PACKAGE/columns.yml")"""
 LOAD = """for step in ("import", "validate", "clean"):
     outputs = flow.run(step)
 table = pd.read_parquet(outputs["cleaned"])
