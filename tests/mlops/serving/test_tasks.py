@@ -37,7 +37,9 @@ def houses(rows=400, seed=0):
 def saved(model, folder, example):
     types = {"rooms": "long", "new": "boolean", "town": "string"}
     signature = infer_signature(example, np.array([0.0])).inputs.to_dict()
-    columns = [column | {"type": types.get(column["name"], column["type"]), "required": column["name"] not in types} for column in signature]
+    columns = [
+        column | {"type": types.get(column["name"], column["type"]), "required": column["name"] not in types} for column in signature
+    ]
     mlflow.sklearn.save_model(
         model,
         folder,
