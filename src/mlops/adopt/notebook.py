@@ -75,9 +75,11 @@ LOAD = """for step in ("import", "validate", "clean"):
 table = pd.read_parquet(outputs["cleaned"])
 answers = table[columns.target]
 table.describe(include="all").T"""
-TARGET_NUMBER = """answers.plot.hist(bins=40, title=columns.target)
+TARGET_NUMBER = """plt.figure()
+answers.plot.hist(bins=40, title=columns.target)
 plt.show()"""
-TARGET_CLASS = """answers.astype("str").value_counts()[:20].plot.barh(title=columns.target)
+TARGET_CLASS = """plt.figure()
+answers.astype("str").value_counts()[:20].plot.barh(title=columns.target)
 plt.show()"""
 TRAIN = """for step in ("split", "train", "evaluate"):
     outputs = flow.run(step)
@@ -85,13 +87,14 @@ evaluation = outputs["evaluation"]
 importance = pd.DataFrame(json.loads((evaluation / "importance.json").read_text()))
 importance.head(10)"""
 STRONGEST_NUMBER = """for name in importance["feature"][:3] if len(importance) else []:
+    plt.figure()
     plt.scatter(table[name] if table[name].dtype.kind in "fM" else table[name].astype("str"), answers, s=4)
-    plt.title(name)
+    plt.title(name.replace("$", r"\\$"))
     plt.show()"""
 STRONGEST_CLASS = """for name in importance["feature"][:3] if len(importance) else []:
     numbers = table[name].dtype.kind == "f"
     values = pd.qcut(table[name].rank(method="first"), min(10, len(table))) if numbers else table[name].astype("str")
     shares = pd.crosstab(values, answers.astype("str"), normalize="index").iloc[:20, :6]
-    shares.plot.bar(stacked=True, title=name, legend=True)
+    shares.plot.bar(stacked=True, title=name.replace("$", r"\\$"), legend=True)
     plt.show()"""
 METRICS = """pd.Series(json.loads((evaluation / "metrics.json").read_text()))"""
