@@ -7,13 +7,11 @@ with its number of rows and the like).
 
 from __future__ import annotations
 
-import logging
-import os
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops.contract.rules import Range
+from mlops.contract.tables import Chunks
 from mlops.errors import Problem, SpecError
 
 if TYPE_CHECKING:
@@ -127,7 +125,7 @@ def _partition_range(rule: Rule, path: Path) -> Range:
     return limits
 
 
-def kinds(tables: Sequence[Table], frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def kinds(tables: Sequence[Table], frames: Mapping[str, pd.DataFrame | Chunks]) -> pd.DataFrame:
     """Return one row with the kind of every column that the contract names, as `table.column`."""
     import pandas as pd
 
@@ -135,12 +133,14 @@ def kinds(tables: Sequence[Table], frames: Mapping[str, pd.DataFrame]) -> pd.Dat
     return pd.DataFrame([row], dtype="object")
 
 
-def kind_of(frame: pd.DataFrame, name: str) -> str:
+def kind_of(frame: pd.DataFrame | Chunks, name: str) -> str:
     """Return what a column holds: one of the contract's types, `empty`, `missing`, or what pandas finds in a mixed one."""
     import pandas as pd
 
     if name not in frame:
         return "missing"
+    if isinstance(frame, Chunks):
+        return frame.kinds[name]
     column, types = frame[name], pd.api.types
     tests = [
         ("boolean", types.is_bool_dtype),
@@ -156,14 +156,33 @@ def kind_of(frame: pd.DataFrame, name: str) -> str:
     return str(types.infer_dtype(column, skipna=True))
 
 
-def partition_labels(table: Table, frame: pd.DataFrame) -> pd.Series | None:
+def combined_kind(one: str | None, other: str) -> str:
+    """Return what a column holds of which two parts hold these."""
+    if one is None or one in {"empty", other}:
+        return other
+    if other == "empty":
+        return one
+    return "number" if {one, other} == {"integer", "number"} else "mixed"
+
+
+def partition_labels(table: Table, frame: pd.DataFrame | Chunks) -> pd.Series | None:
     """Return the partition of each row as text, such as 2013-08; None where the table has none, or a column of it is missing."""
     if not table.partition or any(name not in frame for name in table.partition):
         return None
+    if isinstance(frame, Chunks):
+        return _labels_of_chunks(table, frame)
     label = _words(frame[table.partition[0]])
     for name in table.partition[1:]:
         label = label + "-" + _words(frame[name])
     return label.rename("partition")
+
+
+def _labels_of_chunks(table: Table, chunks: Chunks) -> pd.Series:
+    """Return the same as a category, which takes a byte or two for each row."""
+    import pandas as pd
+
+    parts = [pd.Categorical(partition_labels(table, frame)) for frame in chunks.frames(table.partition)]
+    return pd.Series(pd.api.types.union_categoricals(parts, sort_categories=True), name="partition")
 
 
 def _words(column: pd.Series) -> pd.Series:
@@ -191,45 +210,3 @@ def partitions(frame: pd.DataFrame, labels: pd.Series, rules: Sequence[Rule]) ->
         else:
             made[rule.name] = grouped[rule.columns[0]].agg(statistic)
     return pd.DataFrame(made).rename_axis("partition").reset_index()
-
-
-class Engine:
-    """Great Expectations in this process: no project, no network, no telemetry, no progress bars."""
-
-    def __init__(self, path: Path) -> None:
-        os.environ["GX_ANALYTICS_ENABLED"] = "false"
-        warnings.filterwarnings("ignore", module="great_expectations")
-        import great_expectations
-
-        logging.getLogger("great_expectations").setLevel(logging.ERROR)
-        self.gx = great_expectations
-        self.path = path
-        from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults, ProgressBarsConfig
-
-        config = DataContextConfig(
-            store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),  # else it leaves a temporary folder behind
-            progress_bars=ProgressBarsConfig(globally=False, metric_calculations=False),
-            analytics_enabled=False,
-        )
-        self.context = great_expectations.get_context(mode="ephemeral", project_config=config)
-        self.source = self.context.data_sources.add_pandas("frames")
-
-    def run(self, name: str, frame: pd.DataFrame, checks: Sequence[Check]) -> dict[str, Any]:
-        """Validate one frame; return Great Expectations' own result, with every unexpected row, as plain values."""
-        suite = self.gx.ExpectationSuite(name=name, expectations=[self._expectation(check) for check in checks])
-        batch = self.source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
-        result = batch.validate(suite, result_format={"result_format": "COMPLETE", "return_unexpected_index_query": False})
-        return result.to_json_dict()  # type: ignore[no-any-return]
-
-    def _expectation(self, check: Check) -> Any:
-        from great_expectations.expectations.registry import get_expectation_impl
-
-        severity = "critical" if check.rule.severity == "stop" else "warning"
-        meta = {"rule": check.rule.name, "line": check.rule.line}
-        try:
-            return get_expectation_impl(check.expectation)(**check.arguments, severity=severity, meta=meta)
-        except Exception as error:
-            first = str(error).strip().splitlines()[0]
-            hint = "See Great Expectations' gallery for its expectations and their arguments."
-            problem = Problem(str(self.path), check.rule.line, 1, f"{check.expectation} is no expectation that can be run: {first}", hint)
-            raise SpecError([problem]) from error
