@@ -47,7 +47,7 @@ class Engine:
         self.gx = great_expectations
         self.path = path
         self.context = great_expectations.get_context(mode="ephemeral", project_config=config)
-        self.source = self.context.data_sources.add_pandas("frames")
+        self.asset = self.context.data_sources.add_pandas("tables").add_dataframe_asset("in memory")
 
     def suite(self, name: str, checks: Sequence[Check]) -> Any:
         """Return the expectation suite that checks are.
@@ -62,11 +62,11 @@ class Engine:
 
         What a validation definition runs is run, without the store that it writes to.
         """
+        from great_expectations.core.batch_definition import BatchDefinition
         from great_expectations.validator.v1_validator import Validator
 
-        if name not in self.source.get_asset_names():
-            self.source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
-        batch = self.source.get_asset(name).get_batch_definition("all")
+        batch = BatchDefinition(name=name)
+        batch.set_data_asset(self.asset)
         found = Validator(batch, FORMAT, {"dataframe": frame}).validate_expectation_suite(self.suite(name, checks))
         rows = {entry.expectation_config.meta["rule"]: _shortened(entry.result) for entry in found.results}
         return Judged(found.to_json_dict(), rows)

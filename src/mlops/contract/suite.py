@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    import numpy as np
     import pandas as pd
 
     from mlops.contract.rules import Rule, Table
@@ -171,10 +172,15 @@ def partition_labels(table: Table, frame: pd.DataFrame | Chunks) -> pd.Series | 
         return None
     if isinstance(frame, Chunks):
         return _labels_of_chunks(table, frame)
-    label = _words(frame[table.partition[0]])
+    import numpy as np
+    import pandas as pd
+
+    codes, names = _words(frame[table.partition[0]])
     for name in table.partition[1:]:
-        label = label + "-" + _words(frame[name])
-    return label.rename("partition")
+        more, words = _words(frame[name])
+        pairs, codes = np.unique(codes * len(words) + more, return_inverse=True)
+        names = np.asarray([f"{names[pair // len(words)]}-{words[pair % len(words)]}" for pair in pairs], dtype=object)
+    return pd.Series(names[codes], index=frame.index, dtype="str", name="partition")
 
 
 def _labels_of_chunks(table: Table, chunks: Chunks) -> pd.Series:
@@ -185,14 +191,14 @@ def _labels_of_chunks(table: Table, chunks: Chunks) -> pd.Series:
     return pd.Series(pd.api.types.union_categoricals(parts, sort_categories=True), name="partition")
 
 
-def _words(column: pd.Series) -> pd.Series:
-    """Return values as text of two characters or more, whole numbers without their `.0`."""
+def _words(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return each value's place among the distinct ones, and these as text of two characters or more, whole numbers without their `.0`."""
     import pandas as pd
 
     whole = column.dtype.kind == "f" and bool((column.dropna() % 1 == 0).all())
     codes, values = (column.astype("Int64") if whole else column).factorize(use_na_sentinel=False)
     names = pd.Series(values).astype("str").fillna("missing").str.zfill(2)
-    return pd.Series(names.to_numpy()[codes], index=column.index, dtype="str")
+    return codes, names.to_numpy(dtype=object)
 
 
 def partitions(frame: pd.DataFrame, labels: pd.Series, rules: Sequence[Rule]) -> pd.DataFrame:
