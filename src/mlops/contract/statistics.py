@@ -23,7 +23,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import numpy as np
     import pandas as pd
@@ -173,15 +173,16 @@ def _of_numbers(kind: str, values: np.ndarray) -> float:
     values = values[~np.isnan(values)]
     if not len(values):
         return math.nan
+    asked: dict[str, Callable[[], Any]] = {
+        "mean": values.mean,
+        "median": lambda: np.median(values),
+        "spread": values.std,
+        "zeros": (values == 0).mean,
+        "fractions": (values % 1 != 0).mean,
+        "negative": (values < 0).mean,
+    }
     with np.errstate(all="ignore"):
-        made = {
-            "mean": lambda: values.mean(),
-            "median": lambda: np.median(values),
-            "spread": lambda: values.std(),
-            "zeros": lambda: (values == 0).mean(),
-            "fractions": lambda: (values % 1 != 0).mean(),
-            "negative": lambda: (values < 0).mean(),
-        }.get(kind, lambda: np.quantile(values, int(kind[1:]) / 100))()
+        made = asked[kind]() if kind in asked else np.quantile(values, int(kind[1:]) / 100)
     return float(made) if np.isfinite(made) else math.nan
 
 
