@@ -114,6 +114,15 @@ class _OneMetric:
         metric = MetricConfiguration(METRIC, metric_domain_kwargs=domain, metric_value_kwargs=values)
         return ValidationDependencies(metric_configurations={METRIC: metric}, result_format=wanted)
 
+    def _get_result_format(self: Any, runtime_configuration: Any = None) -> Any:
+        return (runtime_configuration or {}).get("result_format") or super()._get_result_format(runtime_configuration)  # type: ignore[misc]
+
+    def _get_success_kwargs(self: Any) -> dict[str, Any]:
+        return {key: getattr(self, key, None) for key in (*self.domain_keys, *self.success_keys)}
+
+    def _get_success_kwarg(self: Any, key: str) -> Any:
+        return getattr(self, key, None)
+
     def _validate(self: Any, metrics: dict[str, Any], **more: Any) -> Any:
         return super()._validate(metrics.get(METRIC, metrics), **more)  # type: ignore[misc]
 
