@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlops.contract.chunked import partition_numbers, run_rows, survey, whole_numbers
-from mlops.contract.engine import Engine
+from mlops.contract.engine import Engine, rule_of
 from mlops.contract.rules import printable
 from mlops.contract.suite import ACCEPTED, Check, compile_rule, kind_of, kinds, one_piece, outside, partition_labels, partitions
 from mlops.contract.tables import Chunks
@@ -151,7 +151,7 @@ def _findings(
     entries: dict[str, Any] = {}
     rows: dict[str, np.ndarray] = {}
     for part in judged:
-        entries |= {entry["expectation_config"]["meta"]["rule"]: entry for entry in part.result["results"]}
+        entries |= {rule_of(entry): entry for entry in part.result.results}
         rows |= part.rows
     found = []
     for item in checks:
@@ -165,13 +165,13 @@ def _findings(
     return found
 
 
-def _finding(item: Check, entry: Mapping[str, Any], count: int, rows: Sequence[int]) -> Finding:
-    raised = _raised(entry.get("exception_info") or {})
+def _finding(item: Check, entry: Any, count: int, rows: Sequence[int]) -> Finding:
+    raised = _raised(entry.exception_info or {})
     if raised:
         return Finding(item.rule, "not evaluated", total=count, observed=f"the expectation raised: {printable(raised, 200)}")
-    result = entry["result"]
+    result = entry.result
     total = count if item.frame == "kinds" else int(result.get("element_count", count))
-    if entry["success"]:
+    if entry.success:
         return Finding(item.rule, "held", int(result.get("unexpected_count", 0)), total)
     if item.frame == "kinds":
         kind = str((result.get("partial_unexpected_list") or ["unknown"])[0])

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlops.contract.engine import LISTED, Judged
+from mlops.contract.engine import LISTED, Judged, rule_of
 from mlops.contract.suite import combined_kind, kind_of, one_piece, partitions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     import numpy as np
     import pandas as pd
+    from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult as Result
 
     from mlops.contract.engine import Engine
     from mlops.contract.rules import Rule
@@ -93,7 +94,7 @@ def _unique(engine: Engine, name: str, table: Chunks, check: Check) -> Judged:
     merged = found[0].result
     for more in found[1:]:
         merged = _added(merged, more.result)
-    result = merged["results"][0]["result"]
+    result = merged.results[0].result
     result |= {"element_count": table.rows} | ({"missing_count": missing} if "missing_count" in result else {})
     rows = _joined([judged.rows.get(check.rule.name, ()) for judged in found])
     rows.sort()
@@ -146,31 +147,32 @@ def _numbers(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
     return pd.util.hash_pandas_object(pd.DataFrame(plain), index=False).to_numpy()
 
 
-def _added(one: dict[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+def _added(one: Result, other: Result) -> Result:
     """Add the counts of another chunk's result to those of one; an expectation that raised in any of them has raised."""
-    later = {entry["expectation_config"]["meta"]["rule"]: entry for entry in other["results"]}
-    for entry in one["results"]:
-        more = later.pop(entry["expectation_config"]["meta"]["rule"], None)
-        if more is None or not more.get("result"):
-            entry |= {"result": {}, "success": False, "exception_info": (more or {}).get("exception_info", {})}
+    later = {rule_of(entry): entry for entry in other.results}
+    for entry in one.results:
+        more = later[rule_of(entry)]
+        if not more.result or not entry.result:
+            entry.result, entry.exception_info = {}, entry.exception_info if not entry.result else more.exception_info
             continue
-        result, added = entry["result"], more["result"]
+        result, added = entry.result, more.result
         for name in ("element_count", "missing_count", "unexpected_count"):
             if name in result:
                 result[name] += added.get(name, 0)
         for name, value in result.items():
             if isinstance(value, list) and name != "partial_unexpected_counts":
                 result[name] = (value + added.get(name, []))[:LISTED]
-    one["meta"]["chunks"] = one["meta"].get("chunks", 1) + 1
+    one.meta["chunks"] = one.meta.get("chunks", 1) + 1
     return one
 
 
-def _judged_again(result: dict[str, Any], checks: Sequence[Check]) -> dict[str, Any]:
+def _judged_again(result: Result, checks: Sequence[Check]) -> Result:
     """Set what follows from the counts: shares, verdicts and the statistics."""
     mostly = {check.rule.name: float(check.arguments.get("mostly", 1)) for check in checks}
-    for entry in result["results"]:
-        found = entry["result"]
+    for entry in result.results:
+        found = entry.result
         if not found:
+            entry.success = False
             continue
         found.pop("partial_unexpected_counts", None)  # of one chunk only
         count, bad, missing = found["element_count"], found["unexpected_count"], found.get("missing_count", 0)
@@ -179,20 +181,21 @@ def _judged_again(result: dict[str, Any], checks: Sequence[Check]) -> dict[str, 
         known = {"unexpected_percent": share, "unexpected_percent_nonmissing": share}
         known |= {"unexpected_percent_total": bad / max(1, count) * 100, "missing_percent": missing / max(1, count) * 100}
         found |= {name: value for name, value in known.items() if name in found}
-        entry["success"] = not among or 1 - bad / among >= mostly[entry["expectation_config"]["meta"]["rule"]]
+        entry.success = not among or (among - bad) / among >= mostly[rule_of(entry)]
     return _counted(result)
 
 
-def _counted(result: dict[str, Any]) -> dict[str, Any]:
-    evaluated, good = len(result["results"]), sum(entry["success"] for entry in result["results"])
+def _counted(result: Result) -> Result:
+    evaluated, good = len(result.results), sum(bool(entry.success) for entry in result.results)
     percent = good / evaluated * 100 if evaluated else None
     told = {"evaluated_expectations": evaluated, "successful_expectations": good, "unsuccessful_expectations": evaluated - good}
-    return result | {"success": good == evaluated, "statistics": told | {"success_percent": percent}}
+    result.statistics, result.success = {**told, "success_percent": percent}, good == evaluated
+    return result
 
 
 def _side_by_side(parts: Sequence[Judged]) -> Judged:
-    result = dict(parts[0].result)
-    result["results"] = [entry for part in parts for entry in part.result["results"]]
+    result = parts[0].result
+    result.results = [entry for part in parts for entry in part.result.results]
     return Judged(_counted(result), {rule: rows for part in parts for rule, rows in part.rows.items()})
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import numpy as np
     import pandas as pd
+    from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult, ExpectationValidationResult
 
     from mlops.contract.suite import Check
 
@@ -27,8 +28,8 @@ LISTED = 20
 class Judged:
     """What Great Expectations said of one frame."""
 
-    result: dict[str, Any]
-    """Its own result as plain values, with the first of its lists of rows."""
+    result: ExpectationSuiteValidationResult
+    """Its own result, with the first of its lists of rows."""
     rows: Mapping[str, np.ndarray]
     """By rule, the positions of all rows that break it, in order."""
 
@@ -69,8 +70,7 @@ class Engine:
         batch = BatchDefinition(name=name)
         batch.set_data_asset(self.asset)
         found = Validator(batch, FORMAT, {"dataframe": frame}).validate_expectation_suite(self.suite(name, checks))
-        rows = {entry.expectation_config.meta["rule"]: _shortened(entry.result) for entry in found.results}
-        return Judged(found.to_json_dict(), rows)
+        return Judged(found, {rule_of(entry): _shortened(entry.result) for entry in found.results})
 
     def _expectation(self, check: Check) -> Any:
         from great_expectations.expectations.registry import get_expectation_impl
@@ -84,6 +84,11 @@ class Engine:
             hint = "See Great Expectations' gallery for its expectations and their arguments."
             problem = Problem(str(self.path), check.rule.line, 1, f"{check.expectation} is no expectation that can be run: {first}", hint)
             raise SpecError([problem]) from error
+
+
+def rule_of(entry: ExpectationValidationResult) -> str:
+    """Return the rule that a result is about."""
+    return str(entry.expectation_config.meta["rule"])
 
 
 def _shortened(result: dict[str, Any]) -> np.ndarray:

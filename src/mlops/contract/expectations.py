@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from mlops.contract.expressions import parse
+from mlops.contract.metrics import CONDITIONS, _OneMetric  # before anything imports the whole of Great Expectations
+
+# isort: split
 from great_expectations.expectations.expectation import ColumnMapExpectation, MulticolumnMapExpectation
 
-from mlops.contract.expressions import parse
-from mlops.contract.metrics import CONDITIONS, OneMetric
 from mlops.contract.relations import determined
 from mlops.contract.text import untidy
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class ExpectRowsToKeep(OneMetric, MulticolumnMapExpectation):
+class ExpectRowsToKeep(_OneMetric, MulticolumnMapExpectation):
     """Expect a relation between the columns of a row to hold (see expressions.py for what can be written)."""
 
     expression: str
@@ -26,7 +28,7 @@ class ExpectRowsToKeep(OneMetric, MulticolumnMapExpectation):
     arguments: ClassVar[tuple[str, ...]] = ("expression",)
 
 
-class ExpectColumnValuesToKeep(OneMetric, ColumnMapExpectation):
+class ExpectColumnValuesToKeep(_OneMetric, ColumnMapExpectation):
     """Expect a relation that names one column to hold in each row."""
 
     expression: str
@@ -34,14 +36,14 @@ class ExpectColumnValuesToKeep(OneMetric, ColumnMapExpectation):
     arguments: ClassVar[tuple[str, ...]] = ("expression",)
 
 
-class ExpectColumnsToDetermineTheLast(OneMetric, MulticolumnMapExpectation):
+class ExpectColumnsToDetermineTheLast(_OneMetric, MulticolumnMapExpectation):
     """Expect equal values in all columns but the last to have equal values in the last."""
 
     ignore_row_if: str = "never"
     map_metric = "columns.determine"
 
 
-class ExpectStatisticsToBeWithin(OneMetric, MulticolumnMapExpectation):
+class ExpectStatisticsToBeWithin(_OneMetric, MulticolumnMapExpectation):
     """Expect the numbers of each piece of a table (see statistics.py) to be within their bands."""
 
     bands: dict[str, Any]
@@ -50,7 +52,7 @@ class ExpectStatisticsToBeWithin(OneMetric, MulticolumnMapExpectation):
     arguments: ClassVar[tuple[str, ...]] = ("bands",)
 
 
-class ExpectColumnValuesToBeTidy(OneMetric, ColumnMapExpectation):
+class ExpectColumnValuesToBeTidy(_OneMetric, ColumnMapExpectation):
     """Expect no blanks at the ends, no broken characters, and no word that stands for a missing value; `allow` lists exceptions."""
 
     allow: list[str]

@@ -56,7 +56,7 @@ def _own(provider: Any) -> Any:
     return inspect.unwrap(provider._pandas)  # noqa: SLF001
 
 
-CONDITIONS: Mapping[str, Callable[..., Any]] = {
+CONDITIONS: dict[str, Callable[..., Any]] = {
     "column_values.nonnull": lambda column: column.notna(),
     "column_values.between": _between,
     "column_values.in_set": _in_set,

@@ -93,7 +93,7 @@ def test_an_expectation_without_a_result_counts_as_broken(judge, trips, monkeypa
 
     def forgetful(self, name, frame, checks, run=room.Engine.run):
         found = run(self, name, frame, checks)
-        found.result["results"] = [e for e in found.result["results"] if "range" not in e["expectation_config"]["meta"]["rule"]]
+        found.result.results = [entry for entry in found.result.results if "range" not in room.rule_of(entry)]
         return found
 
     monkeypatch.setattr(room.Engine, "run", forgetful)
