@@ -191,7 +191,7 @@ def _cut(facts: Facts, to: Answer, rows: np.ndarray) -> str:
         return ""
     cuts = _cuts(x, y)
     steps = np.diff(np.unique(x))
-    if not cuts or any(above - below > 5 * np.median(steps) for below, above in cuts):
+    if not cuts or any(above - below > 3 * np.median(steps) for below, above in cuts):
         return ""
     return f"{to.name} is cut from it: it changes between {', '.join(f'{shown(below)} and {shown(above)}' for below, above in cuts[:3])}"
 
@@ -220,7 +220,8 @@ def _function(facts: Facts, to: Answer, rows: np.ndarray, value: float) -> str:
         if len(x) > 20 and x.std() and y.std() and np.corrcoef(x, y)[0, 1] ** 2 > 0.99999:
             slope, rest = np.polyfit(x, y, 1)
             return f"{to.name} is {slope:.6g} times it{'' if abs(rest) < 1e-6 * abs(y).max() else f', {rest:+.6g}'}"
-        if not to.in_time and facts.distinct > 0.3 * facts.filled and (value >= 0.9995 or _same_order(x, y)):
+        dense = facts.distinct > 0.3 * facts.filled
+        if not to.in_time and ((dense and value >= 0.9995) or (facts.distinct > 50 and _same_order(x, y))):
             return f"{to.name} is a function of it (R2 {value:.4f} alone)"
     if value >= 0.9995 and facts.distinct < facts.filled / 3:
         return f"each of its {facts.distinct:,} values has one {to.name}"
