@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
+from tests.contract.faults.tables import Table
 
 from mlops.contract.check import Verdict, check
 from mlops.contract.faults.fault import Fault
 from mlops.contract.faults.trial import Trial, attempt
 from mlops.contract.standard import load
-from tests.contract.faults.tables import Table
 
 
 @dataclass

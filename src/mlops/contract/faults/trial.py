@@ -49,7 +49,9 @@ class Trial:
         return self.outcome != "missed"
 
 
-def attempt(fault: Fault, subject: Subject, read: Read, check: Check, before: tuple[Verdict, ...], *, offset: int = 0, seed: int = 0) -> Trial | None:
+def attempt(
+    fault: Fault, subject: Subject, read: Read, check: Check, before: tuple[Verdict, ...], *, offset: int = 0, seed: int = 0
+) -> Trial | None:
     """Try one fault; None where it cannot happen to this table.
 
     Args:
