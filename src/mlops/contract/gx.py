@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 LAZY = ("altair", "scipy.stats")
-LEFT_OUT = frozenset({"azure", "boto3", "botocore", "databricks", "google", "IPython", "pyodbc", "pyspark", "snowflake", "sqlalchemy", "trino"})
+LEFT_OUT = frozenset(
+    {"azure", "boto3", "botocore", "databricks", "google", "IPython", "pyodbc", "pyspark", "snowflake", "sqlalchemy", "trino"}
+)
 
 
 class _LeftOut(MetaPathFinder):

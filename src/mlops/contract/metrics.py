@@ -105,7 +105,9 @@ class _OneMetric:
 
     arguments: ClassVar[tuple[str, ...]] = ()
 
-    def get_validation_dependencies(self: Any, execution_engine: Any = None, runtime_configuration: Any = None, **_: Any) -> ValidationDependencies:
+    def get_validation_dependencies(
+        self: Any, execution_engine: Any = None, runtime_configuration: Any = None, **_: Any
+    ) -> ValidationDependencies:
         wanted = parse_result_format(self._get_result_format(runtime_configuration))
         if getattr(self, "row_condition", None) or wanted["result_format"] != ResultFormat.COMPLETE:
             return super().get_validation_dependencies(execution_engine=execution_engine, runtime_configuration=runtime_configuration)  # type: ignore[misc]

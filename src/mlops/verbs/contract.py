@@ -25,11 +25,6 @@ def diff(arguments: argparse.Namespace) -> int:
     raise PlatformError(f"mlops contract {arguments.part} is not there yet")
 
 
-def test(arguments: argparse.Namespace) -> int:
-    """Run a contract against seeded faults."""
-    raise PlatformError(f"mlops contract {arguments.part} is not there yet")
-
-
 def docs(arguments: argparse.Namespace) -> int:
     """Write a contract and its last results as pages."""
     raise PlatformError(f"mlops contract {arguments.part} is not there yet")

@@ -41,7 +41,7 @@ class Table:
     def subject(self) -> Subject:
         """What faults see: columns that are known only afterwards are dropped before anything is learnt, so nothing is tried on them."""
         types = {name: kind for name, kind in self.types.items() if name not in self.leakage or name == self.target}
-        earlier = pd.concat(self.before(self.newest), ignore_index=True)
+        earlier = pd.concat(self.before(self.newest), ignore_index=True).iloc[: None if self.partition else 0]
         return Subject(self.parts[self.newest], earlier, types, self.key, self.partition, self.target)
 
 
@@ -75,7 +75,7 @@ def penguins() -> Table:
     raw = pd.read_csv(Path(__file__).parent / "tables/penguins-raw.csv", na_values=["NA"], keep_default_na=False, parse_dates=["Date Egg"])
     raw = raw.rename(columns=lambda name: re.sub(r"\W+", "_", name).strip("_").lower())
     raw["date_egg"] = raw["date_egg"].dt.tz_localize("UTC")
-    return _in_thirds("penguins", raw, ("studyname", "sample_number", "species"), "species")
+    return _in_halves("penguins", raw, ("studyname", "sample_number", "species"), "species")
 
 
 @cache
@@ -84,15 +84,15 @@ def diabetes() -> Table:
     from sklearn.datasets import load_diabetes
 
     raw = load_diabetes(as_frame=True, scaled=False).frame.assign(sex=lambda frame: np.where(frame["sex"] == 1, "a", "b"))
-    return _in_thirds("diabetes", raw.reset_index(names="patient"), ("patient",), "target")
+    return _in_halves("diabetes", raw.reset_index(names="patient"), ("patient",), "target")
 
 
-def _in_thirds(name: str, frame: pd.DataFrame, key: tuple[str, ...], target: str) -> Table:
-    """A table that came as a whole: of its rows in random order two thirds are known, and a third is what comes."""
+def _in_halves(name: str, frame: pd.DataFrame, key: tuple[str, ...], target: str) -> Table:
+    """A table that comes as a whole each time: half of its rows, drawn at random, are the one before, the other half is the one that comes."""
     order = np.random.default_rng(13).permutation(len(frame))
-    parts = {f"part-{n + 1}": frame.iloc[np.sort(rows)].reset_index(drop=True) for n, rows in enumerate(np.array_split(order, 3))}
+    parts = {f"part-{n + 1}": frame.iloc[np.sort(rows)].reset_index(drop=True) for n, rows in enumerate(np.array_split(order, 2))}
     types = {column: _type(frame[column]) for column in frame}
-    return Table(name, types, parts, "part-3", key, (), target)
+    return Table(name, types, parts, "part-2", key, (), target)
 
 
 def _type(column: pd.Series) -> str:

@@ -172,7 +172,15 @@ def same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
     """Return whether two tables have the same columns and the same values in them, in the same order of rows."""
     if list(one.columns) != list(other.columns) or len(one) != len(other):
         return False
-    return all(one[name].reset_index(drop=True).equals(other[name].reset_index(drop=True)) for name in one)
+    return all(_equal(one[name].reset_index(drop=True), other[name].reset_index(drop=True)) for name in one)
+
+
+def _equal(one: pd.Series, other: pd.Series) -> bool:
+    import pandas as pd
+
+    if one.dtype != other.dtype and pd.api.types.is_numeric_dtype(one) != pd.api.types.is_numeric_dtype(other):
+        return False
+    return bool(((one == other) | (one.isna() & other.isna())).all())
 
 
 @dataclass
