@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import numpy as np
+from tests.contract.faults.tables import Table
 
 from mlops.contract.faults import FAULTS
 from mlops.contract.faults.fault import inject
 from mlops.contract.faults.trial import write_csv
-from tests.contract.faults.tables import Table
 
 
 def export(table: Table, folder: Path, *, seed: int = 0) -> None:

@@ -13,7 +13,6 @@ from mlops.contract.profile import propose
 from mlops.contract.standard import load
 from mlops.datasets.__main__ import run
 
-
 LAST = 3
 """Parts before a new one that it is seen beside; of all others there is what was learnt."""
 

@@ -54,7 +54,7 @@ def encoder_fitted_anew(case: Case) -> pd.DataFrame:
 @categories.fault("https://www.tensorflow.org/tfx/data_validation/get_started#checking_data_skew_and_drift", of=_uneven, share=0.3)
 def a_category_doubles(case: Case) -> pd.DataFrame:
     """The mix changes: half of the rows of the other categories are gone, and the largest is what it was."""
-    largest = case.given == case.given.mode().iloc[0]
+    largest = case.given.eq(case.given.mode().iloc[0])
     return case.rows[largest | case.some(0.5)]
 
 

@@ -81,7 +81,7 @@ def rows_of_a_test_system(case: Case) -> pd.DataFrame:
 @rows.fault("https://www.vldb.org/pvldb/vol11/p1781-schelter.pdf", of=category, share=0.3)
 def a_source_not_delivered(case: Case) -> pd.DataFrame:
     """All rows of the largest category are missing."""
-    return case.rows[case.given != case.given.mode().iloc[0]]
+    return case.rows[case.given.ne(case.given.mode().iloc[0])]
 
 
 @rows.fault("https://en.wikipedia.org/wiki/Growth_in_a_Time_of_Debt", of=category, share=0.1)
