@@ -100,11 +100,6 @@ def diff(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def test(arguments: argparse.Namespace) -> int:
-    """Run a contract against seeded faults."""
-    raise PlatformError(f"mlops contract {arguments.part} is not there yet")
-
-
 def docs(arguments: argparse.Namespace) -> int:
     """Write a contract and its last results as pages."""
     raise PlatformError(f"mlops contract {arguments.part} is not there yet")
