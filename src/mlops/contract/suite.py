@@ -7,19 +7,20 @@ with its number of rows and the like).
 
 from __future__ import annotations
 
-import logging
-import os
-import warnings
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops.contract.rules import Range
+from mlops.contract.statistics import measure
+from mlops.contract.tables import Chunks
 from mlops.errors import Problem, SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    import numpy as np
     import pandas as pd
 
     from mlops.contract.rules import Rule, Table
@@ -42,22 +43,26 @@ class Check:
 
     rule: Rule
     frame: str
-    """kinds, rows or partitions."""
+    """kinds, rows, partitions, or whole (one row, with numbers of the whole table)."""
     expectation: str
     arguments: Mapping[str, Any]
 
 
-def compile_rule(rule: Rule, path: Path) -> Check:
-    """Return the expectation that a rule is.
+def compile_rule(rule: Rule, path: Path, frames: Mapping[str, pd.DataFrame] | None = None) -> Check:
+    """Return the expectation that a rule is; a rule about another table needs that table's frame.
 
     Raises:
         SpecError: The rule is a custom one per partition that has no counterpart there.
     """
+    if rule.kind == "distribution":
+        bands = {f"{rule.name} {name}": [band.low, band.high] for name, band in rule.arguments["bands"].items()}
+        where = "partitions" if rule.per_partition else "whole"
+        return Check(rule, where, "expect_statistics_to_be_within", {"column_list": ["rows", *bands], "bands": bands})
     frame = "kinds" if rule.kind == "type" else "partitions" if rule.per_partition else "rows"
     if rule.per_partition:
         return Check(rule, frame, "expect_column_values_to_be_between", {"column": rule.name, **_between(_partition_range(rule, path))})
     mostly = {"mostly": 1 - rule.share} if rule.share else {}
-    name, arguments = _expectation(rule)
+    name, arguments = _of_another(rule, frames or {}) if rule.kind == "reference" else _expectation(rule)
     return Check(rule, frame, name, {**arguments, **mostly})
 
 
@@ -84,9 +89,25 @@ def _expectation(rule: Rule) -> tuple[str, dict[str, Any]]:
         return "expect_column_value_lengths_to_be_between", {**column, **_between(given["range"])}
     if rule.kind == "finite":
         return "expect_column_values_to_be_between", {**column, **_between(Range(-LARGEST, LARGEST))}
+    if rule.kind == "tidy":
+        return "expect_column_values_to_be_tidy", {**column, "allow": list(given["allow"])}
+    if rule.kind == "relation":
+        name, domain = ("expect_column_values_to_keep", column) if column else ("expect_rows_to_keep", {"column_list": list(rule.columns)})
+        return name, {**domain, "expression": given["expression"]}
+    if rule.kind == "determined":
+        return "expect_columns_to_determine_the_last", {"column_list": list(rule.columns)}
+    if rule.kind == "columns":
+        return "expect_table_columns_to_match_set", {"column_set": list(given["columns"]), "exact_match": True}
     if rule.kind == "custom":
         return given["type"], {**column, **given["kwargs"]}
     return "expect_column_values_to_be_between", {**column, **_between(given["range"])}
+
+
+def _of_another(rule: Rule, frames: Mapping[str, pd.DataFrame]) -> tuple[str, dict[str, Any]]:
+    """Return the expectation that a column's values are among those of another table's column."""
+    table, column = rule.arguments["to"]
+    there = frames[table][column].dropna().unique().tolist() if table in frames and column in frames[table] else []
+    return "expect_column_values_to_be_in_set", {"column": rule.columns[0], "value_set": there}
 
 
 def _between(limits: Range) -> dict[str, Any]:
@@ -108,7 +129,7 @@ def _whole(limits: Range) -> tuple[int | None, int | None]:
 def _statistic(rule: Rule) -> str:
     """Return which statistic of a partition a rule is about."""
     if rule.kind == "rows":
-        return "size"
+        return "change" if "previous" in rule.arguments else "size"
     if rule.kind == "required":
         return "missing"
     return STATISTICS.get(str(rule.arguments.get("type")).removeprefix("expect_column_").removesuffix("_to_be_between"), "")
@@ -127,7 +148,7 @@ def _partition_range(rule: Rule, path: Path) -> Range:
     return limits
 
 
-def kinds(tables: Sequence[Table], frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def kinds(tables: Sequence[Table], frames: Mapping[str, pd.DataFrame | Chunks]) -> pd.DataFrame:
     """Return one row with the kind of every column that the contract names, as `table.column`."""
     import pandas as pd
 
@@ -135,13 +156,19 @@ def kinds(tables: Sequence[Table], frames: Mapping[str, pd.DataFrame]) -> pd.Dat
     return pd.DataFrame([row], dtype="object")
 
 
-def kind_of(frame: pd.DataFrame, name: str) -> str:
+def kind_of(frame: pd.DataFrame | Chunks, name: str) -> str:
     """Return what a column holds: one of the contract's types, `empty`, `missing`, or what pandas finds in a mixed one."""
     import pandas as pd
 
     if name not in frame:
         return "missing"
+    if isinstance(frame, Chunks):
+        return frame.kinds[name]
     column, types = frame[name], pd.api.types
+    if isinstance(column.dtype, pd.CategoricalDtype) and column.notna().any():
+        return kind_of(column.cat.categories.to_frame(name=name), name)
+    if types.is_complex_dtype(column.dtype):
+        return "complex"
     tests = [
         ("boolean", types.is_bool_dtype),
         ("integer", types.is_integer_dtype),
@@ -156,24 +183,48 @@ def kind_of(frame: pd.DataFrame, name: str) -> str:
     return str(types.infer_dtype(column, skipna=True))
 
 
-def partition_labels(table: Table, frame: pd.DataFrame) -> pd.Series | None:
+def combined_kind(one: str | None, other: str) -> str:
+    """Return what a column holds of which two parts hold these."""
+    if one is None or one in {"empty", other}:
+        return other
+    if other == "empty":
+        return one
+    return "number" if {one, other} == {"integer", "number"} else "mixed"
+
+
+def partition_labels(table: Table, frame: pd.DataFrame | Chunks) -> pd.Series | None:
     """Return the partition of each row as text, such as 2013-08; None where the table has none, or a column of it is missing."""
     if not table.partition or any(name not in frame for name in table.partition):
         return None
-    label = _words(frame[table.partition[0]])
+    if isinstance(frame, Chunks):
+        return _labels_of_chunks(table, frame)
+    import numpy as np
+    import pandas as pd
+
+    codes, names = _words(frame[table.partition[0]])
     for name in table.partition[1:]:
-        label = label + "-" + _words(frame[name])
-    return label.rename("partition")
+        more, words = _words(frame[name])
+        pairs, codes = np.unique(codes * len(words) + more, return_inverse=True)
+        names = np.asarray([f"{names[pair // len(words)]}-{words[pair % len(words)]}" for pair in pairs], dtype=object)
+    return pd.Series(names[codes], index=frame.index, dtype="str", name="partition")
 
 
-def _words(column: pd.Series) -> pd.Series:
-    """Return values as text of two characters or more, whole numbers without their `.0`."""
+def _labels_of_chunks(table: Table, chunks: Chunks) -> pd.Series:
+    """Return the same as a category, which takes a byte or two for each row."""
+    import pandas as pd
+
+    parts = [pd.Categorical(partition_labels(table, frame)) for frame in chunks.frames(table.partition)]
+    return pd.Series(pd.api.types.union_categoricals(parts, sort_categories=True), name="partition")
+
+
+def _words(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return each value's place among the distinct ones, and these as text of two characters or more, whole numbers without their `.0`."""
     import pandas as pd
 
     whole = column.dtype.kind == "f" and bool((column.dropna() % 1 == 0).all())
     codes, values = (column.astype("Int64") if whole else column).factorize(use_na_sentinel=False)
     names = pd.Series(values).astype("str").fillna("missing").str.zfill(2)
-    return pd.Series(names.to_numpy()[codes], index=column.index, dtype="str")
+    return codes, names.to_numpy(dtype=object)
 
 
 def partitions(frame: pd.DataFrame, labels: pd.Series, rules: Sequence[Rule]) -> pd.DataFrame:
@@ -183,53 +234,56 @@ def partitions(frame: pd.DataFrame, labels: pd.Series, rules: Sequence[Rule]) ->
     grouped = frame.groupby(labels, sort=True)
     made: dict[str, Any] = {}
     for rule in rules:
+        if rule.kind == "distribution":
+            continue
         statistic = _statistic(rule)
         if statistic == "size":
             made[rule.name] = grouped.size()
+        elif statistic == "change":
+            sizes = grouped.size()
+            made[rule.name] = 100 * sizes / sizes.shift().rolling(rule.arguments["previous"], min_periods=1).median()
         elif statistic == "missing":
             made[rule.name] = frame[rule.columns[0]].isna().groupby(labels).mean()
         else:
             made[rule.name] = grouped[rule.columns[0]].agg(statistic)
-    return pd.DataFrame(made).rename_axis("partition").reset_index()
+    whole = pd.DataFrame(made, index=grouped.size().index)
+    names = whole.index
+    more = numbers(frame, [grouped.indices[name] for name in names], [r for r in rules if r.kind == "distribution"])
+    return pd.concat([whole, more.set_axis(names)], axis=1).rename_axis("partition").reset_index()
 
 
-class Engine:
-    """Great Expectations in this process: no project, no network, no telemetry, no progress bars."""
+def numbers(frame: pd.DataFrame, pieces: Sequence[np.ndarray], rules: Sequence[Rule]) -> pd.DataFrame:
+    """Return one row per piece of a table, with each number that the rules are about as `rule number`; each is measured once."""
+    import pandas as pd
 
-    def __init__(self, path: Path) -> None:
-        os.environ["GX_ANALYTICS_ENABLED"] = "false"
-        warnings.filterwarnings("ignore", module="great_expectations")
-        import great_expectations
+    wanted: dict[str, dict[str, None]] = {}
+    for rule in rules:
+        wanted.setdefault(_of(rule), {}).update(dict.fromkeys(rule.arguments["bands"]))
+    found = {column: measure(frame, column, names, pieces) for column, names in wanted.items()}
+    made: dict[str, Any] = {"rows": list(map(len, pieces))}
+    made |= {f"{rule.name} {name}": found[_of(rule)][name] for rule in rules for name in rule.arguments["bands"]}
+    return pd.DataFrame(made, index=range(len(pieces)))
 
-        logging.getLogger("great_expectations").setLevel(logging.ERROR)
-        self.gx = great_expectations
-        self.path = path
-        from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults, ProgressBarsConfig
 
-        config = DataContextConfig(
-            store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),  # else it leaves a temporary folder behind
-            progress_bars=ProgressBarsConfig(globally=False, metric_calculations=False),
-            analytics_enabled=False,
-        )
-        self.context = great_expectations.get_context(mode="ephemeral", project_config=config)
-        self.source = self.context.data_sources.add_pandas("frames")
+def one_piece(frame: pd.DataFrame, rules: Sequence[Rule]) -> pd.DataFrame:
+    """Return one row with each number of the whole table."""
+    import numpy as np
 
-    def run(self, name: str, frame: pd.DataFrame, checks: Sequence[Check]) -> dict[str, Any]:
-        """Validate one frame; return Great Expectations' own result, with every unexpected row, as plain values."""
-        suite = self.gx.ExpectationSuite(name=name, expectations=[self._expectation(check) for check in checks])
-        batch = self.source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
-        result = batch.validate(suite, result_format={"result_format": "COMPLETE", "return_unexpected_index_query": False})
-        return result.to_json_dict()  # type: ignore[no-any-return]
+    return numbers(frame, [np.arange(len(frame))], rules)
 
-    def _expectation(self, check: Check) -> Any:
-        from great_expectations.expectations.registry import get_expectation_impl
 
-        severity = "critical" if check.rule.severity == "stop" else "warning"
-        meta = {"rule": check.rule.name, "line": check.rule.line}
-        try:
-            return get_expectation_impl(check.expectation)(**check.arguments, severity=severity, meta=meta)
-        except Exception as error:
-            first = str(error).strip().splitlines()[0]
-            hint = "See Great Expectations' gallery for its expectations and their arguments."
-            problem = Problem(str(self.path), check.rule.line, 1, f"{check.expectation} is no expectation that can be run: {first}", hint)
-            raise SpecError([problem]) from error
+def _of(rule: Rule) -> str:
+    """Return the column that a distribution is of; nothing where it is the table."""
+    return rule.columns[0] if rule.columns else ""
+
+
+def outside(rule: Rule, values: Mapping[str, float]) -> str:
+    """Return which numbers of a piece are not within their bands, as a person reads them."""
+    found = []
+    for name, band in rule.arguments["bands"].items():
+        value = values.get(f"{rule.name} {name}")
+        if value is not None and not (-math.inf if band.low is None else band.low) <= value <= (
+            math.inf if band.high is None else band.high
+        ):
+            found.append(f"{name} {value:.4g} (before {band})")
+    return ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
