@@ -112,7 +112,7 @@ def plan_of(frame: pd.DataFrame, source: Source, target: str, name: str, wish: O
     divided = division_of(
         facts, facts[target], task.classes, groups, partition=source.partition, time=wish.time, group=wish.group, share=wish.test_share
     )
-    told = _suspects(facts, roles, task, target, wish)
+    told = _suspects(facts, {column: role for column, role in roles.items() if column != divided.split.column}, task, target, wish)
     roles |= {item.column: Role("leakage", "likely", item.why) for item in told if item.left_out and item.column}
     roles = _settled(facts, roles, divided.split.kind, divided.split.column, wish)
     columns = tuple(_column(facts[column], roles[column]) for column in names)
