@@ -79,10 +79,15 @@ CONTRACT = {
         ),
     ),
     "test": Verb(
-        "contract:test",
-        "run a contract against seeded faults, and say which ones it would not catch",
-        "mlops contract test --data .mlops/raw",
-        (_CONTRACT, _DATA),
+        "holes:test",
+        "run a contract against seeded faults of its own data, and say which ones it would not catch",
+        "mlops contract test --only units",
+        (
+            _CONTRACT,
+            _DATA,
+            _argument("--only", metavar="NAME", default="", help="a fault, or a family of them (docs/faults.md)"),
+            _argument("--at-least", metavar="SHARE", type=float, help="exit 1 where a smaller share than this (0 to 1) is caught"),
+        ),
     ),
     "docs": Verb("contract:docs", "write a contract and its last results as pages", "mlops contract docs", (_CONTRACT,)),
 }

@@ -32,13 +32,15 @@ class Answer:
     truth: np.ndarray
     classes: tuple[Any, ...]
     folds: np.ndarray
+    in_time: bool = False
+    """Whether a time orders the rows: then columns that only grow are smooth functions of each other, and that says nothing."""
 
 
-def answer(target: Facts, classes: tuple[Any, ...], rows: np.ndarray, seed: int) -> Answer:
+def answer(target: Facts, classes: tuple[Any, ...], rows: np.ndarray, seed: int, *, in_time: bool) -> Answer:
     """Return the target of some rows, each with a fold drawn by the seed."""
     values = target.series.to_numpy()[rows]
     coded = np.array([{value: code for code, value in enumerate(classes)}[value] for value in values]) if classes else values.astype(float)
-    return Answer(target.name, coded, classes, np.random.default_rng(seed).integers(0, _FOLDS, len(rows)))
+    return Answer(target.name, coded, classes, np.random.default_rng(seed).integers(0, _FOLDS, len(rows)), in_time)
 
 
 def score(facts: Facts, to: Answer, rows: np.ndarray) -> float:
@@ -50,7 +52,7 @@ def score(facts: Facts, to: Answer, rows: np.ndarray) -> float:
     bins = binned(facts, rows)
     if not to.classes:
         own = coded(facts, rows) if facts.distinct <= facts.filled / 3 else bins
-        return max(_r2(bins, to), _r2(own, to), _neighbours(facts, to, rows))
+        return max(_r2(bins, to), _r2(own, to), 0.0 if to.in_time else _neighbours(facts, to, rows))
     rates = np.zeros((len(bins), len(to.classes)))
     for fold in range(_FOLDS):
         here = to.folds == fold
@@ -152,7 +154,7 @@ def suspects(facts: Mapping[str, Facts], among: Sequence[str], to: Answer, rows:
 
 def restates(facts: Facts, to: Answer, rows: np.ndarray, value: float) -> str:
     """Return why a column is practically the target, or an empty text."""
-    if value < RESTATES or facts.type in {"date", "timestamp"}:
+    if value < (RESTATES if to.classes else TELL) or facts.type in {"date", "timestamp"}:
         return ""
     if to.classes:
         return _same_words(facts, to, rows) or _cut(facts, to, rows)
@@ -189,7 +191,7 @@ def _cut(facts: Facts, to: Answer, rows: np.ndarray) -> str:
         return ""
     cuts = _cuts(x, y)
     steps = np.diff(np.unique(x))
-    if not cuts or any(above - below > 5 * np.median(steps) for below, above in cuts):
+    if not cuts or any(above - below > 3 * np.median(steps) for below, above in cuts):
         return ""
     return f"{to.name} is cut from it: it changes between {', '.join(f'{shown(below)} and {shown(above)}' for below, above in cuts[:3])}"
 
@@ -217,9 +219,18 @@ def _function(facts: Facts, to: Answer, rows: np.ndarray, value: float) -> str:
         x, y = values[known], to.truth[known]
         if len(x) > 20 and x.std() and y.std() and np.corrcoef(x, y)[0, 1] ** 2 > 0.99999:
             slope, rest = np.polyfit(x, y, 1)
-            return f"{to.name} is {slope:.6g} times it{'' if abs(rest) < 1e-6 * abs(y).max() else f', and {rest:+.6g}'}"
-    if value >= 0.9995 and facts.distinct > 0.3 * facts.filled and facts.type != "string":
-        return f"{to.name} is a function of it (R2 {value:.5f} alone)"
+            return f"{to.name} is {slope:.6g} times it{'' if abs(rest) < 1e-6 * abs(y).max() else f', {rest:+.6g}'}"
+        dense = facts.distinct > 0.3 * facts.filled
+        if not to.in_time and ((dense and value >= 0.9995) or (facts.distinct > 50 and _same_order(x, y))):
+            return f"{to.name} is a function of it (R2 {value:.4f} alone)"
     if value >= 0.9995 and facts.distinct < facts.filled / 3:
         return f"each of its {facts.distinct:,} values has one {to.name}"
     return ""
+
+
+def _same_order(x: np.ndarray, y: np.ndarray) -> bool:
+    """Return whether one number always grows, or always falls, with the other."""
+    import pandas as pd
+
+    ranks = np.corrcoef(pd.Series(x).rank(), pd.Series(y).rank())[0, 1]
+    return bool(len(x) > 50 and abs(ranks) > 0.99999)

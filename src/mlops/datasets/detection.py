@@ -280,6 +280,7 @@ def _one(values: pd.Series, way: Way, day_first: bool | None) -> _Known:
         if reason:
             known.text, known.notes = True, [Note("", "kept as text", "certain", reason)]
         return known
+    known.notes = _mixed(values, numeric)
     if len(rest) and (form := form_of(rest, day_first=day_first)) is not None:
         known.form, known.markers = form.form, marks
         known.notes = [Note("", f"times, {form.form}", form.sure, form.why, form.others)]
@@ -289,3 +290,12 @@ def _one(values: pd.Series, way: Way, day_first: bool | None) -> _Known:
     else:
         known.markers = always
     return known
+
+
+def _mixed(values: pd.Series, numeric: pd.Series) -> list[Note]:
+    """Return the word about a column of numbers among which a few are none."""
+    count = int((~numeric).sum())
+    if len(values) < 20 or not 0 < count <= 0.1 * len(values):
+        return []
+    why = f"{count:,} of {len(values):,} different values are no numbers, as {values[~numeric].iloc[0]!r:.40}"
+    return [Note("", "words, and mostly numbers", "unsure", why, ("number",))]
