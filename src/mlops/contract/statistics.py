@@ -94,6 +94,7 @@ class _Coded:
         self.timed = pd.api.types.is_datetime64_any_dtype(values.dtype)
         self.floats = numbers(values) if self.numeric else np.empty(0)
         self.count = 0
+        self.last: tuple[np.ndarray | None, np.ndarray] = (None, np.empty(0))
         self.codes, self.labels = np.empty(0, dtype=int), np.empty(0, dtype=object)
         if kinds & {"distinct", "top", "frozen", "length", "share", "others", "tells"}:
             self.codes, labels = _codes(values)
@@ -109,10 +110,19 @@ class _Coded:
         if kind == "missing":
             return 1 - float(self.there[rows].mean())
         if kind in _NUMBERS or _QUANTILE.fullmatch(kind):
-            return _of_numbers(kind, self.floats[rows]) if self.numeric else math.nan
+            return _of_numbers(kind, self._floats_of(rows)) if self.numeric else math.nan
         if kind in {"hour", "midnight", "days", "span", "daily"}:
             return self._of_times(kind, rows)
         return self._of_codes(kind, other, rows, wanted)
+
+    def _floats_of(self, rows: np.ndarray) -> np.ndarray:
+        """Return the numbers of a piece; they are taken once for all that is asked of it."""
+        import numpy as np
+
+        if self.last[0] is not rows:
+            values = self.floats[rows]
+            self.last = (rows, values[~np.isnan(values)])
+        return self.last[1]
 
     def _of_times(self, kind: str, rows: np.ndarray) -> float:
         import numpy as np
@@ -180,7 +190,6 @@ def _codes(values: pd.Series) -> tuple[np.ndarray, Any]:
 def _of_numbers(kind: str, values: np.ndarray) -> float:
     import numpy as np
 
-    values = values[~np.isnan(values)]
     if not len(values):
         return math.nan
     asked: dict[str, Callable[[], Any]] = {
@@ -203,7 +212,8 @@ def _together(kind: str, coded: _Coded, frame: pd.DataFrame, other: str, rows: n
     if kind == "by":
         name, _, value = other.partition("=")
         inside = rows[(frame[name].iloc[rows].astype(str) == value).to_numpy()] if name in frame and coded.numeric else rows[:0]
-        return _of_numbers("mean", coded.floats[inside])
+        values = coded.floats[inside]
+        return _of_numbers("mean", values[~np.isnan(values)])
     if other not in frame:
         return math.nan
     second = frame[other].iloc[rows]
