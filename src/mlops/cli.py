@@ -86,6 +86,7 @@ CONTRACT = {
             _CONTRACT,
             _DATA,
             _argument("--only", metavar="NAME", default="", help="a fault, or a family of them (docs/faults.md)"),
+            _argument("--target", metavar="COLUMN", default="", help="what is learnt: faults of labels happen to it"),
             _argument("--at-least", metavar="SHARE", type=float, help="exit 1 where a smaller share than this (0 to 1) is caught"),
         ),
     ),

@@ -11,7 +11,6 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from mlops.contract import gx as _gx  # noqa: F401 - before anything imports the whole of Great Expectations
 from great_expectations.core.id_dict import IDDict
 from great_expectations.core.result_format import ResultFormat
 from great_expectations.execution_engine import PandasExecutionEngine
@@ -21,6 +20,8 @@ from great_expectations.expectations.metrics import column_map_metrics as given
 from great_expectations.expectations.metrics.metric_provider import MetricProvider, metric_value
 from great_expectations.validator.metric_configuration import MetricConfiguration
 from great_expectations.validator.validator import ValidationDependencies
+
+from mlops.contract import gx as _gx  # noqa: F401 - before anything imports the whole of Great Expectations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -74,7 +75,7 @@ class RowsJudged(MetricProvider):
     value_keys = ("condition", "arguments")
 
     @metric_value(engine=PandasExecutionEngine)
-    def _pandas(  # noqa: N805 - Great Expectations calls it so
+    def _pandas(
         cls: Any,
         execution_engine: PandasExecutionEngine,
         metric_domain_kwargs: Mapping[str, Any],
