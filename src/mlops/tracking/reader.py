@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops.datasets.listing import DATA, version_among
 from mlops.engine import events
 from mlops.errors import PlatformError
 from mlops.local.runs import alive
@@ -126,6 +127,7 @@ class Tracker:
             "mlflow.runName": facts["name"],
             "mlflow.source.name": facts["pipeline"],
             "mlflow.source.type": "JOB",
+            DATA: version_among(facts["inputs"]),
             **self._shared_tags(),
             **self.pipeline.tags,
         }
