@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops.datasets import change, compare, objects, partition
@@ -14,7 +15,6 @@ from mlops.files import digest_file, shown, unwritable, write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from mlops.datasets.candidate import Trial
     from mlops.datasets.compare import Difference
@@ -89,6 +89,10 @@ def _kind(known: File | None, digest: str) -> str:
 def refusal(data: DataSet, found: Sequence[File], item: Addition, wishes: Wishes) -> MlopsError | None:
     """Return why a file is not added as things are, with what to do; None where it may be tried."""
     where, others = item.name, tuple(file for file in found if file.name != item.name and file.trouble in {"gone", "altered"})
+    labels = [file.label for file in found if file.label and file.recorded and file.name != item.name]
+    if item.label and partition.period(labels) != partition.period([item.label]) and partition.period(labels):
+        hint = f"Say which one it is, in the form of the others: --partition {max(labels)}"
+        return UsageError(f"{item.label!r} is no partition like the others, such as {max(labels)}", where=where, hint=hint)
     if item.twin:
         return JobFailed(
             f"these are the bytes of {item.twin}, to the last one", where=where, hint="Ask for the right file; nothing was added."
@@ -220,7 +224,13 @@ def _refused(data: DataSet, item: Addition, stage: Path, trial: Trial, home: Pat
     except OSError as error:
         raise unwritable(aside, error) from error
     write_atomic(aside / "reason.txt", trial.reason + "\n")
-    root = data.pipeline.path.parent
-    kept = f"Kept aside, with the reason{' and the page' if trial.report else ''}: {shown(aside, root)}. The run: {trial.folder}"
+    here = Path.cwd()
+    kept = (
+        f"Kept aside, with the reason{' and the page' if trial.report else ''}: {shown(aside, here)}. The run: {shown(trial.folder, here)}"
+    )
     what = "breaks the contract" if trial.report else f"cannot be read: the step {trial.failed} refuses it"
-    return JobFailed(f"{item.label or item.name} {what}; nothing was added", where=item.name, hint=f"{trial.reason}\n{kept}")
+    return JobFailed(
+        f"{item.label or item.name} {what}; nothing was added",
+        where=item.name,
+        hint=f"{(trial.reason.strip().splitlines() or [trial.failed])[0]}\n{kept}",
+    )

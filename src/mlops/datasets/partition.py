@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from datetime import date
 from typing import TYPE_CHECKING
 
 from mlops.datasets.parts import label_of
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _STAR = re.compile(r"\*+")
-_MONTH, _DAY, _YEAR = re.compile(r"\d{4}-\d{2}"), re.compile(r"\d{4}-\d{2}-\d{2}"), re.compile(r"\d{4}")
+_PERIODS = {"M": re.compile(r"\d{4}-\d{2}"), "D": re.compile(r"\d{4}-\d{2}-\d{2}"), "Y": re.compile(r"\d{4}")}
 LISTED = 6
 """Missing partitions that are named."""
 
@@ -94,25 +95,41 @@ def check_place(folder: Path, name: str) -> None:
             )
 
 
+def period(labels: Iterable[str]) -> str:
+    """Return what all labels are: M (months), D (days), Y (years); or nothing, where they are names."""
+    found = list(labels)
+    return next((unit for unit, shape in _PERIODS.items() if found and all(map(shape.fullmatch, found))), "")
+
+
 def gaps(labels: Iterable[str]) -> tuple[str, ...]:
     """Return the partitions that are missing between the first and the last, where these are years, months, or days.
 
     Days may have their rests: only what is longer than any step between the others but the longest is told as a gap of days.
     """
-    import pandas as pd
-
     found = sorted(set(labels))
-    kind = next((unit for unit, shape in (("M", _MONTH), ("D", _DAY), ("Y", _YEAR)) if all(map(shape.fullmatch, found))), None)
-    if kind is None or len(found) < 2:
-        return ()
+    unit = period(found)
     try:
-        there = pd.PeriodIndex(found, freq=kind)
+        there = [_ordinal(label, unit) for label in found] if unit else []
     except ValueError:
         return ()
-    steps = [later.ordinal - earlier.ordinal for earlier, later in itertools.pairwise(there)]
-    usual = 1 if kind != "D" else max(sorted(steps)[:-1], default=1)
-    missing = [str(earlier + n) for earlier, step in zip(there, steps, strict=False) if step > usual for n in range(1, step)]
-    return tuple(missing)
+    steps = [later - earlier for earlier, later in itertools.pairwise(there)]
+    usual = 1 if unit != "D" else max(sorted(steps)[:-1], default=1)
+    return tuple(_named(first + n, unit) for first, step in zip(there, steps, strict=False) if step > usual for n in range(1, step))
+
+
+def _ordinal(label: str, unit: str) -> int:
+    if unit == "D":
+        return date.fromisoformat(label).toordinal()
+    year, month = int(label[:4]), int(label[5:] or 1)
+    if not 1 <= month <= 12:
+        raise ValueError(label)
+    return year if unit == "Y" else 12 * year + month - 1
+
+
+def _named(ordinal: int, unit: str) -> str:
+    if unit == "D":
+        return date.fromordinal(ordinal).isoformat()
+    return f"{ordinal:04}" if unit == "Y" else f"{ordinal // 12:04}-{ordinal % 12 + 1:02}"
 
 
 def few(names: Iterable[str]) -> str:
