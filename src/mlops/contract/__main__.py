@@ -14,6 +14,7 @@ from mlops.contract.page import render
 from mlops.contract.record import record
 from mlops.contract.standard import load
 from mlops.contract.terminal import sentence, stopped
+from mlops.datasets import counts
 from mlops.errors import JobFailed, MlopsError
 from mlops.files import write_atomic, write_json
 
@@ -103,6 +104,8 @@ def _write(data: Path, valid: Path, quarantine: Path, frames: Mapping[str, pd.Da
             shutil.copyfile(data / f"{name}.parquet", valid / f"{name}.parquet")
         bad.to_parquet(quarantine / f"{name}.parquet", index=False, compression="zstd")
         print(f"{name}: {len(frame):,} rows in, {len(good):,} valid, {len(bad):,} to quarantine")
+        rows = {"rows_in": len(frame), "rows_out": len(good), "rows_quarantined": len(bad)}
+        print(counts.line("validate", name, **rows, columns_in=len(frame.columns), columns_out=len(good.columns)))
 
 
 if __name__ == "__main__":

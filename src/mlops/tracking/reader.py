@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops.datasets import counts
 from mlops.datasets.listing import DATA, version_among
 from mlops.engine import events
 from mlops.errors import PlatformError
@@ -191,11 +192,14 @@ class Tracker:
         log = self.record.step_folder(step) / "log.txt"
         if log.is_file():
             self._client.log_artifact(run, str(log))
-        metrics = self._client.get_run(run).data.metrics
-        if metrics:
-            from mlflow.entities import Metric
+        from mlflow.entities import Metric
 
-            stamp = int(at * 1000)
+        stamp = int(at * 1000)
+        metrics = self._client.get_run(run).data.metrics
+        counted = counts.metrics(step, counts.read(log))
+        if counted:
+            self._client.log_batch(run, metrics=[Metric(name, value, stamp, 0) for name, value in counted.items()])
+        if metrics:
             self._client.log_batch(self._parent, metrics=[Metric(name, value, stamp, 0) for name, value in metrics.items()])
         self._client.set_terminated(run, status, end_time=int(at * 1000))
 
