@@ -88,25 +88,38 @@ def _kind(known: File | None, digest: str) -> str:
 
 def refusal(data: DataSet, found: Sequence[File], item: Addition, wishes: Wishes) -> MlopsError | None:
     """Return why a file is not added as things are, with what to do; None where it may be tried."""
-    where, others = item.name, tuple(file for file in found if file.name != item.name and file.trouble in {"gone", "altered"})
-    labels = [file.label for file in found if file.label and file.recorded and file.name != item.name]
-    if item.label and partition.period(labels) != partition.period([item.label]) and partition.period(labels):
-        hint = f"Say which one it is, in the form of the others: --partition {max(labels)}"
-        return UsageError(f"{item.label!r} is no partition like the others, such as {max(labels)}", where=where, hint=hint)
+    others = tuple(file for file in found if file.name != item.name)
+    return _misnamed(others, item) or _beside(data, others, item) or _in_the_way(item, wishes)
+
+
+def _misnamed(others: Sequence[File], item: Addition) -> MlopsError | None:
+    labels = [file.label for file in others if file.label and file.recorded]
+    usual = partition.period(labels)
+    if not item.label or not usual or usual == partition.period([item.label]):
+        return None
+    hint = f"Say which one it is, in the form of the others: --partition {max(labels)}"
+    return UsageError(f"{item.label!r} is no partition like the others, such as {max(labels)}", where=item.name, hint=hint)
+
+
+def _beside(data: DataSet, others: Sequence[File], item: Addition) -> MlopsError | None:
     if item.twin:
-        return JobFailed(
-            f"these are the bytes of {item.twin}, to the last one", where=where, hint="Ask for the right file; nothing was added."
-        )
-    if others:
-        hint = "\n".join(troubles(data, others)) + "\nNothing was added: it would be compared with a history that is not the recorded one."
-        return JobFailed(f"{len(others)} of the files that are there are not as they were recorded", where=str(data.folder), hint=hint)
+        hint = "Ask for the right file; nothing was added."
+        return JobFailed(f"these are the bytes of {item.twin}, to the last one", where=item.name, hint=hint)
+    wrong = tuple(file for file in others if file.trouble in {"gone", "altered"})
+    if not wrong:
+        return None
+    hint = "\n".join(troubles(data, wrong)) + "\nNothing was added: it would be compared with a history that is not the recorded one."
+    return JobFailed(f"{len(wrong)} of the files that are there are not as they were recorded", where=str(data.folder), hint=hint)
+
+
+def _in_the_way(item: Addition, wishes: Wishes) -> MlopsError | None:
     if item.gap and not wishes.gap:
         hint = f"Add {partition.few(item.gap)} first. If they will never come: --gap; nothing was added."
-        return JobFailed(f"{partition.few(item.gap)} would be missing between the others and {item.label}", where=where, hint=hint)
+        return JobFailed(f"{partition.few(item.gap)} would be missing between the others and {item.label}", where=item.name, hint=hint)
     if item.kind == "other" and not wishes.replace:
         said = f": {item.difference}" if item.difference else ""
         hint = "To put the new file in its place: --replace. The old one is kept, and `mlops data restore` brings it back. Nothing was changed."
-        return JobFailed(f"{item.label or item.name} is there already, with other bytes{said}", where=where, hint=hint)
+        return JobFailed(f"{item.label or item.name} is there already, with other bytes{said}", where=item.name, hint=hint)
     return None
 
 
@@ -166,21 +179,25 @@ def _name(data: DataSet, file: Path, wanted: str) -> str:
 
 def _difference(data: DataSet, item: Addition, file: Path, home: Path) -> Difference | None:
     """Return what changes in the rows; None where the file that was recorded cannot be had, or one of them is no table."""
-    from mlops.contract.standard import load
-
     old = objects.find(data.folder, item.name, data.sums[item.name], home)
     if old is None:
         return None
-    contract = load(data.contract) if data.contract else None
-    tables = {table.name: table for table in contract.tables} if contract else {}
-    table = (
-        tables.get(item.name.split("/")[0]) or tables.get(item.name.rpartition("/")[2].split(".")[0]) or next(iter(tables.values()), None)
-    )
     try:
         with objects.as_file(old, item.name, home) as path:
-            return compare.difference(compare.table(path, data.source), compare.table(file, data.source), table.key if table else ())
+            return compare.difference(compare.table(path, data.source), compare.table(file, data.source), key_of(data, item.name))
     except (MlopsError, ValueError):
         return None
+
+
+def key_of(data: DataSet, name: str) -> tuple[str, ...]:
+    """Return the columns that name a row of a file, as the contract's table has them; the table is called as the file, or as its folder."""
+    from mlops.contract.standard import load
+
+    if data.contract is None:
+        return ()
+    tables = {table.name: table for table in load(data.contract).tables}
+    table = tables.get(name.split("/", maxsplit=1)[0]) or tables.get(name.rpartition("/")[2].split(".")[0]) or next(iter(tables.values()))
+    return table.key
 
 
 def _try(
@@ -200,7 +217,7 @@ def _try(
             raise JobFailed("the file changed while it was read", where=str(file), hint="Wait until it is whole, and add it again.")
         trial = attempt(data, stage)
         if trial.failed:
-            raise _refused(data, item, stage, trial, home)
+            raise refused(item.label or item.name, item.name, stage, trial, home)
         before = as_listed(data, tuple(found))
         after = replace(before, files={**before.files, item.name: item.digest})
         if not dry_run:
@@ -213,24 +230,31 @@ def _try(
     return Added(item, after.version, done=not dry_run, trial=trial)
 
 
-def _refused(data: DataSet, item: Addition, stage: Path, trial: Trial, home: Path) -> JobFailed:
-    """Keep the file and the contract's page aside, and return what is told."""
-    aside = home / "data" / "refused" / f"{(item.label or item.name).replace('/', '-')}-{item.digest[:12]}"
+def refused(what: str, name: str, stage: Path, trial: Trial, home: Path) -> JobFailed:
+    """Keep a file that the pipeline's first steps refused, and the contract's page, aside, and return what is told.
+
+    Args:
+        what: A partition, or another word for it.
+        name: Of the file below the data set's folder.
+        stage: Where it is staged.
+        trial: What the steps said.
+        home: The state folder.
+
+    Raises:
+        PlatformError: It cannot be kept.
+    """
+    digest = digest_file(stage / name).removeprefix("sha256:")[:12]
+    aside = home / "data" / "refused" / f"{what.replace('/', '-')}-{digest}"
     try:
         aside.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(stage / item.name, aside / item.name.rpartition("/")[2])
+        shutil.copyfile(stage / name, aside / name.rpartition("/")[2])
         if trial.report:
             shutil.copyfile(trial.report, aside / "report.html")
     except OSError as error:
         raise unwritable(aside, error) from error
     write_atomic(aside / "reason.txt", trial.reason + "\n")
-    here = Path.cwd()
-    kept = (
-        f"Kept aside, with the reason{' and the page' if trial.report else ''}: {shown(aside, here)}. The run: {shown(trial.folder, here)}"
-    )
-    what = "breaks the contract" if trial.report else f"cannot be read: the step {trial.failed} refuses it"
-    return JobFailed(
-        f"{item.label or item.name} {what}; nothing was added",
-        where=item.name,
-        hint=f"{(trial.reason.strip().splitlines() or [trial.failed])[0]}\n{kept}",
-    )
+    first = (trial.reason.strip().splitlines() or [trial.failed])[0]
+    kept = f"Kept aside, with the reason{' and the page' if trial.report else ''}: {shown(aside, Path.cwd())}"
+    why = "breaks the contract" if trial.report else f"cannot be read: the step {trial.failed} refuses it"
+    hint = f"{first}\n{kept}\nThe run: {shown(trial.folder, Path.cwd())}"
+    return JobFailed(f"{what} {why}; nothing was changed", where=name, hint=hint)

@@ -26,13 +26,18 @@ class Difference:
     gone: int
     changed: int | None
 
+    @property
+    def any(self) -> bool:
+        """Whether a row differs."""
+        return bool(self.added or self.gone or self.changed)
+
     def __str__(self) -> str:
         changed = f", {self.changed:,} changed" if self.changed is not None else ""
         return f"{self.added:,} rows added{changed}, {self.gone:,} gone ({self.before:,} rows before, {self.after:,} after)"
 
 
 def table(path: Path, source: Source | None) -> pd.DataFrame:
-    """Return the rows of one file: as the source has them read, else as text.
+    """Return the rows of one file, text as it stands there: under the names of the source, where there is one.
 
     Raises:
         MlopsError: It cannot be read as what its name says.
@@ -40,9 +45,11 @@ def table(path: Path, source: Source | None) -> pd.DataFrame:
     import pandas as pd
 
     if source is not None:
-        from mlops.datasets.reading import read
+        from mlops.datasets.reading import raw
 
-        return read(replace(source, files=str(path), url="", database="", partition=""))
+        kind = "parquet" if path.suffix == ".parquet" else source.format
+        frame: pd.DataFrame = raw(replace(source, files=str(path), url="", database="", partition="", format=kind)).to_pandas()
+        return frame
     try:
         if ".parquet" in path.suffixes:
             return pd.read_parquet(path)

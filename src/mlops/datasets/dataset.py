@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlops.datasets import partition
+from mlops.datasets.elsewhere import cached, name_of
 from mlops.datasets.listing import SOURCE, SUMS, Listing, is_data_set, recorded
 from mlops.datasets.parts import parts
 from mlops.datasets.source import Source, read_source
 from mlops.errors import UsageError
+from mlops.files import digest_file
 from mlops.spec.values import Asset, FromPipeline, Literal
 
 if TYPE_CHECKING:
@@ -117,8 +119,17 @@ def files(data: DataSet, digest: Callable[[Path], str]) -> tuple[File, ...]:
         JobFailed: SHA256SUMS is not what it should be.
     """
     sums = data.sums
+    if data.source and data.source.url:
+        return (_elsewhere(data.source),)
     names = dict.fromkeys([*sums, *_there(data)])
     return tuple(_file(data, name, sums, digest) for name in sorted(names, key=lambda name: (not data.label(name), name)))
+
+
+def _elsewhere(source: Source) -> File:
+    """Return the file that a source points to: what reads it checks its digest."""
+    kept = cached(source.sha256)
+    digest = source.sha256 or None
+    return File(name_of(source.url), "", digest, digest, kept.stat().st_size if kept else 0)
 
 
 def _there(data: DataSet) -> Iterator[str]:
@@ -141,13 +152,8 @@ def _file(data: DataSet, name: str, sums: Mapping[str, str], digest: Callable[[P
 
 def as_listed(data: DataSet, found: tuple[File, ...]) -> Listing:
     """Return what the files that are listed and there are together."""
-    own = {SOURCE: data.folder / SOURCE} if data.source else {}
-    from mlops.files import digest_file
-
-    return Listing(
-        {file.name: file.actual for file in found if file.actual and file.recorded}
-        | {name: digest_file(path).removeprefix("sha256:") for name, path in own.items()}
-    )
+    own = {SOURCE: digest_file(data.folder / SOURCE).removeprefix("sha256:")} if data.source else {}
+    return Listing({file.name: file.actual for file in found if file.actual and file.recorded} | own)
 
 
 def troubles(data: DataSet, found: tuple[File, ...]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mlops.datasets.listing import SOURCE, SUMS, Listing, parse
+from mlops.datasets.listing import SOURCE, SUMS, Listing, parse, pointed
 from mlops.errors import MlopsError
 from mlops.state.git import Git, answer
 
@@ -43,7 +43,7 @@ def at(folder: Path, commit: str) -> Listing:
         files = parse(sums.decode(errors="replace")) if sums else {}
     except MlopsError:
         return Listing({})
-    return Listing(files | ({SOURCE: hashlib.sha256(source).hexdigest()} if source is not None else {}))
+    return Listing(pointed(source) | files | ({SOURCE: hashlib.sha256(source).hexdigest()} if source is not None else {}))
 
 
 def _blob(folder: Path, name: str) -> bytes | None:

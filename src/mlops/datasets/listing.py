@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from mlops.errors import JobFailed
 from mlops.files import digest_bytes, digest_file, read_json, write_json
 from mlops.local.runs import now
@@ -79,6 +81,18 @@ def recorded(folder: Path) -> dict[str, str]:
         raise JobFailed(f"cannot be read: {error}", where=str(path), hint=f"Get it back: git -C {folder} checkout -- {SUMS}") from error
 
 
+def pointed(source: bytes | None) -> dict[str, str]:
+    """Return name -> digest of the file elsewhere that a source.yml points to; nothing where it points to none."""
+    from mlops.datasets.elsewhere import name_of
+
+    try:
+        body = yaml.safe_load(source or b"")
+    except yaml.YAMLError:
+        return {}
+    known = isinstance(body, dict) and body.get("url") and re.fullmatch(r"[0-9a-f]{64}", str(body.get("sha256")))
+    return {name_of(str(body["url"])): str(body["sha256"])} if known else {}
+
+
 def listing(folder: Path, digest: Callable[[Path], str] = digest_file) -> Listing:
     """Return the listed files that are there, as they are now.
 
@@ -90,7 +104,8 @@ def listing(folder: Path, digest: Callable[[Path], str] = digest_file) -> Listin
         JobFailed: SHA256SUMS is not what it should be.
     """
     names = [name for name in (*recorded(folder), SOURCE) if (folder / name).is_file()]
-    return Listing({name: digest(folder / name).removeprefix("sha256:") for name in names})
+    elsewhere = pointed((folder / SOURCE).read_bytes()) if SOURCE in names else {}
+    return Listing(elsewhere | {name: digest(folder / name).removeprefix("sha256:") for name in names})
 
 
 def version_of(folder: Path, digest: Callable[[Path], str], home: Path) -> str | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlops.datasets.elsewhere import cached
 from mlops.errors import MlopsError
 from mlops.files import digest_file, write_atomic
 from mlops.state.git import Git, answer
@@ -62,8 +63,8 @@ def find(folder: Path, name: str, digest: str, home: Path, commit: str | None = 
         home: The state folder.
         commit: Where in git to look first.
     """
-    for path in (folder / name, _place(home, digest)):
-        if path.is_file() and digest_file(path) == f"sha256:{digest}":
+    for path in (folder / name, _place(home, digest), cached(digest)):
+        if path is not None and path.is_file() and digest_file(path) == f"sha256:{digest}":
             return Found(path)
     for blob in _blobs(folder, name, commit):
         found = Found(folder=folder, blob=blob)

@@ -132,24 +132,30 @@ def restore(arguments: argparse.Namespace) -> int:
 
 def refresh(arguments: argparse.Namespace) -> int:
     """Fetch what is elsewhere, verify the digests, and hold the data against their contract."""
-    from mlops.datasets import change
     from mlops.datasets.dataset import as_listed, files, troubles
+    from mlops.datasets.refreshing import refresh as fetch
+    from mlops.delivery.catalogue import open_data
     from mlops.local.digests import Digests
 
     workspace, data = _open(arguments)
     digests = Digests(workspace.home / "digests.json")
-    with change.held(data.folder, wait=True):
-        change.settle(data.folder)
+    attempt = _attempt(workspace, quiet=arguments.json)
+    news = fetch(data, workspace.home, attempt)
+    data = open_data(workspace)
     found = files(data, digests.of)
     wrong = troubles(data, found)
     if wrong:
         raise JobFailed(f"{data.name} is not as it was recorded", where=str(data.folder), hint="\n".join(wrong))
-    trial = _attempt(workspace, quiet=arguments.json)(data, None)
+    trial = news.trial if news and news.trial else attempt(data, None)
     version = as_listed(data, found).version
     if arguments.json:
-        print(json.dumps({"version": version, "files": len(found), "failed": trial.failed, "run": trial.run, "summary": trial.summary}))
+        told = {"what": news.what, "before": news.before, "after": news.after, "rows": str(news.difference or "")} if news else None
+        facts = {"version": version, "files": len(found), "failed": trial.failed, "run": trial.run, "summary": trial.summary}
+        print(json.dumps({**facts, "news": told}))
     if trial.failed:
         raise JobFailed(f"{trial.failed} stopped at the data: {trial.reason}", hint=f"The run: {shown(trial.folder, Path.cwd())}")
+    if news and not arguments.json:
+        print(f"{news.what} is new: sha256 {news.after[:12]}…, before {news.before[:12] or 'nothing'}   {news.difference or ''}".rstrip())
     if not arguments.json:
         print(f"{data.name}   {len(found)} files as they were recorded   {trial.summary}   version {version[7:19]}")
     return 0
