@@ -11,7 +11,7 @@ import re
 import zipfile
 import zlib
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -70,6 +70,27 @@ def label_of(pattern: str) -> Any:
         return "-".join(filter(None, match.groups())) if match else name
 
     return label
+
+
+def beside(source: Source, folder: Path) -> tuple[Source, dict[Path, Path]]:
+    """Return the source as it is when its files lie in `folder`, and where each file is to be copied: from its path to the one there.
+
+    Folders below the first star of the pattern are kept. A URL has no file to copy; what a database said comes as its snapshot.
+
+    Raises:
+        UsageError: There is no such file.
+    """
+    path = folder / source.path.name
+    if source.url:
+        return replace(source, path=path), {}
+    if source.database:
+        kept = source.folder / source.snapshot
+        return replace(source, path=path), {kept: folder / source.snapshot}
+    found = [part.path for part in parts(source)]
+    fixed = source.files.split("*", maxsplit=1)[0] if len(found) > 1 or not Path(source.files).is_file() else source.files
+    base = source.folder / fixed[: fixed.rfind("/") + 1]
+    pattern = str(source.folder / source.files)[len(str(base)) + 1 :]
+    return replace(source, path=path, files=pattern), {item: folder / item.relative_to(base) for item in found}
 
 
 @contextmanager
