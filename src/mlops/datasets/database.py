@@ -81,7 +81,7 @@ def _engine(url: str) -> Any:
 
     kind, _, rest = filled(url).partition("://")
     if kind == "sqlite":
-        path = Path("/" + rest.removeprefix("/")) if rest.startswith("//") else Path(rest.removeprefix("/"))
+        path = Path("/" + rest.lstrip("/")) if rest.startswith("//") else Path(rest.removeprefix("/"))
         if not path.is_file():
             raise UsageError(
                 "there is no such database", where=url, hint="sqlite:///name.db is beside you, sqlite:////folder/name.db anywhere."

@@ -147,15 +147,14 @@ def refresh(arguments: argparse.Namespace) -> int:
     if wrong:
         raise JobFailed(f"{data.name} is not as it was recorded", where=str(data.folder), hint="\n".join(wrong))
     trial = news.trial if news and news.trial else attempt(data, None)
-    version = as_listed(data, found).version
-    if arguments.json:
-        told = {"what": news.what, "before": news.before, "after": news.after, "rows": str(news.difference or "")} if news else None
-        facts = {"version": version, "files": len(found), "failed": trial.failed, "run": trial.run, "summary": trial.summary}
-        print(json.dumps({**facts, "news": told}))
     if trial.failed:
         raise JobFailed(f"{trial.failed} stopped at the data: {trial.reason}", hint=f"The run: {shown(trial.folder, Path.cwd())}")
-    if news and not arguments.json:
+    version = as_listed(data, found).version
+    told = {"what": news.what, "before": news.before, "after": news.after, "rows": str(news.difference or "")} if news else None
+    if arguments.json:
+        print(json.dumps({"version": version, "files": len(found), "run": trial.run, "summary": trial.summary, "news": told}))
+        return 0
+    if news:
         print(f"{news.what} is new: sha256 {news.after[:12]}…, before {news.before[:12] or 'nothing'}   {news.difference or ''}".rstrip())
-    if not arguments.json:
-        print(f"{data.name}   {len(found)} files as they were recorded   {trial.summary}   version {version[7:19]}")
+    print(f"{data.name}   {len(found)} file{'s' * (len(found) != 1)} as recorded   {trial.summary}   version {version[7:19]}")
     return 0
