@@ -38,9 +38,12 @@ $(tools): src/mlops/audit.lock | $(ready)
 .PHONY: setup
 setup: $(ready)  ## make .venv from the lock file (every verb does so when it must)
 
-.PHONY: run plan try comment train promote rollback status monitor stop report ui
+.PHONY: data run plan try comment train promote rollback status monitor stop report ui
 run: $(ready)  ## from raw data to the production endpoint
 	@mlops deliver $(model) $(settings)
+
+data: $(ready)  ## fetch what lies elsewhere, verify the digests, hold the data against their contract
+	@mlops data refresh $(model)
 
 plan: $(ready)  ## what this branch asks of CI, and why not more
 	@mlops plan

@@ -1,5 +1,6 @@
 """Every part of the preparation says how many rows and columns went in and came out, and what comes out of one goes into the next."""
 
+import itertools
 import re
 
 import pytest
@@ -21,7 +22,7 @@ def counted(flow, capsys):
 def test_rows_and_columns_of_each_part_are_those_of_the_part_before(counted):
     assert list(counted) == ["import", "validate", "clean", "features", "split", "transform", "normalise"]
     tables = [counted["import"]["flights"], counted["validate"]["flights"], *(counted[part][""] for part in ("clean", "features", "split"))]
-    for before, after in zip(tables, tables[1:], strict=False):
+    for before, after in itertools.pairwise(tables):
         assert (before["rows_out"], before["columns_out"]) == (after["rows_in"], after["columns_in"])
     checked, split = counted["validate"]["flights"], counted["split"][""]
     assert checked["rows_in"] == checked["rows_out"] + checked["rows_quarantined"]
