@@ -15,6 +15,17 @@ export REASON ?=
 export SET ?=
 export ROWS ?=
 export FROM ?=
+export DATA ?=
+export TARGET ?=
+export NAME ?=
+export TASK ?=
+export TIME ?=
+export GROUP ?=
+export DROP ?=
+export KEEP ?=
+export KEY ?=
+export METRIC ?=
+export POSITIVE ?=
 model = $${MODEL:+--model "$$MODEL"}
 reason = $${REASON:+--reason "$$REASON"}
 settings = $${SET:+--set "$$SET"}
@@ -37,6 +48,13 @@ $(tools): src/mlops/audit.lock | $(ready)
 
 .PHONY: setup
 setup: $(ready)  ## make .venv from the lock file (every verb does so when it must)
+
+.PHONY: adopt
+adopt: $(ready)  ## DATA=file-or-url TARGET=column [NAME= TASK= TIME= GROUP= DROP=a,b KEEP= METRIC= POSITIVE= DRY=1]: your own data in the example's place
+	@set -f; more=(); each() { local IFS=,; for word in $$2; do more+=("$$1" "$$word"); done; }; \
+	  each --drop "$$DROP"; each --keep "$$KEEP"; each --key "$$KEY"; \
+	  mlops adopt "$$DATA" --target "$$TARGET" $${NAME:+--name "$$NAME"} $${TASK:+--task "$$TASK"} $${TIME:+--time "$$TIME"} \
+	  $${GROUP:+--group "$$GROUP"} $${METRIC:+--metric "$$METRIC"} $${POSITIVE:+--positive "$$POSITIVE"} $${DRY:+--dry-run} "$${more[@]}"
 
 .PHONY: data run plan try comment train promote rollback status monitor stop report ui
 run: $(ready)  ## from raw data to the production endpoint

@@ -158,3 +158,10 @@ def test_a_test_that_the_security_page_names_exists() -> None:
     named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", (ROOT / "docs/security.md").read_text())
     assert named
     assert [name for file, name in named if not (ROOT / file).is_file() or f"def {name}(" not in (ROOT / file).read_text()] == []
+
+
+def test_git_changes_no_byte_of_the_data_on_its_way_through() -> None:
+    """D5: a file with Windows line ends would have another digest in the next clone."""
+    names = ["data/any/rows.csv", "data/any/month=1/rows.csv", "data/any/SHA256SUMS"]
+    said = subprocess.run(["git", "-C", str(ROOT), "check-attr", "text", *names], capture_output=True, text=True).stdout.splitlines()
+    assert [line.rpartition(" ")[2] for line in said] == ["unset"] * len(names)

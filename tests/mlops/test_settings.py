@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mlops.errors import PlatformError, SpecError, UsageError
-from mlops.settings import MonitorSettings, choose_model, find_root, gate_rules, read_environment, read_project, state_dir
+from mlops.settings import MODES, MonitorSettings, choose_model, find_root, gate_rules, read_environment, read_project, state_dir
 
 ROOT = Path(__file__).parents[2]
 PROJECT = """\
@@ -58,11 +58,12 @@ def mistakes(root, old, new, name="environments/staging.yml"):
 
 
 def test_the_files_of_this_repository_are_read():
-    project = read_project(ROOT)
-    assert choose_model(project, None).target == "late"
+    for name, model in read_project(ROOT).models.items():
+        assert (ROOT / model.contract).is_file(), name
+        assert model.target, name
     assert read_environment(ROOT, "local").where == "local"
-    assert read_environment(ROOT, "production").serve.port == 8801
-    assert read_environment(ROOT, "staging").gate.compare.mode == "on"
+    assert read_environment(ROOT, "production").serve.port != read_environment(ROOT, "staging").serve.port
+    assert read_environment(ROOT, "staging").gate.compare.mode in MODES
 
 
 def test_bare_on_and_off_are_modes_though_yaml_reads_them_as_booleans(root):
@@ -149,7 +150,7 @@ def test_what_is_watched_is_read_and_what_is_not_named_has_the_usual_value(root)
     [
         ("windows: 3", "windows: 5", 4, "a whole number from 1 to 4"),
         ("mode: dry-run", "mode: maybe", 4, "one of on, dry-run, off"),
-        ("metric: brier", "metric: accuracy", 5, "unknown metric 'accuracy'"),
+        ("metric: brier", "metric: acuracy", 5, "unknown metric 'acuracy'"),
         ("endpoint: off", "endpiont: off", 6, "unknown key 'endpiont'"),
         ("columns: [wind]", "columns: wind", 3, "a list of words"),
         ("retrain: dry-run", "retrain: 1", 7, "one of on, dry-run, off"),

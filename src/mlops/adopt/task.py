@@ -152,7 +152,9 @@ def _classes(target: Facts, task: str) -> tuple[tuple[Any, ...], tuple[str, ...]
         )
     few = [shown(value) for value in kept if counts[value] < 5]
     remarks = (
-        [f"{len(alone)} class{'es have' if len(alone) > 1 else ' has'} one row ({', '.join(map(shown, alone[:5]))}): left out"]
+        [
+            f"{len(alone)} class{'es have' if len(alone) > 1 else ' has'} one row ({', '.join(map(shown, alone[:5]))}): learnt from, never tested on"
+        ]
         if alone
         else []
     )

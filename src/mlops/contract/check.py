@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlops.contract.rules import printable
-from mlops.contract.suite import ACCEPTED, Check, Engine, compile_rule, kind_of, kinds, partition_labels, partitions
+from mlops.contract.suite import ACCEPTED, Check, Engine, compile_rule, kind_of, kinds, numbers, outside, partition_labels, partitions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,7 +83,7 @@ def check(contract: Contract, frames: Mapping[str, pd.DataFrame]) -> Verdict:
     Raises:
         SpecError: The contract asks for an expectation that there is not.
     """
-    checks = [compile_rule(rule, contract.path) for rule in contract.rules]
+    checks = [compile_rule(rule, contract.path, frames) for rule in contract.rules]
     engine = Engine(contract.path)
     blocked: dict[str, Finding] = {}
     results = {"kinds": engine.run("kinds", kinds(contract.tables, frames), [c for c in checks if c.frame == "kinds"])}
@@ -96,14 +96,20 @@ def check(contract: Contract, frames: Mapping[str, pd.DataFrame]) -> Verdict:
 
 
 def _run(engine: Engine, table: Table, frame: pd.DataFrame, checks: Sequence[Check]) -> dict[str, Any]:
+    import numpy as np
+
     rows = [c for c in checks if c.frame == "rows"]
     results = {f"{table.name} rows": engine.run(f"{table.name} rows", frame, rows)}
-    whole = [c for c in checks if c.frame == "partitions"]
-    labels = partition_labels(table, frame) if whole else None
+    parts = [c for c in checks if c.frame == "partitions"]
+    labels = partition_labels(table, frame) if parts else None
     if labels is not None:
         results[f"{table.name} partitions"] = engine.run(
-            f"{table.name} partitions", partitions(frame, labels, [c.rule for c in whole]), whole
+            f"{table.name} partitions", partitions(frame, labels, [c.rule for c in parts]), parts
         )
+    whole = [c for c in checks if c.frame == "whole"]
+    if whole:
+        piece = [np.arange(len(frame))]
+        results[f"{table.name} whole"] = engine.run(f"{table.name} whole", numbers(frame, piece, [c.rule for c in whole]), whole)
     return results
 
 
@@ -149,10 +155,17 @@ def _finding(item: Check, entry: Mapping[str, Any], count: int) -> Finding:
     if item.frame == "kinds":
         kind = str((result.get("partial_unexpected_list") or ["unknown"])[0])
         return Finding(item.rule, "broken", 0, total, KINDS.get(kind, f"it holds {kind} values"))
+    return Finding(item.rule, "broken", int(result.get("unexpected_count", 0)), total, _observed(item.rule, result), rows)
+
+
+def _observed(rule: Rule, result: Mapping[str, Any]) -> str:
+    if rule.kind == "distribution":
+        return "; ".join(outside(rule, values) for values in (result.get("unexpected_list") or ())[:3])
+    if rule.kind == "columns":
+        found = (result.get("details") or {}).get("mismatched") or {}
+        return "; ".join(f"{what} {', '.join(map(printable, map(str, names)))}" for what, names in found.items())
     observed = result.get("observed_value")
-    return Finding(
-        item.rule, "broken", int(result.get("unexpected_count", 0)), total, "" if observed is None else f"found {observed:,}", rows
-    )
+    return "" if observed is None else f"found {observed:,}" if isinstance(observed, int | float) else f"found {printable(str(observed))}"
 
 
 def _raised(info: Mapping[str, Any]) -> str:

@@ -23,10 +23,19 @@ TITLES = {
     "log_loss": "log loss",
     "brier": "Brier score",
     "calibration_error": "calibration error",
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "f1_macro": "F1, mean of the classes",
+    "auc_ovr": "AUC, mean of the classes",
+    "rmse": "RMSE",
+    "mae": "mean absolute error",
+    "r2": "R²",
+    "median_absolute_error": "median absolute error",
     "latency_ms": "latency, p95 of one row",
     "size_mb": "size",
 }
 WORSE = "is worse than"
+MINUS = "\N{MINUS SIGN}"
 UNITS = {"latency_ms": " ms", "size_mb": " MB"}
 
 
@@ -100,11 +109,11 @@ def _limit(limit: Limit, evidence: Mapping[str, Any]) -> RuleVerdict:
     if value is None:
         return replace(told, passed=False, reason=f"{title} could not be computed")
     if not bound:
-        return replace(told, passed=False, value=value, reason=f"{title} {_number(value)}{unit} has no limit to hold it against")
+        return replace(told, passed=False, value=value, reason=f"{title} {shown(value)}{unit} has no limit to hold it against")
     low = limit.at_least is None or value >= limit.at_least
     high = limit.at_most is None or value <= limit.at_most
     words = f"is below {limit.at_least:g}" if not low else f"is above {limit.at_most:g}" if not high else f"is {bound}"
-    return replace(told, passed=low and high, value=value, reason=f"{title} {_number(value)}{unit} {words}{unit}")
+    return replace(told, passed=low and high, value=value, reason=f"{title} {shown(value)}{unit} {words}{unit}")
 
 
 def _bound(limit: Limit) -> str:
@@ -143,6 +152,8 @@ def _compare(rule: CompareRule, evidence: Mapping[str, Any]) -> RuleVerdict:
     if rule.mode == "off":
         return told
     facts, metric = _mapping(evidence.get("against")), _metric(rule.metric, evidence)
+    if rule.without_champion == "limits" and facts.get("kind") == "baseline":
+        return replace(told, passed=True, reason="there is no champion yet: the limits alone decide about a first version")
     name = facts.get("name") or "nothing"
     against = f"the champion {name}" if facts.get("kind") == "champion" else f"the baseline “{name}”"
     numbers = _numbers(metric)
@@ -180,12 +191,26 @@ def _numbers(facts: Mapping[str, Any]) -> _Numbers | None:
 
 
 def _sentence(metric: str, numbers: _Numbers) -> str:
-    digits = 3
-    while digits < 6 and any(value and not round(value, digits) for value in (numbers.difference, numbers.low, numbers.high)):
-        digits += 1
-    ends = f"[{_signed(numbers.low, digits)}, {_signed(numbers.high, digits)}]"
-    title = TITLES.get(metric, metric)
-    return f"{title} {numbers.candidate:.3f} against {numbers.other:.3f}, difference {_signed(numbers.difference, digits)} {ends}"
+    digits = _digits(numbers.candidate, numbers.other)
+    fine = digits
+    while fine < digits + 3 and any(value and not round(value, fine) for value in (numbers.difference, numbers.low, numbers.high)):
+        fine += 1
+    values = " against ".join(f"{value:,.{digits}f}".replace("-", MINUS) for value in (numbers.candidate, numbers.other))
+    ends = f"[{_signed(numbers.low, fine)}, {_signed(numbers.high, fine)}]"
+    return f"{TITLES.get(metric, metric)} {values}, difference {_signed(numbers.difference, fine)} {ends}"
+
+
+def shown(value: float) -> str:
+    """Return a metric's value as a person reads it, whatever its scale: 0.742, 3,012,345, 0.000312."""
+    return f"{value:,.{_digits(value)}f}".replace("-", MINUS)
+
+
+def _digits(*values: float) -> int:
+    """Return how many decimals show the largest of the values to three digits; those of a share have three."""
+    largest = max(map(abs, values))
+    if not largest or 0.1 <= largest < 10:
+        return 3
+    return min(12, max(0, 2 - math.floor(math.log10(largest)))) if largest < 1000 else 0
 
 
 def _slices(rule: SlicesRule, evidence: Mapping[str, Any]) -> RuleVerdict:
@@ -232,9 +257,5 @@ def _mappings(value: Any) -> list[Mapping[str, Any]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
-def _number(value: float) -> str:
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
-
-
 def _signed(value: float, digits: int) -> str:
-    return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    return f"{value:+,.{digits}f}".replace("-", MINUS)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.errors import PlatformError, SpecError, UsageError
 from mlops.files import shown
-from mlops.settings import find_root, read_environment, read_project, state_dir
+from mlops.settings import check_environment, choose_model, find_root, read_environment, read_project, state_dir
 
 if TYPE_CHECKING:
     import argparse
@@ -69,8 +69,9 @@ def _all_files() -> list[Path]:
     root, _ = place()
     found = sorted(
         [
-            *root.glob("src/*pipelines*/**/*.yml"),
+            *filter(_is_job, root.glob("src/*pipelines*/**/*.yml")),
             *root.glob("environments/*.yml"),
+            *(path for path in root.glob("environments/*/*.yml") if (root / "environments" / path.name).is_file()),
             *root.glob("data/*.odcs.yml"),
             *root.glob("src/project/project.yml"),
             *root.glob(RULES_FILE.as_posix()),
@@ -78,6 +79,12 @@ def _all_files() -> list[Path]:
         ]
     )
     return [Path(shown(path, Path.cwd())) for path in found]
+
+
+def _is_job(path: Path) -> bool:
+    """Return whether a YAML file among the pipelines means to be one, or a component: others, such as columns.yml, are inputs of theirs."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return re.search(r"(?m)^(\$schema|type|jobs|command|component):", text) is not None
 
 
 def _check_one(path: Path) -> None:
@@ -95,7 +102,9 @@ def _check_one(path: Path) -> None:
     elif path.name.endswith(".odcs.yml"):
         load_contract(path)
     elif path.resolve().parent == (root / "environments").resolve():
-        read_environment(root, path.stem)
+        check_environment(root, path.stem)
+    elif path.resolve().parent.parent == (root / "environments").resolve() and (root / "environments" / path.name).is_file():
+        read_environment(root, path.stem, choose_model(read_project(root), path.resolve().parent.name))
     elif path.resolve() == (root / RULES_FILE).resolve():
         read_rules(root)
     elif path.resolve() == (root / POLICY_FILE).resolve():
