@@ -16,7 +16,11 @@ import pytest
 from mlops.spec.source import read
 
 ROOT = Path(__file__).parents[2]
-LOCKS = {"requirements.lock": ["src/mlops/requirements.in"], "src/mlops/audit.lock": ["src/mlops/audit.in"]}
+LOCKS = {
+    "requirements.lock": ["src/mlops/requirements.in"],
+    "src/mlops/audit.lock": ["src/mlops/audit.in"],
+    "benchmarks/adoptions/tables.lock": ["benchmarks/adoptions/tables.in"],
+}
 SCORECARD = [
     "Binary-Artifacts",
     "Branch-Protection",
@@ -125,7 +129,7 @@ def test_every_path_with_an_owner_exists() -> None:
 def test_every_locked_package_has_a_hash_and_no_lock_names_an_index(lock: str) -> None:
     text = (ROOT / lock).read_text()
     pins = re.findall(r"^\S.*(?:\n    .*)*", text, re.MULTILINE)
-    assert len(pins) > 20
+    assert len(pins) > 5
     assert [pin.splitlines()[0] for pin in pins if not re.match(r"[\w.-]+==[^\s;]+", pin) or "--hash=sha256:" not in pin] == []
     assert "://" not in text
     assert "--index" not in text

@@ -111,7 +111,7 @@ def _orders(facts: Facts, partition: str) -> _Time | None:
     up = _sortedness(facts.series)
     if facts.name == partition and dated:
         return _Time(facts.name, "certain", "the files come by it")
-    if (up > 0.98 or up < 0.02) and (dated or facts.distinct >= 0.8 * facts.rows):
+    if up > 0.98 or up < 0.02:
         return _Time(facts.name, "likely", f"the rows are in its order ({max(up, 1 - up):.0%} of neighbours)")
     if dated:
         sure = "likely" if facts.words & EVENTS else "unsure"

@@ -42,7 +42,14 @@ def entry(plan: Plan, layout: Layout, trusted: tuple[str, ...]) -> str:
     if plan.rows > LARGE:
         lines += ["    # A first word on a pull request comes from a part of the rows: a hint, never red."]
         lines += ["    sample:", f"      share: {SAMPLE_ROWS / plan.rows:.2g}"]
-    own = [f"/{layout.data}/", f"/{layout.contract}", f"/{layout.pipelines}/", f"/{layout.package}/model.py", f"/{layout.package}/train.py"]
+    own = [
+        f"/{layout.data}/",
+        f"/{layout.contract}",
+        f"/{layout.pipelines}/",
+        f"/{layout.package}/columns.yml",
+        f"/{layout.package}/model.py",
+        f"/{layout.package}/train.py",
+    ]
     return "\n".join([*lines, f"    all_when_changed: {flow(own)}"]) + "\n"
 
 

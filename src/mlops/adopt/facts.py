@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
     import pandas as pd
 
 SAMPLE = 50_000
@@ -49,13 +48,6 @@ class Facts:
     def counts(self) -> pd.Series:
         """Value to how many rows have it, the most frequent first."""
         return self.series.value_counts()
-
-    @cached_property
-    def codes(self) -> np.ndarray:
-        """Each row's value as a whole number; -1 where it is missing."""
-        import pandas as pd
-
-        return pd.factorize(self.series)[0]
 
     @cached_property
     def whole(self) -> bool:

@@ -32,13 +32,15 @@ class Answer:
     truth: np.ndarray
     classes: tuple[Any, ...]
     folds: np.ndarray
+    in_time: bool = False
+    """Whether a time orders the rows: then columns that only grow are smooth functions of each other, and that says nothing."""
 
 
-def answer(target: Facts, classes: tuple[Any, ...], rows: np.ndarray, seed: int) -> Answer:
+def answer(target: Facts, classes: tuple[Any, ...], rows: np.ndarray, seed: int, *, in_time: bool) -> Answer:
     """Return the target of some rows, each with a fold drawn by the seed."""
     values = target.series.to_numpy()[rows]
     coded = np.array([{value: code for code, value in enumerate(classes)}[value] for value in values]) if classes else values.astype(float)
-    return Answer(target.name, coded, classes, np.random.default_rng(seed).integers(0, _FOLDS, len(rows)))
+    return Answer(target.name, coded, classes, np.random.default_rng(seed).integers(0, _FOLDS, len(rows)), in_time)
 
 
 def score(facts: Facts, to: Answer, rows: np.ndarray) -> float:
@@ -49,7 +51,8 @@ def score(facts: Facts, to: Answer, rows: np.ndarray) -> float:
     """
     bins = binned(facts, rows)
     if not to.classes:
-        return max(_r2(bins, to), _neighbours(facts, to, rows))
+        own = coded(facts, rows) if facts.distinct <= facts.filled / 3 else bins
+        return max(_r2(bins, to), _r2(own, to), 0.0 if to.in_time else _neighbours(facts, to, rows))
     rates = np.zeros((len(bins), len(to.classes)))
     for fold in range(_FOLDS):
         here = to.folds == fold
@@ -65,29 +68,34 @@ def score(facts: Facts, to: Answer, rows: np.ndarray) -> float:
 
 def binned(facts: Facts, rows: np.ndarray) -> np.ndarray:
     """Return each row's bin: numbers by their quantiles, words by themselves, missing ones apart."""
-    codes = facts.codes[rows] + 1
     if facts.type == "string" or facts.distinct <= _BINS:
-        return np.unique(codes, return_inverse=True)[1]
-    values = _numbers(facts)[rows]
+        return coded(facts, rows)
+    values = _numbers(facts, rows)
     known = np.isfinite(values)
     edges = np.unique(np.quantile(values[known], np.linspace(0, 1, _BINS + 1)[1:-1])) if known.any() else np.array([])
     return np.where(known, np.searchsorted(edges, values, side="right") + 1, 0)
 
 
-def _numbers(facts: Facts) -> np.ndarray:
+def coded(facts: Facts, rows: np.ndarray) -> np.ndarray:
+    """Return each row's value as a whole number, 0 where it is missing."""
     import pandas as pd
 
+    return pd.factorize(facts.series.iloc[rows])[0] + 1
+
+
+def _numbers(facts: Facts, rows: np.ndarray) -> np.ndarray:
+    series = facts.series.iloc[rows]
     if facts.type in {"date", "timestamp"}:
-        return np.where(facts.series.isna(), np.nan, facts.series.astype("int64").to_numpy().astype(float))
-    return pd.to_numeric(facts.series, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+        return np.where(series.isna(), np.nan, series.astype("int64").to_numpy().astype(float))
+    return series.to_numpy(dtype=float, na_value=np.nan)
 
 
 def _auc(values: np.ndarray, scores: np.ndarray) -> float:
-    from scipy.stats import rankdata  # type: ignore[import-untyped]
+    import pandas as pd
 
     positive = values == 1
     n, m = int(positive.sum()), int((~positive).sum())
-    return float((rankdata(scores)[positive].sum() - n * (n + 1) / 2) / (n * m)) if n and m else 0.5
+    return float((pd.Series(scores).rank().to_numpy()[positive].sum() - n * (n + 1) / 2) / (n * m)) if n and m else 0.5
 
 
 def _r2(bins: np.ndarray, to: Answer) -> float:
@@ -96,7 +104,7 @@ def _r2(bins: np.ndarray, to: Answer) -> float:
         here = to.folds == fold
         sums = np.bincount(bins[~here], to.truth[~here], minlength=bins.max() + 1)
         counts = np.bincount(bins[~here], minlength=bins.max() + 1)
-        means = (sums + to.truth[~here].mean()) / (counts + 1.0)
+        means = np.where(counts > 0, sums / np.maximum(counts, 1), to.truth[~here].mean())
         predicted[here] = means[bins[here]]
     return _explained(to.truth, predicted)
 
@@ -110,7 +118,7 @@ def _neighbours(facts: Facts, to: Answer, rows: np.ndarray) -> float:
     """Return the R2 of the mean of the two rows beside each in the column's order: near 1 for any smooth function of it. For many different numbers."""
     if facts.type not in {"integer", "number"} or facts.distinct < 0.3 * facts.filled:
         return 0.0
-    values = _numbers(facts)[rows]
+    values = _numbers(facts, rows)
     known = np.isfinite(values)
     if known.sum() < 30 or known.mean() < 0.5:
         return 0.0
@@ -146,7 +154,7 @@ def suspects(facts: Mapping[str, Facts], among: Sequence[str], to: Answer, rows:
 
 def restates(facts: Facts, to: Answer, rows: np.ndarray, value: float) -> str:
     """Return why a column is practically the target, or an empty text."""
-    if value < RESTATES or facts.type in {"date", "timestamp"}:
+    if value < (RESTATES if to.classes else TELL) or facts.type in {"date", "timestamp"}:
         return ""
     if to.classes:
         return _same_words(facts, to, rows) or _cut(facts, to, rows)
@@ -155,7 +163,7 @@ def restates(facts: Facts, to: Answer, rows: np.ndarray, value: float) -> str:
 
 def _same_words(facts: Facts, to: Answer, rows: np.ndarray) -> str:
     """Return why each value of a column goes with one class: where values repeat, that is other words for it, or a finer division of it."""
-    codes, count = facts.codes[rows], len(rows)
+    codes, count = coded(facts, rows), len(rows)
     few = facts.distinct <= max(20, 2 * len(to.classes))
     if facts.type not in {"string", "boolean"} and not few:
         return ""
@@ -175,35 +183,53 @@ def _cut(facts: Facts, to: Answer, rows: np.ndarray) -> str:
     """
     if facts.type not in {"integer", "number"} or facts.distinct < 20:
         return ""
-    values = _numbers(facts)[rows]
+    values = _numbers(facts, rows)
     known = np.isfinite(values)
     order = np.argsort(values[known], kind="stable")
     x, y = values[known][order], to.truth[known][order]
     if len(x) < 50:
         return ""
-    borders = np.flatnonzero(np.diff(y))
-    if len(borders) != len(np.unique(y)) - 1:
-        return ""
+    cuts = _cuts(x, y)
     steps = np.diff(np.unique(x))
-    gaps = x[borders + 1] - x[borders]
-    if (gaps <= 5 * np.median(steps)).all() and (gaps > 0).all():
-        places = ", ".join(f"{shown(x[border])} and {shown(x[border + 1])}" for border in borders[:3])
-        return f"{to.name} is cut from it: it changes between {places}"
-    return ""
+    if not cuts or any(above - below > 5 * np.median(steps) for below, above in cuts):
+        return ""
+    return f"{to.name} is cut from it: it changes between {', '.join(f'{shown(below)} and {shown(above)}' for below, above in cuts[:3])}"
+
+
+def _cuts(x: np.ndarray, y: np.ndarray) -> list[tuple[float, float]]:
+    """Return the neighbouring numbers between which classes change, where each class is one range of x; of two classes 0.5 % of rows may be rounded over."""
+    borders = np.flatnonzero(np.diff(y))
+    if len(borders) == len(np.unique(y)) - 1:
+        return [(x[border], x[border + 1]) for border in borders if x[border + 1] > x[border]]
+    if len(np.unique(y)) != 2:
+        return []
+    rising = np.cumsum(y == 1) + ((y == 0).sum() - np.cumsum(y == 0))
+    wrong = np.minimum(rising, len(y) - rising)[:-1]
+    wrong = np.where(np.diff(x) > 0, wrong, len(y))
+    best = int(wrong.argmin())
+    return [(x[best], x[best + 1])] if wrong[best] <= max(1, 0.005 * len(y)) else []
 
 
 def _function(facts: Facts, to: Answer, rows: np.ndarray, value: float) -> str:
     if facts.type not in {"integer", "number", "string", "boolean"}:
         return ""
     if facts.type in {"integer", "number"}:
-        values = _numbers(facts)[rows]
+        values = _numbers(facts, rows)
         known = np.isfinite(values)
         x, y = values[known], to.truth[known]
         if len(x) > 20 and x.std() and y.std() and np.corrcoef(x, y)[0, 1] ** 2 > 0.99999:
             slope, rest = np.polyfit(x, y, 1)
-            return f"{to.name} is {slope:.6g} times it{'' if abs(rest) < 1e-6 * abs(y).max() else f', and {rest:+.6g}'}"
-    if value >= 0.9995 and facts.distinct > 0.3 * facts.filled and facts.type != "string":
-        return f"{to.name} is a function of it (R2 {value:.5f} alone)"
+            return f"{to.name} is {slope:.6g} times it{'' if abs(rest) < 1e-6 * abs(y).max() else f', {rest:+.6g}'}"
+        if not to.in_time and facts.distinct > 0.3 * facts.filled and (value >= 0.9995 or _same_order(x, y)):
+            return f"{to.name} is a function of it (R2 {value:.4f} alone)"
     if value >= 0.9995 and facts.distinct < facts.filled / 3:
         return f"each of its {facts.distinct:,} values has one {to.name}"
     return ""
+
+
+def _same_order(x: np.ndarray, y: np.ndarray) -> bool:
+    """Return whether one number always grows, or always falls, with the other."""
+    import pandas as pd
+
+    ranks = np.corrcoef(pd.Series(x).rank(), pd.Series(y).rank())[0, 1]
+    return bool(len(x) > 50 and abs(ranks) > 0.99999)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mlops.adopt.division import division_of
 from mlops.adopt.facts import Facts, facts_of
 from mlops.adopt.leakage import ROWS, answer, suspects
-from mlops.adopt.plan import Column, Decision, Plan, Suspect
+from mlops.adopt.plan import Column, Decision, Plan, Split, Suspect
 from mlops.adopt.roles import Role, duplicates, role_of
 from mlops.adopt.task import LEAST_ROWS, Task, task_of
 from mlops.datasets.columns import typed
@@ -112,7 +112,7 @@ def plan_of(frame: pd.DataFrame, source: Source, target: str, name: str, wish: O
     divided = division_of(
         facts, facts[target], task.classes, groups, partition=source.partition, time=wish.time, group=wish.group, share=wish.test_share
     )
-    told = _suspects(facts, roles, task, target, wish)
+    told = _suspects(facts, roles, task, divided.split, wish)
     roles |= {item.column: Role("leakage", "likely", item.why) for item in told if item.left_out and item.column}
     roles = _settled(facts, roles, divided.split.kind, divided.split.column, wish)
     columns = tuple(_column(facts[column], roles[column]) for column in names)
@@ -171,10 +171,14 @@ def _roles(facts: Mapping[str, Facts], target: str, wish: Options) -> dict[str, 
     return made
 
 
-def _suspects(facts: Mapping[str, Facts], roles: Mapping[str, Role], task: Task, target: str, wish: Options) -> tuple[Suspect, ...]:
+def _suspects(facts: Mapping[str, Facts], roles: Mapping[str, Role], task: Task, split: Split, wish: Options) -> tuple[Suspect, ...]:
+    """Return what may tell the answer; the time that rows are split by is asked for nothing, as what grows with it is no leak."""
+    target = next(name for name, role in roles.items() if role.role == "target")
     rows = _sample(facts[target], task, wish.sample_seed, few=len(facts) > 300)
-    among = [name for name, role in roles.items() if role.role not in {"target", "dropped", "empty", "constant", "identifier"}]
-    return suspects(facts, among, answer(facts[target], task.classes, rows, wish.sample_seed), rows, wish.keep)
+    passed = {"target", "dropped", "empty", "constant", "identifier"}
+    among = [name for name, role in roles.items() if role.role not in passed and not (split.kind == "time" and name == split.column)]
+    to = answer(facts[target], task.classes, rows, wish.sample_seed, in_time=split.kind == "time")
+    return suspects(facts, among, to, rows, wish.keep)
 
 
 def _sample(target: Facts, task: Task, seed: int, *, few: bool) -> np.ndarray:

@@ -28,7 +28,11 @@ def _cell(kind: str, number: int, source: str) -> dict[str, Any]:
 
 def _cells(plan: Plan, layout: Layout) -> list[tuple[str, str]]:
     about = plan.name, layout.pipelines, layout.package
-    flow = FLOW.replace("PIPELINES", layout.pipelines).replace("SHARE", ", share=0.05" if plan.rows > LARGE else "")
+    flow = (
+        FLOW.replace("PIPELINES", layout.pipelines)
+        .replace("PACKAGE", layout.package)
+        .replace("SHARE", ", share=0.05" if plan.rows > LARGE else "")
+    )
     return [
         ("markdown", HEAD.format(*about)),
         ("code", IMPORTS.format(*about)),
@@ -65,15 +69,17 @@ FLOW = """from by_hand import Pipeline
 from columns import read_columns
 
 flow = Pipeline(root / "PIPELINES/train.yml", tempfile.mkdtemp()SHARE)
-columns = read_columns(root / "PIPELINES/columns.yml")"""
+columns = read_columns(root / "PACKAGE/columns.yml")"""
 LOAD = """for step in ("import", "validate", "clean"):
     outputs = flow.run(step)
 table = pd.read_parquet(outputs["cleaned"])
 answers = table[columns.target]
 table.describe(include="all").T"""
-TARGET_NUMBER = """answers.plot.hist(bins=40, title=columns.target)
+TARGET_NUMBER = """plt.figure()
+answers.plot.hist(bins=40, title=columns.target)
 plt.show()"""
-TARGET_CLASS = """answers.astype("str").value_counts()[:20].plot.barh(title=columns.target)
+TARGET_CLASS = """plt.figure()
+answers.astype("str").value_counts()[:20].plot.barh(title=columns.target)
 plt.show()"""
 TRAIN = """for step in ("split", "train", "evaluate"):
     outputs = flow.run(step)
@@ -81,13 +87,14 @@ evaluation = outputs["evaluation"]
 importance = pd.DataFrame(json.loads((evaluation / "importance.json").read_text()))
 importance.head(10)"""
 STRONGEST_NUMBER = """for name in importance["feature"][:3] if len(importance) else []:
+    plt.figure()
     plt.scatter(table[name] if table[name].dtype.kind in "fM" else table[name].astype("str"), answers, s=4)
-    plt.title(name)
+    plt.title(name.replace("$", r"\\$"))
     plt.show()"""
 STRONGEST_CLASS = """for name in importance["feature"][:3] if len(importance) else []:
     numbers = table[name].dtype.kind == "f"
     values = pd.qcut(table[name].rank(method="first"), min(10, len(table))) if numbers else table[name].astype("str")
     shares = pd.crosstab(values, answers.astype("str"), normalize="index").iloc[:20, :6]
-    shares.plot.bar(stacked=True, title=name, legend=True)
+    shares.plot.bar(stacked=True, title=name.replace("$", r"\\$"), legend=True)
     plt.show()"""
 METRICS = """pd.Series(json.loads((evaluation / "metrics.json").read_text()))"""

@@ -19,6 +19,8 @@ _SCALES = [
         "very dissatisfied|dissatisfied|neutral|satisfied|very satisfied",
         "very poor|poor|bad|below average|fair|average|ok|okay|good|above average|very good|great|excellent|premium|ideal|outstanding",
         "very bad|bad|fair|good|very good|premium|ideal",
+        "very bad|bad|medium|good|very good", "bad|good|better|best", "low|good|excellent|outstanding", "l|m|h", "asstprof|assocprof|prof",
+        "non-travel|travel rarely|travel frequently", "below college|college|bachelor|master|doctor",
         "po|fa|ta|gd|ex", "first|second|third|fourth|fifth", "1st|2nd|3rd|4th|5th", "i|ii|iii|iv|v|vi",
         "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec",
         "january|february|march|april|may|june|july|august|september|october|november|december",

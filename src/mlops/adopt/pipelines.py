@@ -221,16 +221,12 @@ def _arguments(component: Component) -> list[str]:
     return taken + [f'--{key} "${{{{outputs.{key}}}}}"' for key in component.outputs]
 
 
-def columns_path() -> str:
-    return f"./{COLUMNS}"
-
-
 def train_yaml(plan: Plan, layout: Layout, choices: Choices) -> str:
     """Return train.yml."""
     steps = {name: made for name, made in components(plan).items() if name != "score"}
-    values = {
+    values: dict[str, dict[str, tuple[str | None, str]]] = {
         "# data": _data(plan, layout) | {"share": (flow(1), "of the rows; a pull request may take less of them")},
-        "# the question": {"metric": (flow(plan.metric), "what decides"), **_split_values(plan)},
+        "# the question": {"metric": (flow(plan.metric), "what decides")} | _split_values(plan),
         "# the model": {key: (flow(value), what) for key, (value, what) in choices.settings.items()},
     }
     outputs = {"model": "mlflow_model", "test": "uri_file", "train": "uri_file", "evaluation": "uri_folder"}
@@ -265,7 +261,10 @@ def batch_yaml(plan: Plan, layout: Layout) -> str:
 
 def monitor_yaml(plan: Plan, layout: Layout) -> str:
     """Return monitor.yml."""
-    values = {"": _data(plan, layout, keys=("data", "contract", "columns", "table", "duplicates", "window")) | {"share": (flow(1), "")}}
+    values = {
+        "": _data(plan, layout, keys=("data", "contract", "columns", "table", "duplicates", "window"))
+        | {"share": (flow(1), ""), "seed": (flow(SEED), "")}
+    }
     steps = {name: components(plan)[name] for name in ("import", "validate", "clean")}
     head = [
         "# The newest rows, made as training's rows are (yours): `mlops monitor` holds them, window by window, against what the version in",
@@ -281,7 +280,7 @@ def _data(plan: Plan, layout: Layout, keys: tuple[str, ...] = ()) -> dict[str, t
     every: dict[str, tuple[str | None, str]] = {
         "data": (f"{up}/{layout.data}", "uri_folder"),
         "contract": (f"{up}/{layout.contract}", "uri_file"),
-        "columns": (columns_path(), "uri_file"),
+        "columns": (f"{up}/{layout.package}/{COLUMNS}", "uri_file"),
         "project": (f"{up}/src/project/project.yml", "uri_file"),
         "table": (flow(layout.table), ""),
         "name": (flow(plan.name), "the model's, in project.yml"),
@@ -303,7 +302,7 @@ def window(plan: Plan) -> str:
     return str(plan.facts.get("window", "none")) if plan.split.kind == "time" else "none"
 
 
-def _split_values(plan: Plan) -> dict[str, tuple[str, str]]:
+def _split_values(plan: Plan) -> dict[str, tuple[str | None, str]]:
     if plan.split.kind == "time":
         return {"until": (flow(str(plan.split.cut)), "learnt from until then, tested on what came after")}
     return {"test_share": (flow(round(plan.split.share, 4)), "of the rows" if plan.split.kind != "group" else "of the groups")}

@@ -47,7 +47,7 @@ def _number(facts: Facts) -> Role:
             return Role("identifier", "likely", f"all {facts.rows:,} values differ, and its name says so", others=("number",))
         if (group := grouping(facts)) is not None:
             return group
-        if set(map(shown, facts.counts.index[:3])) <= {"0", "1"}:
+        if facts.distinct == 2 and set(map(shown, facts.counts.index)) == {"0", "1"}:
             return Role("boolean", "certain", "its values are 0 and 1")
         if facts.words & CODES and facts.distinct <= FEW:
             return Role(
@@ -121,29 +121,28 @@ def duplicates(facts: Mapping[str, Facts], among: list[str]) -> dict[str, tuple[
 
     Equal values, or each value of one with one value of the other; the second only where values repeat, as all keys of a row say the same.
     """
-    import numpy as np
+    import pandas as pd
 
-    seen: dict[tuple[int, int], list[str]] = {}
+    seen: dict[tuple[int, int, bytes], list[str]] = {}
     found = {}
     for name in among:
-        mine = facts[name]
-        alike = seen.setdefault((mine.distinct, mine.missing), [])
-        for other in alike:
-            repeats = mine.distinct <= 0.5 * mine.filled and mine.distinct > 1
-            same = (
-                mine.type == facts[other].type
-                and bool(
-                    (
-                        mine.series.fillna(mine.series.mode().iloc[0]).to_numpy()
-                        == facts[other].series.fillna(facts[other].series.mode().iloc[0]).to_numpy()
-                    ).all()
-                )
-                if (mine.filled and mine.distinct > 2) or repeats
-                else False
-            )
-            if same or (repeats and np.array_equal(mine.codes, facts[other].codes)):
-                found[name] = (other, f"its {mine.distinct:,} values go one to one with those of {other}")
-                break
-        else:
+        one = facts[name]
+        pattern = pd.factorize(one.series.head(1_000))[0].tobytes()
+        alike = seen.setdefault((one.distinct, one.missing, pattern), [])
+        other = next((before for before in alike if _same(one, facts[before])), None)
+        if other is None:
             alike.append(name)
+        else:
+            found[name] = (other, f"its {one.distinct:,} values go one to one with those of {other}")
     return found
+
+
+def _same(one: Facts, two: Facts) -> bool:
+    """Return whether two columns with as many values, and the same pattern of them in the first rows, say the same."""
+    import numpy as np
+    import pandas as pd
+
+    if one.type == two.type and one.series.equals(two.series):
+        return True
+    repeats = 1 < one.distinct <= 0.5 * one.filled
+    return repeats and bool(np.array_equal(pd.factorize(one.series)[0], pd.factorize(two.series)[0]))

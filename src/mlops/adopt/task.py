@@ -163,8 +163,14 @@ def _classes(target: Facts, task: str) -> tuple[tuple[Any, ...], tuple[str, ...]
         if few
         else []
     )
-    plain = [value.item() if hasattr(value, "item") else value for value in kept]
+    plain = [as_written(value) for value in kept]
     return tuple(sorted(plain, key=lambda value: (str(type(value)), value))), tuple(remarks)
+
+
+def as_written(value: Any) -> Any:
+    """Return a class as a file would hold it: 1.0, which a column with missing values makes of 1, is 1 again."""
+    value = value.item() if hasattr(value, "item") else value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _positive(target: Facts, classes: tuple[Any, ...], given: str | None) -> tuple[Any, Decision]:
@@ -184,7 +190,7 @@ def _positive(target: Facts, classes: tuple[Any, ...], given: str | None) -> tup
         if wanted is None:
             raise UsageError(f"--positive {given}: {target.name!r} has no such value", hint=did_you_mean(given, names, label="values"))
         return say(wanted, "given", "you said so")
-    votes = {name: _vote(name) for name in names}
+    votes = {name: _vote(name, {first, second}) for name in names}
     best = max(votes, key=lambda name: votes[name])
     if votes[first] != votes[second]:
         return say(
@@ -196,7 +202,10 @@ def _positive(target: Facts, classes: tuple[Any, ...], given: str | None) -> tup
     return say(rarer, "unsure", "it is the rarer one")
 
 
-def _vote(name: str) -> int:
+def _vote(name: str, pair: set[str]) -> int:
+    """Return 1 for a class that says yes, -1 for one that says no, 0 for one that says neither; 1 says yes only beside 0."""
+    if pair <= set("123456789"):
+        return 0
     low = name.strip().lower().rstrip(".")
     words = set(re.split(r"[\s_-]+", low)) | {low}
     if low in NO or words & {"no", "not", "non", "never"} or low.startswith(("no-", "no ", "not ", "non-")):

@@ -7,7 +7,7 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-IDS = _set("id ids uuid guid key rowid rownames rowname index idx serial number no nr num pk sn")
+IDS = _set("id ids uuid guid key rowid rownames rowname index idx serial number no nr num pk sn pid order")
 """Names of columns that may number or name the rows."""
 
 SURE_IDS = _set("id ids uuid guid rowid rownames rowname pk")
@@ -15,7 +15,7 @@ SURE_IDS = _set("id ids uuid guid rowid rownames rowname pk")
 
 WHO = _set(
     "patient subject user customer client person participant student household family session account device machine vehicle player animal chick "
-    "worker employee respondent member visitor donor mother child litter cow rat dog tree case claimant policy seller buyer owner borrower"
+    "worker employee respondent member visitor donor mother litter individual stratum pair school cow rat dog tree case claimant policy seller buyer owner borrower"
 )
 """Whose rows belong together: those of one are not to be in both parts."""
 

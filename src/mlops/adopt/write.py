@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mlops.settings import ModelSettings, Project
 
 STARTER = Path(__file__).parent / "starter"
-SHOWN = ("src/project/project.yml", "src/pipelines/columns.yml", "src/pipelines/train.yml", "environments/staging.yml", "README.md")
+SHOWN = ("src/project/project.yml", "src/project/columns.yml", "src/pipelines/train.yml", "environments/staging.yml", "README.md")
 """Files whose difference a rehearsal shows; the others are named."""
 
 
@@ -134,7 +134,7 @@ def _contract(plan: Plan, layout: Layout, stage: Path, frame: pd.DataFrame) -> t
 
 def _code(plan: Plan, layout: Layout, stage: Path) -> None:
     """Lay out scripts, components, tests and the notebook."""
-    for folder in (STARTER / "common", STARTER / plan.task):
+    for folder in (STARTER / "every", STARTER / plan.task):
         for path in sorted(folder.glob("*.py")):
             _put(stage, f"{layout.package}/{path.name}", path.read_text(encoding="utf-8"))
     _put(stage, f"{layout.package}/split.py", (STARTER / f"splits/{plan.split.kind}.py").read_text(encoding="utf-8"))
@@ -145,7 +145,7 @@ def _code(plan: Plan, layout: Layout, stage: Path) -> None:
     _put(stage, f"{layout.pipelines}/batch.yml", pipelines.batch_yaml(plan, layout))
     if pipelines.window(plan) != "none":
         _put(stage, f"{layout.pipelines}/monitor.yml", pipelines.monitor_yaml(plan, layout))
-    _put(stage, f"{layout.pipelines}/{learnt.FILE}", learnt.text(plan))
+    _put(stage, f"{layout.package}/{learnt.FILE}", learnt.text(plan))
     _put(stage, layout.notebook, notebook.text(plan, layout))
 
 
@@ -242,7 +242,7 @@ def _put(stage: Path, name: str, text: str) -> None:
 
 def _diff(root: Path, stage: Path, layout: Layout) -> str:
     """Return the differences of the files that are worth reading, as git would show them."""
-    shown = [*SHOWN, *(f"{layout.pipelines}/{name}" for name in ("columns.yml", "train.yml")), f"{layout.environments}/staging.yml"]
+    shown = [*SHOWN, f"{layout.package}/columns.yml", f"{layout.pipelines}/train.yml", f"{layout.environments}/staging.yml"]
     made: list[str] = []
     for name in dict.fromkeys(shown):
         if (stage / name).is_file():

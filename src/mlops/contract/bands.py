@@ -68,7 +68,7 @@ def _band(name: str, seen: list[float], size: int, scale: float) -> tuple[float,
         return max(0.0, low), min(1.0, high)
     if kind == "correlation":
         return max(-1.0, low), min(1.0, high)
-    if kind in {"distinct", "length", "spread", "hour"}:
+    if kind in {"distinct", "length", "spread", "hour", "days", "span", "daily"}:
         return max(0.0, low), high
     return low, high
 
@@ -88,9 +88,15 @@ def _floor(name: str, middle: float, size: int, scale: float) -> float:
         return max(2.0, 0.3 * middle)
     if kind in {"length", "spread"}:
         return max(0.1 if kind == "length" else 0.0, 0.15 * middle)
+    if kind in {"days", "span"}:
+        return max(1.0, 0.03 * middle)
+    if kind == "daily":
+        return 0.15 * middle
     if kind == "hour":
         return max(0.5, 24 / math.sqrt(size))
     wide = scale or abs(middle) * 0.1
+    if kind == "by":
+        wide, size = wide or abs(middle) * 0.1, max(1, size // 5)
     return max(wide * (0.1 if kind == "mean" else 0.15), 4 * wide / math.sqrt(size), abs(middle) * 1e-6, 1e-9)
 
 

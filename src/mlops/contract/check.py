@@ -6,17 +6,23 @@ left out, or that could not be run because its column is not there, is broken (G
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mlops.contract.chunked import partition_numbers, run_rows, survey, whole_numbers
+from mlops.contract.engine import Engine, rule_of
 from mlops.contract.rules import printable
-from mlops.contract.suite import ACCEPTED, Check, Engine, compile_rule, kind_of, kinds, numbers, outside, partition_labels, partitions
+from mlops.contract.suite import ACCEPTED, Check, compile_rule, kind_of, kinds, one_piece, outside, partition_labels, partitions
+from mlops.contract.tables import Chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    import numpy as np
     import pandas as pd
 
+    from mlops.contract.engine import Judged
     from mlops.contract.rules import Contract, Rule, Table
 
 
@@ -35,13 +41,13 @@ class Finding:
     total: int = 0
     observed: str = ""
     """What was found instead, where that is one value or a reason."""
-    rows: tuple[int, ...] = field(default=(), repr=False)
-    """Positions of the rows that break it; of partitions where the rule is about them."""
+    rows: Sequence[int] = field(default=(), repr=False, compare=False)
+    """Positions of the rows that break it, in order; of partitions where the rule is about them."""
 
     @property
     def quarantines(self) -> bool:
         """Whether the rows that break this leave the table while the run goes on."""
-        return self.outcome == "broken" and self.rule.severity == "warn" and self.rule.by_row and bool(self.rows)
+        return self.outcome == "broken" and self.rule.severity == "warn" and self.rule.by_row and len(self.rows) > 0
 
 
 @dataclass(frozen=True)
@@ -63,57 +69,69 @@ class Verdict:
     def warnings(self) -> tuple[Finding, ...]:
         return tuple(f for f in self.findings if f.outcome == "broken" and f.rule.severity == "warn")
 
-    def quarantined(self, table: str) -> dict[int, list[str]]:
-        """Return position of a row -> the rules that it breaks, of rows that leave the table."""
+    def leaving(self, table: str) -> int:
+        """Return how many rows leave a table."""
+        import numpy as np
+
+        parts = [finding.rows for finding in self.findings if finding.rule.table == table and finding.quarantines]
+        return len(np.unique(np.concatenate(parts))) if parts else 0
+
+    def quarantined(self, table: str, start: int = 0, stop: int | None = None) -> dict[int, list[str]]:
+        """Return position of a row -> the rules that it breaks, of rows from `start` to before `stop` that leave the table."""
         found: dict[int, list[str]] = {}
         for finding in self.findings:
             if finding.rule.table == table and finding.quarantines:
-                for row in finding.rows:
-                    found.setdefault(row, []).append(f"{finding.rule.subject} {finding.rule.wording}")
+                first = bisect_left(finding.rows, start)
+                last = len(finding.rows) if stop is None else bisect_left(finding.rows, stop)
+                for row in finding.rows[first:last]:
+                    found.setdefault(int(row), []).append(f"{finding.rule.subject} {finding.rule.wording}")
         return dict(sorted(found.items()))
 
 
-def check(contract: Contract, frames: Mapping[str, pd.DataFrame]) -> Verdict:
+def check(contract: Contract, frames: Mapping[str, pd.DataFrame | Chunks]) -> Verdict:
     """Hold tables against their contract.
 
     Args:
         contract: What must hold.
-        frames: Table -> its rows, with a plain index from 0; every table of the contract.
+        frames: Table -> its rows, with a plain index from 0, or in chunks; every table of the contract.
 
     Raises:
         SpecError: The contract asks for an expectation that there is not.
+        JobFailed: A table in chunks has a rule that needs more of it at once than may be held.
     """
     checks = [compile_rule(rule, contract.path, frames) for rule in contract.rules]
     engine = Engine(contract.path)
+    for table in contract.tables:
+        if isinstance(chunks := frames[table.name], Chunks):
+            survey(chunks, table.types)
     blocked: dict[str, Finding] = {}
-    results = {"kinds": engine.run("kinds", kinds(contract.tables, frames), [c for c in checks if c.frame == "kinds"])}
+    judged = {"kinds": engine.run("kinds", kinds(contract.tables, frames), [c for c in checks if c.frame == "kinds"])}
     for table in contract.tables:
         mine = [c for c in checks if c.rule.table == table.name and c.frame != "kinds"]
         blocked |= {c.rule.name: found for c in mine if (found := _blocked(c, table, frames[table.name]))}
-        results |= _run(engine, table, frames[table.name], [c for c in mine if c.rule.name not in blocked])
-    findings = tuple(_findings(checks, blocked, results, frames))
-    return Verdict(contract, findings, {name: len(frame) for name, frame in frames.items()}, results)
+        judged |= _run(engine, table, frames[table.name], [c for c in mine if c.rule.name not in blocked])
+    findings = tuple(_findings(checks, blocked, judged.values(), frames))
+    counts = {name: len(frame) for name, frame in frames.items()}
+    return Verdict(contract, findings, counts, {name: found.result for name, found in judged.items()})
 
 
-def _run(engine: Engine, table: Table, frame: pd.DataFrame, checks: Sequence[Check]) -> dict[str, Any]:
-    import numpy as np
-
-    rows = [c for c in checks if c.frame == "rows"]
-    results = {f"{table.name} rows": engine.run(f"{table.name} rows", frame, rows)}
-    parts = [c for c in checks if c.frame == "partitions"]
+def _run(engine: Engine, table: Table, frame: pd.DataFrame | Chunks, checks: Sequence[Check]) -> dict[str, Judged]:
+    rows, parts, whole = ([c for c in checks if c.frame == name] for name in ("rows", "partitions", "whole"))
+    name = f"{table.name} rows"
+    judged = {name: run_rows(engine, name, frame, rows) if isinstance(frame, Chunks) else engine.run(name, frame, rows)}
     labels = partition_labels(table, frame) if parts else None
     if labels is not None:
-        results[f"{table.name} partitions"] = engine.run(
-            f"{table.name} partitions", partitions(frame, labels, [c.rule for c in parts]), parts
-        )
-    whole = [c for c in checks if c.frame == "whole"]
+        name, rules = f"{table.name} partitions", [c.rule for c in parts]
+        numbers = partition_numbers(frame, labels, rules) if isinstance(frame, Chunks) else partitions(frame, labels, rules)
+        judged[name] = engine.run(name, numbers, parts)
     if whole:
-        piece = [np.arange(len(frame))]
-        results[f"{table.name} whole"] = engine.run(f"{table.name} whole", numbers(frame, piece, [c.rule for c in whole]), whole)
-    return results
+        name, rules = f"{table.name} whole", [c.rule for c in whole]
+        numbers = whole_numbers(frame, rules) if isinstance(frame, Chunks) else one_piece(frame, rules)
+        judged[name] = engine.run(name, numbers, whole)
+    return judged
 
 
-def _blocked(check: Check, table: Table, frame: pd.DataFrame) -> Finding | None:
+def _blocked(check: Check, table: Table, frame: pd.DataFrame | Chunks) -> Finding | None:
     """Return why a check cannot be run at all: a column of it is not there, or holds no numbers where numbers are compared."""
     needed = check.rule.columns + (table.partition if check.rule.per_partition else ())
     for name in needed:
@@ -127,31 +145,34 @@ def _blocked(check: Check, table: Table, frame: pd.DataFrame) -> Finding | None:
 
 
 def _findings(
-    checks: Sequence[Check], blocked: Mapping[str, Finding], results: Mapping[str, Any], frames: Mapping[str, pd.DataFrame]
+    checks: Sequence[Check], blocked: Mapping[str, Finding], judged: Iterable[Judged], frames: Mapping[str, pd.DataFrame | Chunks]
 ) -> list[Finding]:
     """Return one finding per declared rule, in the contract's order."""
-    evaluated = {entry["expectation_config"]["meta"]["rule"]: entry for result in results.values() for entry in result["results"]}
+    entries: dict[str, Any] = {}
+    rows: dict[str, np.ndarray] = {}
+    for part in judged:
+        entries |= {rule_of(entry): entry for entry in part.result.results}
+        rows |= part.rows
     found = []
     for item in checks:
-        entry = evaluated.get(item.rule.name)
+        entry = entries.get(item.rule.name)
         if item.rule.name in blocked:
             found.append(blocked[item.rule.name])
         elif entry is None:
             found.append(Finding(item.rule, "not evaluated", observed="Great Expectations gave no result for it"))
         else:
-            found.append(_finding(item, entry, len(frames[item.rule.table])))
+            found.append(_finding(item, entry, len(frames[item.rule.table]), rows.get(item.rule.name, ())))
     return found
 
 
-def _finding(item: Check, entry: Mapping[str, Any], count: int) -> Finding:
-    raised = _raised(entry.get("exception_info") or {})
+def _finding(item: Check, entry: Any, count: int, rows: Sequence[int]) -> Finding:
+    raised = _raised(entry.exception_info or {})
     if raised:
         return Finding(item.rule, "not evaluated", total=count, observed=f"the expectation raised: {printable(raised, 200)}")
-    result = entry["result"]
+    result = entry.result
     total = count if item.frame == "kinds" else int(result.get("element_count", count))
-    if entry["success"]:
+    if entry.success:
         return Finding(item.rule, "held", int(result.get("unexpected_count", 0)), total)
-    rows = tuple(int(row) for row in result.get("unexpected_index_list") or ())
     if item.frame == "kinds":
         kind = str((result.get("partial_unexpected_list") or ["unknown"])[0])
         return Finding(item.rule, "broken", 0, total, KINDS.get(kind, f"it holds {kind} values"))

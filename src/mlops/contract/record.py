@@ -11,9 +11,6 @@ if TYPE_CHECKING:
     from mlops.contract.check import Finding, Verdict
     from mlops.contract.detail import Detail
 
-LISTED = 20
-"""Entries that are kept of each of the results' lists of rows: all of them are in quarantine, or still in the data."""
-
 
 def record(verdict: Verdict, details: Mapping[str, Detail], quarantined: int) -> dict[str, Any]:
     """Return what is kept, as JSON.
@@ -27,7 +24,7 @@ def record(verdict: Verdict, details: Mapping[str, Detail], quarantined: int) ->
         `success`, the number of `declared` rules, `rows` by table, rows `quarantined`, the `rules`, and Great Expectations' `results` by frame.
     """
     rules = [_rule(finding) | _detail(details.get(finding.rule.name)) for finding in verdict.findings]
-    results = {name: _short(result) for name, result in verdict.results.items()}
+    results = {name: _strict(result.to_json_dict()) for name, result in verdict.results.items()}
     counts = {"declared": len(rules), "rows": dict(verdict.counts), "quarantined": quarantined}
     return {"success": not verdict.stops, **counts, "rules": rules, "results": results}
 
@@ -49,9 +46,10 @@ def _detail(item: Detail | None) -> dict[str, Any]:
     }
 
 
-def _short(value: Any, name: str = "") -> Any:
+def _strict(value: Any) -> Any:
+    """Return a value without the numbers that JSON does not have."""
     if isinstance(value, dict):
-        return {key: _short(item, key) for key, item in value.items()}
+        return {key: _strict(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_short(item) for item in (value[:LISTED] if "unexpected" in name else value)]
+        return [_strict(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -7,15 +7,13 @@ with its number of rows and the like).
 
 from __future__ import annotations
 
-import logging
 import math
-import os
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops.contract.rules import Range
 from mlops.contract.statistics import measure
+from mlops.contract.tables import Chunks
 from mlops.errors import Problem, SpecError
 
 if TYPE_CHECKING:
@@ -150,7 +148,7 @@ def _partition_range(rule: Rule, path: Path) -> Range:
     return limits
 
 
-def kinds(tables: Sequence[Table], frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def kinds(tables: Sequence[Table], frames: Mapping[str, pd.DataFrame | Chunks]) -> pd.DataFrame:
     """Return one row with the kind of every column that the contract names, as `table.column`."""
     import pandas as pd
 
@@ -158,12 +156,14 @@ def kinds(tables: Sequence[Table], frames: Mapping[str, pd.DataFrame]) -> pd.Dat
     return pd.DataFrame([row], dtype="object")
 
 
-def kind_of(frame: pd.DataFrame, name: str) -> str:
+def kind_of(frame: pd.DataFrame | Chunks, name: str) -> str:
     """Return what a column holds: one of the contract's types, `empty`, `missing`, or what pandas finds in a mixed one."""
     import pandas as pd
 
     if name not in frame:
         return "missing"
+    if isinstance(frame, Chunks):
+        return frame.kinds[name]
     column, types = frame[name], pd.api.types
     if isinstance(column.dtype, pd.CategoricalDtype) and column.notna().any():
         return kind_of(column.cat.categories.to_frame(name=name), name)
@@ -183,24 +183,48 @@ def kind_of(frame: pd.DataFrame, name: str) -> str:
     return str(types.infer_dtype(column, skipna=True))
 
 
-def partition_labels(table: Table, frame: pd.DataFrame) -> pd.Series | None:
+def combined_kind(one: str | None, other: str) -> str:
+    """Return what a column holds of which two parts hold these."""
+    if one is None or one in {"empty", other}:
+        return other
+    if other == "empty":
+        return one
+    return "number" if {one, other} == {"integer", "number"} else "mixed"
+
+
+def partition_labels(table: Table, frame: pd.DataFrame | Chunks) -> pd.Series | None:
     """Return the partition of each row as text, such as 2013-08; None where the table has none, or a column of it is missing."""
     if not table.partition or any(name not in frame for name in table.partition):
         return None
-    label = _words(frame[table.partition[0]])
+    if isinstance(frame, Chunks):
+        return _labels_of_chunks(table, frame)
+    import numpy as np
+    import pandas as pd
+
+    codes, names = _words(frame[table.partition[0]])
     for name in table.partition[1:]:
-        label = label + "-" + _words(frame[name])
-    return label.rename("partition")
+        more, words = _words(frame[name])
+        pairs, codes = np.unique(codes * len(words) + more, return_inverse=True)
+        names = np.asarray([f"{names[pair // len(words)]}-{words[pair % len(words)]}" for pair in pairs], dtype=object)
+    return pd.Series(names[codes], index=frame.index, dtype="str", name="partition")
 
 
-def _words(column: pd.Series) -> pd.Series:
-    """Return values as text of two characters or more, whole numbers without their `.0`."""
+def _labels_of_chunks(table: Table, chunks: Chunks) -> pd.Series:
+    """Return the same as a category, which takes a byte or two for each row."""
+    import pandas as pd
+
+    parts = [pd.Categorical(partition_labels(table, frame)) for frame in chunks.frames(table.partition)]
+    return pd.Series(pd.api.types.union_categoricals(parts, sort_categories=True), name="partition")
+
+
+def _words(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return each value's place among the distinct ones, and these as text of two characters or more, whole numbers without their `.0`."""
     import pandas as pd
 
     whole = column.dtype.kind == "f" and bool((column.dropna() % 1 == 0).all())
     codes, values = (column.astype("Int64") if whole else column).factorize(use_na_sentinel=False)
     names = pd.Series(values).astype("str").fillna("missing").str.zfill(2)
-    return pd.Series(names.to_numpy()[codes], index=column.index, dtype="str")
+    return codes, names.to_numpy(dtype=object)
 
 
 def partitions(frame: pd.DataFrame, labels: pd.Series, rules: Sequence[Rule]) -> pd.DataFrame:
@@ -241,6 +265,13 @@ def numbers(frame: pd.DataFrame, pieces: Sequence[np.ndarray], rules: Sequence[R
     return pd.DataFrame(made, index=range(len(pieces)))
 
 
+def one_piece(frame: pd.DataFrame, rules: Sequence[Rule]) -> pd.DataFrame:
+    """Return one row with each number of the whole table."""
+    import numpy as np
+
+    return numbers(frame, [np.arange(len(frame))], rules)
+
+
 def _of(rule: Rule) -> str:
     """Return the column that a distribution is of; nothing where it is the table."""
     return rule.columns[0] if rule.columns else ""
@@ -256,47 +287,3 @@ def outside(rule: Rule, values: Mapping[str, float]) -> str:
         ):
             found.append(f"{name} {value:.4g} (before {band})")
     return ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
-
-
-class Engine:
-    """Great Expectations in this process: no project, no network, no telemetry, no progress bars."""
-
-    def __init__(self, path: Path) -> None:
-        os.environ["GX_ANALYTICS_ENABLED"] = "false"
-        warnings.filterwarnings("ignore", module="great_expectations")
-        import great_expectations
-
-        logging.getLogger("great_expectations").setLevel(logging.ERROR)
-        import mlops.contract.expectations  # noqa: F401 - registers them
-
-        self.gx = great_expectations
-        self.path = path
-        from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults, ProgressBarsConfig
-
-        config = DataContextConfig(
-            store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),  # else it leaves a temporary folder behind
-            progress_bars=ProgressBarsConfig(globally=False, metric_calculations=False),
-            analytics_enabled=False,
-        )
-        self.context = great_expectations.get_context(mode="ephemeral", project_config=config)
-        self.source = self.context.data_sources.add_pandas("frames")
-
-    def run(self, name: str, frame: pd.DataFrame, checks: Sequence[Check]) -> dict[str, Any]:
-        """Validate one frame; return Great Expectations' own result, with every unexpected row, as plain values."""
-        suite = self.gx.ExpectationSuite(name=name, expectations=[self._expectation(check) for check in checks])
-        batch = self.source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
-        result = batch.validate(suite, result_format={"result_format": "COMPLETE", "return_unexpected_index_query": False})
-        return result.to_json_dict()  # type: ignore[no-any-return]
-
-    def _expectation(self, check: Check) -> Any:
-        from great_expectations.expectations.registry import get_expectation_impl
-
-        severity = "critical" if check.rule.severity == "stop" else "warning"
-        meta = {"rule": check.rule.name, "line": check.rule.line}
-        try:
-            return get_expectation_impl(check.expectation)(**check.arguments, severity=severity, meta=meta)
-        except Exception as error:
-            first = str(error).strip().splitlines()[0]
-            hint = "See Great Expectations' gallery for its expectations and their arguments."
-            problem = Problem(str(self.path), check.rule.line, 1, f"{check.expectation} is no expectation that can be run: {first}", hint)
-            raise SpecError([problem]) from error

@@ -81,7 +81,7 @@ def _engine(url: str) -> Any:
 
     kind, _, rest = filled(url).partition("://")
     if kind == "sqlite":
-        path = Path("/" + rest.lstrip("/")) if rest.startswith("//") else Path(rest.removeprefix("/"))
+        path = Path(rest[1:])
         if not path.is_file():
             raise UsageError(
                 "there is no such database", where=url, hint="sqlite:///name.db is beside you, sqlite:////folder/name.db anywhere."
@@ -105,7 +105,8 @@ class _Told:
         if isinstance(error, sa.NoSuchModuleError | sa.ArgumentError | ModuleNotFoundError):
             message = f"no such kind of database: {_first_line(error)}"
             raise UsageError(message, where=self.url, hint="sqlite:///FILE or postgresql://USER:${NAME}@HOST/DATABASE") from error
-        if isinstance(error, sa.InterfaceError) or (isinstance(error, sa.OperationalError) and not self.url.startswith("sqlite")):
+        unreachable = isinstance(error, sa.InterfaceError) or (isinstance(error, sa.OperationalError) and not self.url.startswith("sqlite"))
+        if error is not None and (unreachable or _state(error).startswith(("08", "28"))):
             message = f"the database cannot be reached: {_first_line(error)}"
             raise PlatformError(message, where=self.url, hint="Check host, user and the variable of the password.") from error
         if isinstance(error, sa.SQLAlchemyError):
@@ -115,4 +116,15 @@ class _Told:
 
 
 def _first_line(error: BaseException) -> str:
-    return str(getattr(error, "orig", None) or error).splitlines()[0][:200]
+    return str(_fields(error).get("M") or getattr(error, "orig", None) or error).splitlines()[0][:200]
+
+
+def _state(error: BaseException) -> str:
+    """Return PostgreSQL's SQLSTATE: 08 is the connection, 28 the password."""
+    return str(_fields(error).get("C", ""))
+
+
+def _fields(error: BaseException) -> dict[str, Any]:
+    """Return the fields of a message of PostgreSQL, as pg8000 hands them on."""
+    arguments = getattr(getattr(error, "orig", None), "args", ())
+    return arguments[0] if arguments and isinstance(arguments[0], dict) else {}

@@ -193,10 +193,14 @@ def understood(source: Source, table: pa.Table, *, day_first: bool | None = None
     import pyarrow as pa
 
     columns = {name: plain(table.column(name)) for name in table.column_names}
-    words = {name: _distinct(column) for name, column in columns.items() if pa.types.is_string(column.type)}
+    plainly = {name: why for name, column in columns.items() if (why := plain_number(column)) is not None}
+    words = {name: _distinct(column) for name, column in columns.items() if pa.types.is_string(column.type) and name not in plainly}
     way, counts = way_of(words)
+    counts["decimal . thousands none"] += len(plainly)
     missing: dict[str, str] = {}
-    text, dates, booleans, notes = [], {}, {}, []
+    text = [name for name, why in plainly.items() if why]
+    notes = [Note(name, "kept as text", "certain", plainly[name]) for name in text]
+    dates, booleans = {}, {}
     for name, values in words.items():
         known = _one(values, way, day_first)
         for word in known.markers:
@@ -226,6 +230,21 @@ def _numbers_note(way: Way, counts: Mapping[str, int]) -> Note:
     return Note("numbers", f"decimal {way.decimal!r}, thousands {way.thousands!r}", "unsure" if others else "likely", why, tuple(others))
 
 
+def plain_number(column: pa.ChunkedArray) -> str | None:
+    """Return None where a column of words holds other things than numbers with a point, and else why they are words all the same, or an empty text."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_string(column.type) or column.null_count == len(column):
+        return None
+    try:
+        column.cast(pa.float64())
+    except pa.ArrowInvalid:
+        return None
+    odd = pc.match_substring_regex(column, r"^(?:0[0-9]+|[-+]?[0-9]{16,})$")
+    return codes(_distinct(column)) if pc.any(odd).as_py() else ""
+
+
 def _distinct(column: pa.ChunkedArray) -> pd.Series:
     """Return the distinct words of a column, without empty ones."""
     import pyarrow.compute as pc
@@ -250,21 +269,33 @@ def _one(values: pd.Series, way: Way, day_first: bool | None) -> _Known:
     if values.empty:
         return known
     bare = values.str.strip()
-    rest = values[~bare.isin([*NEVER_VALUES, *PERHAPS])]
-    always = tuple(sorted(set(bare) & set(NEVER_VALUES)))
-    numeric = values.str.fullmatch(way.shape)
+    odd = bare.isin([*NEVER_VALUES, *PERHAPS])
+    rest, marks = values[~odd], tuple(sorted(bare[odd]))
+    always = tuple(mark for mark in marks if mark in NEVER_VALUES)
+    first = rest.head(200)
+    numeric = values.str.fullmatch(way.shape) if first.str.fullmatch(way.shape).any() else odd & False
     if numeric.all() or (numeric.sum() and markers(values, numeric)):
         known.markers = markers(values, numeric)
         reason = codes(values[numeric])
         if reason:
             known.text, known.notes = True, [Note("", "kept as text", "certain", reason)]
         return known
+    known.notes = _mixed(values, numeric)
     if len(rest) and (form := form_of(rest, day_first=day_first)) is not None:
-        known.form, known.markers = form.form, tuple(sorted(set(bare) - set(rest.str.strip())))
+        known.form, known.markers = form.form, marks
         known.notes = [Note("", f"times, {form.form}", form.sure, form.why, form.others)]
-    elif (found := truths(list(rest))) is not None:
-        known.truths, known.markers = found, tuple(sorted(set(bare) - set(rest.str.strip())))
+    elif len(rest) == 2 and (found := truths(list(rest))) is not None:
+        known.truths, known.markers = found, marks
         known.notes = [Note("", f"{' / '.join(found)} is true / false", "certain", "these are its only values")]
     else:
         known.markers = always
     return known
+
+
+def _mixed(values: pd.Series, numeric: pd.Series) -> list[Note]:
+    """Return the word about a column of numbers among which a few are none."""
+    count = int((~numeric).sum())
+    if len(values) < 20 or not 0 < count <= 0.1 * len(values):
+        return []
+    why = f"{count:,} of {len(values):,} different values are no numbers, as {values[~numeric].iloc[0]!r:.40}"
+    return [Note("", "words, and mostly numbers", "unsure", why, ("number",))]

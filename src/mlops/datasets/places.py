@@ -120,6 +120,8 @@ def _near(path: Path) -> str:
 
 def _database(data: str) -> Place:
     url, _, what = data.partition("#")
+    if url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
+        url = f"sqlite:///{Path(url.removeprefix('sqlite:///')).absolute()}"
     if re.match(r"\s*(select|with)\b", what, re.IGNORECASE):
         return Place(database=url, query=what.strip(), format="sql")
     if not what:

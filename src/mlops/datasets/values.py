@@ -93,6 +93,11 @@ class Way:
         """The regular expression of a number."""
         return shape(self.decimal, self.thousands)
 
+    def writes(self, values: Sequence[str]) -> bool:
+        """Whether all values are numbers that are written so."""
+        number = re.compile(self.shape)
+        return all(map(number.fullmatch, values))
+
 
 def shape(decimal: str, thousands: str) -> str:
     """Return the regular expression of a number that is written so."""
@@ -107,16 +112,18 @@ def way_of(columns: Mapping[str, pd.Series]) -> tuple[Way, dict[str, int]]:
     Args:
         columns: Distinct values of each column of words.
     """
-    few = {name: values.head(300) for name, values in columns.items()}
-    few = {name: values for name, values in few.items() if len(values) and values.str.contains(r"\d").mean() > 0.5}
-    counts = {way: sum(_numeric(values, Way(*way)) for values in few.values()) for way in _WAYS}
+    few = [rest for values in columns.values() if (rest := _written(values.head(300)))]
+    counts = {way: sum(map(Way(*way).writes, few)) for way in _WAYS}
     best = max(_WAYS, key=lambda way: (counts[way], -_WAYS.index(way)))
     return Way(*best), {f"decimal {decimal} thousands {thousands or 'none'}": count for (decimal, thousands), count in counts.items()}
 
 
-def _numeric(values: pd.Series, way: Way) -> bool:
-    rest = values[~values.str.strip().isin([*NEVER_VALUES, *PERHAPS])]
-    return bool(len(rest)) and bool(rest.str.fullmatch(way.shape).all())
+def _written(values: pd.Series) -> list[str]:
+    """Return the values that are not marks of missing ones, where most have a digit."""
+    nothing = {*NEVER_VALUES, *PERHAPS}
+    words = [str(value) for value in values]
+    digits = sum(any(sign.isdigit() for sign in word) for word in words)
+    return [word for word in words if word.strip() not in nothing] if 2 * digits > len(words) else []
 
 
 def markers(values: pd.Series, fits: pd.Series) -> tuple[str, ...]:

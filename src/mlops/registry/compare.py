@@ -23,9 +23,10 @@ from mlops.errors import JobFailed, MlopsError, UsageError
 from mlops.files import digest_file, digest_folder, write_json
 from mlops.registry import reference
 from mlops.registry.bootstrap import compare
-from mlops.registry.gate import TITLES, shown
+from mlops.registry.gate import TITLES
 from mlops.registry.model import load, read_signature
 from mlops.registry.task import metrics_of, scores_of, task_of, truth_of
+from mlops.report import figures
 from mlops.serving.body import Refused
 from mlops.serving.scoring import prepare
 from mlops.settings import METRICS, TASKS, gate_rules
@@ -58,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     first, against = evidence["metrics"][0], evidence["against"]
-    told = " against ".join("unknown" if value is None else shown(value) for value in (first["candidate"], first["other"]))
+    told = " against ".join("unknown" if value is None else figures.measured(value) for value in (first["candidate"], first["other"]))
     print(f"{TITLES[first['name']]} {told} ({against['name']}) on {evidence['rows']['count']:,} rows, {len(evidence['slices'])} slices")
     return 0
 

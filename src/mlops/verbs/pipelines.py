@@ -69,7 +69,7 @@ def _all_files() -> list[Path]:
     root, _ = place()
     found = sorted(
         [
-            *filter(_is_job, root.glob("src/*pipelines*/**/*.yml")),
+            *root.glob("src/*pipelines*/**/*.yml"),
             *root.glob("environments/*.yml"),
             *(path for path in root.glob("environments/*/*.yml") if (root / "environments" / path.name).is_file()),
             *root.glob("data/*.odcs.yml"),
@@ -79,12 +79,6 @@ def _all_files() -> list[Path]:
         ]
     )
     return [Path(shown(path, Path.cwd())) for path in found]
-
-
-def _is_job(path: Path) -> bool:
-    """Return whether a YAML file among the pipelines means to be one, or a component: others, such as columns.yml, are inputs of theirs."""
-    text = path.read_text(encoding="utf-8", errors="replace")
-    return re.search(r"(?m)^(\$schema|type|jobs|command|component):", text) is not None
 
 
 def _check_one(path: Path) -> None:

@@ -4,7 +4,10 @@ import textwrap
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
+
+from mlops.contract.tables import Chunks
 
 CONTRACT = """\
 kind: DataContract
@@ -43,6 +46,21 @@ def write(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def in_chunks(tmp_path):
+    """Write a table, and return it as chunks of five rows."""
+
+    def in_chunks(frame: pd.DataFrame, step: int = 5) -> Chunks:
+        path = tmp_path / "chunks.parquet"
+        try:
+            frame.to_parquet(path)
+        except pa.ArrowException:
+            pytest.skip("Parquet cannot hold a column of two types")
+        return Chunks(path, len(frame), tuple(frame.columns), 100.0, 2**30, step)
+
+    return in_chunks
 
 
 @pytest.fixture

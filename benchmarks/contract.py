@@ -1,0 +1,112 @@
+"""The contract's step beside pandera and pandas by hand, and on a table that is larger than what it may hold.
+
+The same rules over the same files, 336,776 flights in twelve months with their weather, planes, airlines and airports: ours as it runs in the
+pipeline (Great Expectations, told from the contract), pandera (in an environment of its own) and pandas as one would write it by hand. Checks
+alone, warm, in interleaved rounds, in a process each; the peak is what the process took beside what it had when the tables were read. Then the
+step itself, cold, from its start to its exit; and 20,000,000 generated rows in 20 files' worth of row groups, with the memory that a machine of
+2 GB leaves.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+CONTRACT = ROOT / "data/flights.odcs.yml"
+HERE = Path(__file__).parent / "contracts"
+PEERS = ("slipway", "pandas", "pandera")
+ROUNDS = 5
+LARGE = 20_000_000
+
+
+def run(rounds: int = ROUNDS, large: int = LARGE) -> dict[str, Any]:
+    """Measure all three in interleaved rounds, the step by itself, and the large table."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        raw = _raw(folder)
+        python = _environment(folder / "pandera")
+        figures: dict[str, Any] = {peer: [] for peer in PEERS}
+        for _ in range(rounds):
+            for peer in PEERS:
+                figures[peer].append(_checked(peer, python if peer == "pandera" else Path(sys.executable), raw))
+        figures["step"] = [_measured(_step(CONTRACT, raw, folder / "out")) for _ in range(rounds)]
+        figures["large"] = _large(folder, large)
+    return figures
+
+
+def _raw(folder: Path) -> Path:
+    """Import the flights, as the pipeline does."""
+    data = ROOT / "data"
+    options = ["--data", data / "nycflights13", "--contract", data / "flights.odcs.yml", "--months", "all", "--raw", folder / "raw"]
+    options += ["--partitioned", "flights/*.csv.gz", "--tables", "weather.csv,planes.csv,airlines.csv,airports.csv"]
+    subprocess.run([sys.executable, "ingest.py", *map(str, options)], cwd=ROOT / "src/project", check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, str(HERE / "plain.py"), str(CONTRACT), str(folder / "raw/rules.json")], check=True)
+    return folder / "raw"
+
+
+def _environment(folder: Path) -> Path:
+    """Make an environment with pandera beside the pandas that is measured here, and return its interpreter."""
+    import pandas as pd
+    import pyarrow as pa
+
+    subprocess.run(["uv", "venv", "--quiet", "--python", sys.executable, str(folder)], check=True)
+    python = folder / "bin/python"
+    wanted = ["pandera[pandas]", f"pandas=={pd.__version__}", f"pyarrow=={pa.__version__}"]
+    subprocess.run(["uv", "pip", "install", "--quiet", "--python", str(python), *wanted], check=True)
+    return python
+
+
+def _checked(peer: str, python: Path, raw: Path) -> dict[str, float]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [str(python), str(HERE / f"{peer}_rules.py"), str(raw), str(CONTRACT), str(raw / "rules.json")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _step(contract: Path, raw: Path, out: Path, *more: str) -> list[str]:
+    words = [word for name in ("valid", "quarantine", "report") for word in (f"--{name}", str(out / name))]
+    return [sys.executable, "-m", "mlops.contract", "--contract", str(contract), "--data", str(raw), *words, *more]
+
+
+def _measured(command: list[str]) -> dict[str, Any]:
+    """Run a command; return its seconds, those of the processor, and the most memory that it held, in MB."""
+    script = HERE / "measured.py"
+    done = subprocess.run([sys.executable, str(script), *command], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1]) | {"said": done.stdout.splitlines()[:-1]}
+
+
+def _large(folder: Path, rows: int) -> dict[str, Any]:
+    (folder / "large").mkdir()
+    maker = [sys.executable, str(HERE / "many_rows.py"), str(folder / "large/trips.parquet"), str(rows)]
+    subprocess.run(maker, check=True)
+    return _measured(_step(HERE / "trips.odcs.yml", folder / "large", folder / "large-out", "--memory", "500M")) | {"rows": rows}
+
+
+def table(figures: dict[str, Any]) -> str:
+    """Return the figures as Markdown."""
+    data = figures["slipway"][0]["data"]
+    hand = {name: statistics.median(one[name] for one in figures["pandas"]) for name in ("seconds", "cpu")}
+    rows = []
+    for peer in PEERS:
+        seconds, cpu, peak = (statistics.median(one[name] for one in figures[peer]) for name in ("seconds", "cpu", "peak"))
+        spread = f"{min(one['seconds'] for one in figures[peer]):.2f} to {max(one['seconds'] for one in figures[peer]):.2f}"
+        ratio = f"{cpu / hand['cpu']:.2f}"
+        rows.append(f"| {peer} | {seconds:.2f} ({spread}) | {cpu:.2f} | {ratio} | {peak:.0f} MB, {peak / data:.1f} times the data |")
+    step, large = figures["step"], figures["large"]
+    told = (
+        f"The step as a process of its own: {statistics.median(s['seconds'] for s in step):.2f} s, "
+        f"{statistics.median(s['cpu'] for s in step):.2f} s of a processor, {max(s['peak'] for s in step):.0f} MB at most.\n\n"
+        f"{large['rows']:,} rows: {large['seconds']:.0f} s, {large['cpu']:.0f} s of a processor, {large['peak']:.0f} MB at most. It said:\n\n"
+    )
+    said = "\n".join(f"    {line}" for line in large["said"])
+    head = ["| what | seconds | seconds of a processor | against by hand | memory |", "|---|---|---|---|---|"]
+    return "\n".join([*head, *rows, "", told + said])
+
+
+if __name__ == "__main__":
+    print(table(run()))
