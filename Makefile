@@ -63,9 +63,12 @@ adopt: $(ready)  ## DATA=file-or-url TARGET=column [NAME= TASK= TIME= GROUP= DRO
 	  mlops adopt "$$DATA" --target "$$TARGET" $${NAME:+--name "$$NAME"} $${TASK:+--task "$$TASK"} $${TIME:+--time "$$TIME"} \
 	  $${GROUP:+--group "$$GROUP"} $${METRIC:+--metric "$$METRIC"} $${POSITIVE:+--positive "$$POSITIVE"} $${DRY:+--dry-run} "$${more[@]}"
 
-.PHONY: run plan try comment train promote rollback status monitor stop report ui
+.PHONY: data run plan try comment train promote rollback status monitor stop report ui
 run: $(ready)  ## from raw data to the production endpoint
 	@mlops deliver $(model) $(settings)
+
+data: $(ready)  ## fetch what lies elsewhere, verify the digests, hold the data against their contract
+	@mlops data refresh $(model)
 
 plan: $(ready)  ## what this branch asks of CI, and why not more
 	@mlops plan
