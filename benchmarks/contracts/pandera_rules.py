@@ -38,7 +38,13 @@ def schema(name, frame):
         if rule["kind"] == "unique":
             unique = rule["columns"]
         elif rule["kind"] == "rows":
-            whole.append(pa.Check(lambda df, r=rule: (df.groupby(r["by"]).size() if r["by"] else pd.Series([len(df)])).between(r["low"] or 0, r["high"] or 1e18).all()))
+            whole.append(
+                pa.Check(
+                    lambda df, r=rule: (
+                        (df.groupby(r["by"]).size() if r["by"] else pd.Series([len(df)])).between(r["low"] or 0, r["high"] or 1e18).all()
+                    )
+                )
+            )
         elif rule["kind"] == "required" and rule["share"]:
             whole.append(pa.Check(lambda df, r=rule: df[r["columns"][0]].isna().mean() <= r["share"]))
     return pa.DataFrameSchema(columns, checks=whole, unique=unique)

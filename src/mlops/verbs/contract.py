@@ -14,8 +14,6 @@ from mlops.verbs.pipelines import place
 if TYPE_CHECKING:
     import argparse
 
-    import pandas as pd
-
 
 def check(arguments: argparse.Namespace) -> int:
     """Hold data against their contract.
@@ -100,11 +98,6 @@ def diff(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def test(arguments: argparse.Namespace) -> int:
-    """Run a contract against seeded faults."""
-    raise PlatformError(f"mlops contract {arguments.part} is not there yet")
-
-
 def docs(arguments: argparse.Namespace) -> int:
     """Write a contract and its last results as pages."""
     raise PlatformError(f"mlops contract {arguments.part} is not there yet")
@@ -143,7 +136,7 @@ def data_folder(given: str, *, needed: bool = True) -> Path | None:
     return found[-1] if found else None
 
 
-def tables(wanted: tuple[Any, ...], folder: Path | None) -> dict[str, pd.DataFrame]:
+def tables(wanted: tuple[Any, ...], folder: Path | None) -> dict[str, Any]:
     """Return the tables of a contract that are in a folder.
 
     Raises:
