@@ -30,7 +30,7 @@ _SHARES = {"missing", "zeros", "fractions", "negative", "tens", "top", "frozen",
 def pieces(labels: pd.Series | None, rows: int, seed: int = 0) -> list[np.ndarray]:
     """Return the positions of the rows of each partition; of a table with fewer than two, those of random tenths (or thirds of a short one)."""
     if labels is not None:
-        found = list(labels.groupby(labels, sort=True).indices.values())
+        found = [np.asarray(rows) for rows in labels.groupby(labels, sort=True).indices.values()]
         if len(found) > 1:
             return found
     mixed = np.random.default_rng(seed).permutation(rows)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class ExpectRowsToKeep(_OneMetric, MulticolumnMapExpectation):
+class ExpectRowsToKeep(_OneMetric, MulticolumnMapExpectation):  # type: ignore[misc] # Great Expectations is not typed for this
     """Expect a relation between the columns of a row to hold (see expressions.py for what can be written)."""
 
     expression: str
@@ -28,7 +28,7 @@ class ExpectRowsToKeep(_OneMetric, MulticolumnMapExpectation):
     arguments: ClassVar[tuple[str, ...]] = ("expression",)
 
 
-class ExpectColumnValuesToKeep(_OneMetric, ColumnMapExpectation):
+class ExpectColumnValuesToKeep(_OneMetric, ColumnMapExpectation):  # type: ignore[misc] # Great Expectations is not typed for this
     """Expect a relation that names one column to hold in each row."""
 
     expression: str
@@ -36,14 +36,14 @@ class ExpectColumnValuesToKeep(_OneMetric, ColumnMapExpectation):
     arguments: ClassVar[tuple[str, ...]] = ("expression",)
 
 
-class ExpectColumnsToDetermineTheLast(_OneMetric, MulticolumnMapExpectation):
+class ExpectColumnsToDetermineTheLast(_OneMetric, MulticolumnMapExpectation):  # type: ignore[misc] # Great Expectations is not typed for this
     """Expect equal values in all columns but the last to have equal values in the last."""
 
     ignore_row_if: str = "never"
     map_metric = "columns.determine"
 
 
-class ExpectStatisticsToBeWithin(_OneMetric, MulticolumnMapExpectation):
+class ExpectStatisticsToBeWithin(_OneMetric, MulticolumnMapExpectation):  # type: ignore[misc] # Great Expectations is not typed for this
     """Expect the numbers of each piece of a table (see statistics.py) to be within their bands."""
 
     bands: dict[str, Any]
@@ -52,7 +52,7 @@ class ExpectStatisticsToBeWithin(_OneMetric, MulticolumnMapExpectation):
     arguments: ClassVar[tuple[str, ...]] = ("bands",)
 
 
-class ExpectColumnValuesToBeTidy(_OneMetric, ColumnMapExpectation):
+class ExpectColumnValuesToBeTidy(_OneMetric, ColumnMapExpectation):  # type: ignore[misc] # Great Expectations is not typed for this
     """Expect no blanks at the ends, no broken characters, and no word that stands for a missing value; `allow` lists exceptions."""
 
     allow: list[str]

@@ -144,7 +144,8 @@ def _together(frame: pd.DataFrame, kinds: Mapping[str, str]) -> dict[str, tuple[
 
 def _slices(frame: pd.DataFrame, kinds: Mapping[str, str]) -> tuple[str, ...]:
     """Return the values of the text column with two to six, of which the rarest is the most frequent."""
-    best, found = 0, ()
+    best = 0
+    found: tuple[str, ...] = ()
     for name, kind in kinds.items():
         if kind != "string" or "=" in name or not 2 <= _distinct(frame[name]) <= 6:
             continue

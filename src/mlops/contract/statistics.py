@@ -215,10 +215,10 @@ def _of_numbers(kind: str, values: np.ndarray) -> float:
         "mean": values.mean,
         "median": lambda: np.median(values),
         "spread": values.std,
-        "zeros": lambda: (values == 0).mean(),
-        "fractions": lambda: (values % 1 != 0).mean(),
-        "negative": lambda: (values < 0).mean(),
-        "tens": lambda: (values % 10 == 0).mean(),
+        "zeros": (values == 0).mean,
+        "fractions": (values % 1 != 0).mean,
+        "negative": (values < 0).mean,
+        "tens": (values % 10 == 0).mean,
     }
     with np.errstate(all="ignore"):
         made = asked[kind]() if kind in asked else np.quantile(values, int(kind[1:]) / 100)

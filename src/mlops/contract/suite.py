@@ -48,7 +48,7 @@ class Check:
     arguments: Mapping[str, Any]
 
 
-def compile_rule(rule: Rule, path: Path, frames: Mapping[str, pd.DataFrame] | None = None) -> Check:
+def compile_rule(rule: Rule, path: Path, frames: Mapping[str, pd.DataFrame | Chunks] | None = None) -> Check:
     """Return the expectation that a rule is; a rule about another table needs that table's frame.
 
     Raises:
@@ -103,7 +103,7 @@ def _expectation(rule: Rule) -> tuple[str, dict[str, Any]]:
     return "expect_column_values_to_be_between", {**column, **_between(given["range"])}
 
 
-def _of_another(rule: Rule, frames: Mapping[str, pd.DataFrame]) -> tuple[str, dict[str, Any]]:
+def _of_another(rule: Rule, frames: Mapping[str, pd.DataFrame | Chunks]) -> tuple[str, dict[str, Any]]:
     """Return the expectation that a column's values are among those of another table's column."""
     table, column = rule.arguments["to"]
     there = frames[table][column].dropna().unique().tolist() if table in frames and column in frames[table] else []
@@ -229,6 +229,7 @@ def _words(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
 
 def partitions(frame: pd.DataFrame, labels: pd.Series, rules: Sequence[Rule]) -> pd.DataFrame:
     """Return one row per partition, with the statistic that each of the rules is about under the rule's name."""
+    import numpy as np
     import pandas as pd
 
     grouped = frame.groupby(labels, sort=True)
@@ -248,7 +249,7 @@ def partitions(frame: pd.DataFrame, labels: pd.Series, rules: Sequence[Rule]) ->
             made[rule.name] = grouped[rule.columns[0]].agg(statistic)
     whole = pd.DataFrame(made, index=grouped.size().index)
     names = whole.index
-    more = numbers(frame, [grouped.indices[name] for name in names], [r for r in rules if r.kind == "distribution"])
+    more = numbers(frame, [np.asarray(grouped.indices[name]) for name in names], [r for r in rules if r.kind == "distribution"])
     return pd.concat([whole, more.set_axis(names)], axis=1).rename_axis("partition").reset_index()
 
 

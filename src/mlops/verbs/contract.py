@@ -14,8 +14,6 @@ from mlops.verbs.pipelines import place
 if TYPE_CHECKING:
     import argparse
 
-    import pandas as pd
-
 
 def check(arguments: argparse.Namespace) -> int:
     """Hold data against their contract.
@@ -138,7 +136,7 @@ def data_folder(given: str, *, needed: bool = True) -> Path | None:
     return found[-1] if found else None
 
 
-def tables(wanted: tuple[Any, ...], folder: Path | None) -> dict[str, pd.DataFrame]:
+def tables(wanted: tuple[Any, ...], folder: Path | None) -> dict[str, Any]:
     """Return the tables of a contract that are in a folder.
 
     Raises:

@@ -56,7 +56,8 @@ def test_any_table_passes_what_was_proposed_from_it(verdict, rows):
 
 def test_the_relations_that_hold_are_found():
     told = " ".join(propose("made", months(4), partition=["month"]).remarks)
-    assert "abs(tax - (0.2 * net)) <=" in told
+    assert "abs(net - (5 * tax)) <=" in told
+    assert "abs(net - (0.83333 * total)) <=" in told
 
 
 def test_an_honest_next_month_passes_and_another_unit_does_not(verdict):
