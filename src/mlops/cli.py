@@ -10,14 +10,14 @@ import signal
 import sys
 import tempfile
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import MlopsError, PlatformError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 INTERRUPTED = 130
 
@@ -32,6 +32,8 @@ class Verb:
     arguments: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = ()
     facts: bool = True
     """Whether it prints facts, and so takes --json."""
+    parts: Mapping[str, Verb] = field(default_factory=dict)
+    """The verbs below it, as in `mlops contract check`; it has then no function of its own."""
 
 
 def _argument(*names: str, **options: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
@@ -43,6 +45,47 @@ _SET = _argument("--set", action="append", default=[], metavar="inputs.NAME=VALU
 _FORCE = _argument("--force", action="store_true", help="run every step, whatever is there already")
 _ENVIRONMENT = {"metavar": "ENVIRONMENT", "help": "staging or production"}
 _REASON = _argument("--reason", metavar="TEXT", default="", help="why, for the record")
+
+_CONTRACT = _argument("--contract", metavar="FILE", default="", help="the contract, a *.odcs.yml file; with one in data/, none is needed")
+_DATA = _argument("--data", metavar="DIR", default="", help="where the tables are; without it, those of the newest run")
+
+CONTRACT = {
+    "check": Verb(
+        "contract:check",
+        "hold data against their contract, outside of any pipeline (exit 1 where a rule says stop)",
+        "mlops contract check --data .mlops/raw",
+        (_CONTRACT, _DATA),
+    ),
+    "profile": Verb(
+        "contract:profile",
+        "propose a contract from data, and say what was seen",
+        "mlops contract profile trips.csv --out data/trips.odcs.yml",
+        (
+            _argument("data", metavar="DATA", help="a Parquet or CSV file, or a folder of them (its files are the partitions)"),
+            _argument("--out", metavar="FILE", default="", help="write the contract into this file; without it, it is printed"),
+            _argument("--key", action="append", default=[], metavar="COLUMN", help="what names a row; repeat it for several columns"),
+            _argument("--partition", action="append", default=[], metavar="COLUMN", help="what names a part that comes as one, as a month"),
+            _argument("--target", default="", metavar="COLUMN", help="what a model is to tell: columns that give it away are told"),
+        ),
+    ),
+    "diff": Verb(
+        "contract:diff",
+        "what a change of a contract says in words, and would have done to past partitions",
+        "mlops contract diff HEAD~1 data/flights.odcs.yml",
+        (
+            _argument("old", metavar="OLD", help="a contract file, or a git revision of NEW"),
+            _argument("new", metavar="NEW", nargs="?", default="", help="a contract file; with one in data/, none is needed"),
+            _DATA,
+        ),
+    ),
+    "test": Verb(
+        "contract:test",
+        "run a contract against seeded faults, and say which ones it would not catch",
+        "mlops contract test --data .mlops/raw",
+        (_CONTRACT, _DATA),
+    ),
+    "docs": Verb("contract:docs", "write a contract and its last results as pages", "mlops contract docs", (_CONTRACT,)),
+}
 
 VERBS = {
     "check": Verb(
@@ -77,6 +120,9 @@ VERBS = {
             _SET,
             _FORCE,
         ),
+    ),
+    "contract": Verb(
+        "", "what must hold in the data: check, profile, diff, test, docs", "mlops contract check", facts=False, parts=CONTRACT
     ),
     "plan": Verb(
         "change:plan",
@@ -241,23 +287,30 @@ def parser() -> argparse.ArgumentParser:
     )
     release = Path(__file__).with_name("VERSION").read_text(encoding="utf-8").strip()
     top.add_argument("--version", action="version", version=f"Slipway {release}", help="print the release of the template that this is")
-    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for name, verb in VERBS.items():
-        sub = verbs.add_parser(
+    _add(top, VERBS, "verb")
+    return top
+
+
+def _add(top: argparse.ArgumentParser, verbs: Mapping[str, Verb], dest: str) -> None:
+    made = top.add_subparsers(dest=dest, metavar=dest.upper(), required=True)
+    for name, verb in verbs.items():
+        sub = made.add_parser(
             name, help=verb.summary, description=verb.summary[0].upper() + verb.summary[1:] + ".", epilog=f"Example: {verb.example}"
         )
         for names, options in verb.arguments:
             sub.add_argument(*names, **options)
-        if verb.facts:
+        if verb.parts:
+            _add(sub, verb.parts, "part")
+        elif verb.facts:
             sub.add_argument("--json", action="store_true", help="print the facts as JSON")
-    return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit code; an error that a user is meant to read goes to standard error."""
     arguments = parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _interrupt)  # a canceled CI job ends as Ctrl-C does
-    module, function = VERBS[arguments.verb].place.split(":")
+    verb = VERBS[arguments.verb]
+    module, function = (verb.parts[arguments.part] if verb.parts else verb).place.split(":")
     as_json = getattr(arguments, "json", False)
     try:
         return int(getattr(importlib.import_module(f"mlops.verbs.{module}"), function)(arguments) or 0)

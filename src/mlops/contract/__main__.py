@@ -36,7 +36,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--valid", type=Path, required=True, help="folder to write the tables into, less the rows in quarantine")
     made.add_argument("--quarantine", type=Path, required=True, help="folder to write the rows that break a warning into, with the reasons")
     made.add_argument("--report", type=Path, required=True, help="folder to write validation.json and report.html into")
-    made.add_argument("--memory", help="a table that is larger in memory is checked in chunks: 800M, 2G (default: a quarter of what is free)")
+    made.add_argument(
+        "--memory", help="a table that is larger in memory is checked in chunks: 800M, 2G (default: a quarter of what is free)"
+    )
     return made
 
 

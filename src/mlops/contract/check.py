@@ -10,10 +10,10 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlops.contract.rules import printable
-from mlops.contract.chunked import partition_numbers, run_rows, survey
+from mlops.contract.chunked import partition_numbers, run_rows, survey, whole_numbers
 from mlops.contract.engine import Engine, rule_of
-from mlops.contract.suite import ACCEPTED, Check, compile_rule, kind_of, kinds, partition_labels, partitions
+from mlops.contract.rules import printable
+from mlops.contract.suite import ACCEPTED, Check, compile_rule, kind_of, kinds, one_piece, outside, partition_labels, partitions
 from mlops.contract.tables import Chunks
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def check(contract: Contract, frames: Mapping[str, pd.DataFrame | Chunks]) -> Ve
         SpecError: The contract asks for an expectation that there is not.
         JobFailed: A table in chunks has a rule that needs more of it at once than may be held.
     """
-    checks = [compile_rule(rule, contract.path) for rule in contract.rules]
+    checks = [compile_rule(rule, contract.path, frames) for rule in contract.rules]
     engine = Engine(contract.path)
     for table in contract.tables:
         if isinstance(chunks := frames[table.name], Chunks):
@@ -116,7 +116,7 @@ def check(contract: Contract, frames: Mapping[str, pd.DataFrame | Chunks]) -> Ve
 
 
 def _run(engine: Engine, table: Table, frame: pd.DataFrame | Chunks, checks: Sequence[Check]) -> dict[str, Judged]:
-    rows, parts = ([c for c in checks if c.frame == name] for name in ("rows", "partitions"))
+    rows, parts, whole = ([c for c in checks if c.frame == name] for name in ("rows", "partitions", "whole"))
     name = f"{table.name} rows"
     judged = {name: run_rows(engine, name, frame, rows) if isinstance(frame, Chunks) else engine.run(name, frame, rows)}
     labels = partition_labels(table, frame) if parts else None
@@ -124,6 +124,10 @@ def _run(engine: Engine, table: Table, frame: pd.DataFrame | Chunks, checks: Seq
         name, rules = f"{table.name} partitions", [c.rule for c in parts]
         numbers = partition_numbers(frame, labels, rules) if isinstance(frame, Chunks) else partitions(frame, labels, rules)
         judged[name] = engine.run(name, numbers, parts)
+    if whole:
+        name, rules = f"{table.name} whole", [c.rule for c in whole]
+        numbers = whole_numbers(frame, rules) if isinstance(frame, Chunks) else one_piece(frame, rules)
+        judged[name] = engine.run(name, numbers, whole)
     return judged
 
 
@@ -172,10 +176,17 @@ def _finding(item: Check, entry: Any, count: int, rows: Sequence[int]) -> Findin
     if item.frame == "kinds":
         kind = str((result.get("partial_unexpected_list") or ["unknown"])[0])
         return Finding(item.rule, "broken", 0, total, KINDS.get(kind, f"it holds {kind} values"))
+    return Finding(item.rule, "broken", int(result.get("unexpected_count", 0)), total, _observed(item.rule, result), rows)
+
+
+def _observed(rule: Rule, result: Mapping[str, Any]) -> str:
+    if rule.kind == "distribution":
+        return "; ".join(outside(rule, values) for values in (result.get("unexpected_list") or ())[:3])
+    if rule.kind == "columns":
+        found = (result.get("details") or {}).get("mismatched") or {}
+        return "; ".join(f"{what} {', '.join(map(printable, map(str, names)))}" for what, names in found.items())
     observed = result.get("observed_value")
-    return Finding(
-        item.rule, "broken", int(result.get("unexpected_count", 0)), total, "" if observed is None else f"found {observed:,}", rows
-    )
+    return "" if observed is None else f"found {observed:,}" if isinstance(observed, int | float) else f"found {printable(str(observed))}"
 
 
 def _raised(info: Mapping[str, Any]) -> str:

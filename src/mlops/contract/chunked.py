@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlops.contract.engine import LISTED, Judged, rule_of
-from mlops.contract.suite import combined_kind, kind_of, partitions
+from mlops.contract.suite import combined_kind, kind_of, one_piece, partitions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mlops.contract.suite import Check
     from mlops.contract.tables import Chunks
 
-BY_ROW = frozenset({"required", "set", "pattern", "length", "range", "finite"})
+BY_ROW = frozenset({"required", "set", "pattern", "length", "range", "finite", "tidy", "relation", "reference"})
 """Kinds of rules that a row keeps or breaks by itself."""
 TOGETHER = 2_000_000
 """Rows with a key that may be there twice that are looked at together."""
@@ -45,16 +45,37 @@ def run_rows(engine: Engine, name: str, table: Chunks, checks: Sequence[Check]) 
     whole = [check for check in checks if check not in by_row and check not in unique]
     parts = [_by_chunk(engine, name, table, by_row)] if by_row else []
     parts += [_unique(engine, name, table, check) for check in unique]
-    parts += [engine.run(name, table.whole(check.rule.columns, f"the rule {check.rule.name}"), [check]) for check in whole]
+    parts += [engine.run(name, _of_check(table, check), [check]) for check in whole]
     return _side_by_side(parts)
+
+
+def _of_check(table: Chunks, check: Check) -> pd.DataFrame:
+    """Return what a rule that is not about single rows needs: its columns, or the names of all."""
+    names_only = check.rule.kind == "columns"
+    return next(table.frames()).iloc[:0] if names_only else table.whole(check.rule.columns, f"the rule {check.rule.name}")
 
 
 def partition_numbers(table: Chunks, labels: pd.Series, rules: Sequence[Rule]) -> pd.DataFrame:
     """Return what `suite.partitions` returns, with the columns of one rule in memory at a time."""
     import pandas as pd
 
-    found = [partitions(table.whole(rule.columns, f"the rule {rule.name}"), labels, [rule]).set_index("partition") for rule in rules]
-    return pd.concat(found, axis=1).rename_axis("partition").reset_index().astype({"partition": "str"})
+    found = [partitions(_of_rule(table, rule), labels, [rule]).set_index("partition") for rule in rules]
+    whole = pd.concat(found, axis=1)
+    return whole.loc[:, ~whole.columns.duplicated()].rename_axis("partition").reset_index().astype({"partition": "str"})
+
+
+def whole_numbers(table: Chunks, rules: Sequence[Rule]) -> pd.DataFrame:
+    """Return what `suite.one_piece` returns, with the columns of one rule in memory at a time."""
+    import pandas as pd
+
+    whole = pd.concat([one_piece(_of_rule(table, rule), [rule]) for rule in rules], axis=1)
+    return whole.loc[:, ~whole.columns.duplicated()]
+
+
+def _of_rule(table: Chunks, rule: Rule) -> pd.DataFrame:
+    """Return the columns that a rule is about; one about the rows of a table is about all."""
+    columns = rule.columns or (table.columns if rule.kind == "distribution" else ())
+    return table.whole(columns, f"the rule {rule.name}")
 
 
 def _by_chunk(engine: Engine, name: str, table: Chunks, checks: Sequence[Check]) -> Judged:

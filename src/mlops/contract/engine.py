@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mlops.contract import expectations as _expectations  # noqa: F401 - registers those that Great Expectations has not
 from mlops.contract import metrics as _metrics  # noqa: F401 - its expectations take the place of those that they are made from
 from mlops.errors import Problem, SpecError
 

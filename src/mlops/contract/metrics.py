@@ -100,7 +100,7 @@ class RowsJudged(MetricProvider):
         }
 
 
-class _OneMetric:
+class OneMetric:
     """An expectation about rows that needs the one metric above."""
 
     arguments: ClassVar[tuple[str, ...]] = ()
@@ -127,25 +127,25 @@ class _OneMetric:
         return super()._validate(metrics.get(METRIC, metrics), **more)  # type: ignore[misc]
 
 
-class ExpectColumnValuesToNotBeNull(_OneMetric, core.ExpectColumnValuesToNotBeNull):
+class ExpectColumnValuesToNotBeNull(OneMetric, core.ExpectColumnValuesToNotBeNull):
     pass
 
 
-class ExpectColumnValuesToBeBetween(_OneMetric, core.ExpectColumnValuesToBeBetween):
+class ExpectColumnValuesToBeBetween(OneMetric, core.ExpectColumnValuesToBeBetween):
     arguments = ("min_value", "max_value", "strict_min", "strict_max")
 
 
-class ExpectColumnValuesToBeInSet(_OneMetric, core.ExpectColumnValuesToBeInSet):
+class ExpectColumnValuesToBeInSet(OneMetric, core.ExpectColumnValuesToBeInSet):
     arguments = ("value_set",)
 
 
-class ExpectColumnValuesToMatchRegex(_OneMetric, core.ExpectColumnValuesToMatchRegex):
+class ExpectColumnValuesToMatchRegex(OneMetric, core.ExpectColumnValuesToMatchRegex):
     arguments = ("regex",)
 
 
-class ExpectColumnValuesToBeUnique(_OneMetric, core.ExpectColumnValuesToBeUnique):
+class ExpectColumnValuesToBeUnique(OneMetric, core.ExpectColumnValuesToBeUnique):
     pass
 
 
-class ExpectCompoundColumnsToBeUnique(_OneMetric, core.ExpectCompoundColumnsToBeUnique):
+class ExpectCompoundColumnsToBeUnique(OneMetric, core.ExpectCompoundColumnsToBeUnique):
     pass

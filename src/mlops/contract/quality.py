@@ -2,13 +2,18 @@
 
 `rowCount`, `nullValues`, `missingValues`, `duplicateValues` and `invalidValues` (with `validValues` or `pattern`, as the standard has it, and
 with `minimum` and `maximum`) are read. `per: partition`, among the `arguments` of a metric or the `customProperties` of a custom rule, holds a
-rule against each partition instead of the whole table.
+rule against each partition instead of the whole table; `previous: 3` beside it, of a `rowCount` in percent, against the median of the three
+partitions before. Of custom rules, any expectation of Great Expectations' can be named, and those of expectations.py; a band of numbers
+(`expect_column_to_be_as_before`) may say `stopBeyond: 1`: it warns outside of the band, and stops where a number is further out than the band
+is wide.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from mlops.contract.custom import Body, read_custom
 from mlops.contract.rules import Range, Rule
 
 if TYPE_CHECKING:
@@ -18,12 +23,9 @@ if TYPE_CHECKING:
     from mlops.spec.source import Keys
 
 COMPARISONS = ("mustBe", "mustBeGreaterThan", "mustBeGreaterOrEqualTo", "mustBeLessThan", "mustBeLessOrEqualTo", "mustBeBetween")
-ENGINES = ("great-expectations", "greatExpectations")
 METRICS = (
     "rowCount; of a column nullValues, missingValues, duplicateValues, and invalidValues with validValues, pattern, minimum or maximum"
 )
-Body = tuple[str, str, dict[str, Any]]
-"""Kind, wording and arguments of a rule."""
 
 
 def read_quality(reading: Reading, at: Keys, table: str, column: str, body: Mapping[str, Any]) -> Iterator[Rule]:
@@ -35,17 +37,17 @@ def read_quality(reading: Reading, at: Keys, table: str, column: str, body: Mapp
         arguments = given.get("arguments") or {}
         extra = {item.get("property"): item.get("value") for item in given.get("customProperties") or []}
         per = arguments.get("per", extra.get("per"))
-        share = _share(reading, keys, given)
-        made = _custom(reading, keys, given) if given.get("type") == "custom" else _metric(reading, keys, given, column)
+        made = _one(reading, keys, given, column)
         if made is None:
             continue
         kind, wording, needs = made
+        share = needs.pop("share", None) or _share(reading, keys, given)
         if per not in {None, "partition"}:
             reading.note(keys, f"unknown `per`: {per!r}", "It is `partition`, or not there.")
-        yield Rule(
+        rule = Rule(
             name=".".join(filter(None, (table, column, str(given.get("name") or kind).replace(" ", "_")))),
             table=table,
-            columns=tuple(map(str, arguments.get("properties") or ())) or ((column,) if column else ()),
+            columns=tuple(map(str, needs.pop("columns", None) or arguments.get("properties") or ())) or ((column,) if column else ()),
             kind=kind,
             severity=reading.severity((*keys, "severity"), given.get("severity", "stop")),
             wording=wording + (f" in more than {share:.3g} of the rows" if share else ""),
@@ -55,13 +57,37 @@ def read_quality(reading: Reading, at: Keys, table: str, column: str, body: Mapp
             description=str(given.get("description") or ""),
             line=reading.line(keys),
         )
+        yield rule
+        if kind == "distribution" and "stopBeyond" in extra:
+            yield _wider(rule, reading.number((*keys, "customProperties"), extra["stopBeyond"]) or 0.0)
+
+
+def _one(reading: Reading, at: Keys, given: Mapping[str, Any], column: str) -> Body | None:
+    if given.get("type") == "sql":
+        hint = "Write what must hold of a row as `type: custom`: docs/how-to/contract.md, relations between columns."
+        reading.note(at, "a rule in SQL cannot be checked here: the tables are files", hint)
+        return None
+    return read_custom(reading, at, given, column) if given.get("type") == "custom" else _metric(reading, at, given, column)
+
+
+def _wider(rule: Rule, times: float) -> Rule:
+    """Return the rule that stops where a rule that warns is far from kept."""
+    bands = {name: band.widened(times) for name, band in rule.arguments["bands"].items()}
+    return replace(rule, name=f"{rule.name}.far", severity="stop", wording=f"{rule.wording}, nearly", arguments={"bands": bands})
 
 
 def _metric(reading: Reading, at: Keys, given: Mapping[str, Any], column: str) -> Body | None:
     metric, arguments = given.get("metric") or given.get("rule"), given.get("arguments") or {}
     if metric == "rowCount":
         limits = _limits(reading, at, given)
-        return "rows", f"must be {limits}", {"range": limits}
+        if "previous" not in arguments:
+            return "rows", f"must be {limits}", {"range": limits}
+        before = reading.number((*at, "arguments", "previous"), arguments["previous"])
+        if given.get("unit") != "percent" or arguments.get("per") != "partition" or not before or before < 1:
+            reading.note(
+                at, "`previous` compares a partition with those before it", "Write `unit: percent`, `per: partition`, and 1 or more."
+            )
+        return "rows", f"must be {limits} % of the {before:g} before", {"range": limits, "previous": int(before or 1)}
     if metric in {"nullValues", "missingValues"} and column:
         return "required", "must not be missing", {}
     if metric == "duplicateValues" and (column or arguments.get("properties")):
@@ -76,20 +102,6 @@ def _metric(reading: Reading, at: Keys, given: Mapping[str, Any], column: str) -
         return "range", f"must be {within}", {"range": within}
     reading.note((*at, "metric"), f"{metric!r} cannot be checked here, with these arguments", f"What can: {METRICS}.")
     return None
-
-
-def _custom(reading: Reading, at: Keys, given: Mapping[str, Any]) -> Body | None:
-    body = given.get("implementation")
-    if given.get("engine") not in ENGINES or not isinstance(body, dict) or not body.get("type"):
-        hint = "engine: great-expectations, implementation: {type: expect_..., kwargs: {...}}"
-        reading.note(at, "a custom rule is one of Great Expectations", hint)
-        return None
-    kind, kwargs = str(body["type"]), body.get("kwargs") or {}
-    words = kind.removeprefix("expect_").removeprefix("column_").replace("_", " ")
-    said = ", ".join(f"{key} {value}" for key, value in kwargs.items())
-    if kind.endswith("_to_be_between"):
-        said, words = str(Range(kwargs.get("min_value"), kwargs.get("max_value"))), words.removesuffix(" to be between") + " must be"
-    return "custom", f"{words} {said}", {"type": kind, "kwargs": kwargs}
 
 
 def _limits(reading: Reading, at: Keys, given: Mapping[str, Any]) -> Range:

@@ -31,6 +31,13 @@ class Range:
             return f"{'more than' if self.above else 'at least'} {low}"
         return f"{'more than ' if self.above else ''}{low} to {'less than ' if self.below else ''}{high}"
 
+    def widened(self, times: float) -> Range:
+        """Return the interval with so many times its width added at each end that it has."""
+        if self.low is None or self.high is None:
+            return self
+        more = (self.high - self.low) * times
+        return Range(self.low - more, self.high + more)
+
 
 def printable(text: str, most: int = 80) -> str:
     """Return text from data as one short line: a control character in it could move a terminal's cursor and hide what is said."""
@@ -54,7 +61,7 @@ class Rule:
     columns: tuple[str, ...]
     """Empty where the rule is about the table."""
     kind: str
-    """type, required, unique, range, finite, length, set, pattern, rows, or custom."""
+    """type, required, unique, range, finite, length, set, pattern, tidy, relation, determined, reference, rows, columns, distribution, or custom."""
     severity: str
     """stop or warn."""
     wording: str
@@ -73,7 +80,7 @@ class Rule:
     @property
     def by_row(self) -> bool:
         """Whether single rows keep or break it, so that the ones that break it can be set apart."""
-        return self.kind not in {"type", "rows", "custom"} and not self.share and not self.per_partition
+        return self.kind not in {"type", "rows", "columns", "distribution", "custom"} and not self.share and not self.per_partition
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,12 @@ def _table(reading: Reading, at: Keys, body: Mapping[str, Any]) -> Table:
     if key:
         rules.append(Rule(f"{name}.key", name, key, "unique", "stop", "must differ from row to row", line=reading.line(at)))
     rules += read_quality(reading, at, name, "", body)
+    rules += [rule for rule, _ in _references(reading, at, name, columns)]
+    others = _custom(body).get("otherColumns", "allow")
+    if others != "allow":
+        severity = reading.severity((*at, "customProperties"), others)
+        words = "must be those of the contract, and no others"
+        rules.append(Rule(f"{name}.columns", name, (), "columns", severity, words, {"columns": tuple(types)}, line=reading.line(at)))
     # Expectations about rows hold for a table without any: that there are rows is a rule of its own (GX #2726).
     rules.append(Rule(f"{name}.rows", name, (), "rows", "stop", "must be there", {"range": Range(low=1)}, line=reading.line(at)))
     for rule in rules:
@@ -77,6 +83,34 @@ def _table(reading: Reading, at: Keys, body: Mapping[str, Any]) -> Table:
     for column in leakage:
         reading.known((*at, "customProperties"), f"leakage names {column!r}", column, types)
     return Table(name, types, key, partition, leakage, tuple(_numbered(rules)))
+
+
+def _references(reading: Reading, at: Keys, table: str, columns: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Rule, Keys]]:
+    """Yield the rule of each foreign key that a column has (`relationships`, as in `to: planes.tailnum`)."""
+    for index, column in enumerate(columns):
+        for number, link in enumerate(column.get("relationships") or []):
+            keys = (*at, "properties", index, "relationships", number)
+            extra = _custom(link)
+            to = str(link.get("to") or "").split(".")
+            if link.get("type", "foreignKey") not in {"foreignKey", "foreign_key"} or len(to) != 2:
+                reading.note(keys, "cannot be checked", "As in: {type: foreignKey, to: planes.tailnum}")
+                continue
+            most = reading.number((*keys, "customProperties"), extra.get("mostly", 1)) or 0.0
+            name = str(column.get("name"))
+            yield (
+                Rule(
+                    f"{table}.{name}.reference",
+                    table,
+                    (name,),
+                    "reference",
+                    reading.severity((*keys, "customProperties"), extra.get("severity", "stop")),
+                    f"must be in {to[0]} as {to[1]}" + (f" in {most:.3g} of the rows" if most < 1 else ""),
+                    {"to": (to[0], to[1])},
+                    share=round(1 - most, 12),
+                    line=reading.line(keys),
+                ),
+                keys,
+            )
 
 
 def _column(reading: Reading, at: Keys, table: str, name: str, body: Mapping[str, Any]) -> Iterator[Rule]:

@@ -7,10 +7,12 @@ with its number of rows and the like).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops.contract.rules import Range
+from mlops.contract.statistics import measure
 from mlops.contract.tables import Chunks
 from mlops.errors import Problem, SpecError
 
@@ -41,22 +43,26 @@ class Check:
 
     rule: Rule
     frame: str
-    """kinds, rows or partitions."""
+    """kinds, rows, partitions, or whole (one row, with numbers of the whole table)."""
     expectation: str
     arguments: Mapping[str, Any]
 
 
-def compile_rule(rule: Rule, path: Path) -> Check:
-    """Return the expectation that a rule is.
+def compile_rule(rule: Rule, path: Path, frames: Mapping[str, pd.DataFrame] | None = None) -> Check:
+    """Return the expectation that a rule is; a rule about another table needs that table's frame.
 
     Raises:
         SpecError: The rule is a custom one per partition that has no counterpart there.
     """
+    if rule.kind == "distribution":
+        bands = {f"{rule.name} {name}": [band.low, band.high] for name, band in rule.arguments["bands"].items()}
+        where = "partitions" if rule.per_partition else "whole"
+        return Check(rule, where, "expect_statistics_to_be_within", {"column_list": ["rows", *bands], "bands": bands})
     frame = "kinds" if rule.kind == "type" else "partitions" if rule.per_partition else "rows"
     if rule.per_partition:
         return Check(rule, frame, "expect_column_values_to_be_between", {"column": rule.name, **_between(_partition_range(rule, path))})
     mostly = {"mostly": 1 - rule.share} if rule.share else {}
-    name, arguments = _expectation(rule)
+    name, arguments = _of_another(rule, frames or {}) if rule.kind == "reference" else _expectation(rule)
     return Check(rule, frame, name, {**arguments, **mostly})
 
 
@@ -83,9 +89,25 @@ def _expectation(rule: Rule) -> tuple[str, dict[str, Any]]:
         return "expect_column_value_lengths_to_be_between", {**column, **_between(given["range"])}
     if rule.kind == "finite":
         return "expect_column_values_to_be_between", {**column, **_between(Range(-LARGEST, LARGEST))}
+    if rule.kind == "tidy":
+        return "expect_column_values_to_be_tidy", {**column, "allow": list(given["allow"])}
+    if rule.kind == "relation":
+        name, domain = ("expect_column_values_to_keep", column) if column else ("expect_rows_to_keep", {"column_list": list(rule.columns)})
+        return name, {**domain, "expression": given["expression"]}
+    if rule.kind == "determined":
+        return "expect_columns_to_determine_the_last", {"column_list": list(rule.columns)}
+    if rule.kind == "columns":
+        return "expect_table_columns_to_match_set", {"column_set": list(given["columns"]), "exact_match": True}
     if rule.kind == "custom":
         return given["type"], {**column, **given["kwargs"]}
     return "expect_column_values_to_be_between", {**column, **_between(given["range"])}
+
+
+def _of_another(rule: Rule, frames: Mapping[str, pd.DataFrame]) -> tuple[str, dict[str, Any]]:
+    """Return the expectation that a column's values are among those of another table's column."""
+    table, column = rule.arguments["to"]
+    there = frames[table][column].dropna().unique().tolist() if table in frames and column in frames[table] else []
+    return "expect_column_values_to_be_in_set", {"column": rule.columns[0], "value_set": there}
 
 
 def _between(limits: Range) -> dict[str, Any]:
@@ -107,7 +129,7 @@ def _whole(limits: Range) -> tuple[int | None, int | None]:
 def _statistic(rule: Rule) -> str:
     """Return which statistic of a partition a rule is about."""
     if rule.kind == "rows":
-        return "size"
+        return "change" if "previous" in rule.arguments else "size"
     if rule.kind == "required":
         return "missing"
     return STATISTICS.get(str(rule.arguments.get("type")).removeprefix("expect_column_").removesuffix("_to_be_between"), "")
@@ -143,6 +165,10 @@ def kind_of(frame: pd.DataFrame | Chunks, name: str) -> str:
     if isinstance(frame, Chunks):
         return frame.kinds[name]
     column, types = frame[name], pd.api.types
+    if isinstance(column.dtype, pd.CategoricalDtype) and column.notna().any():
+        return kind_of(column.cat.categories.to_frame(name=name), name)
+    if types.is_complex_dtype(column.dtype):
+        return "complex"
     tests = [
         ("boolean", types.is_bool_dtype),
         ("integer", types.is_integer_dtype),
@@ -208,11 +234,56 @@ def partitions(frame: pd.DataFrame, labels: pd.Series, rules: Sequence[Rule]) ->
     grouped = frame.groupby(labels, sort=True)
     made: dict[str, Any] = {}
     for rule in rules:
+        if rule.kind == "distribution":
+            continue
         statistic = _statistic(rule)
         if statistic == "size":
             made[rule.name] = grouped.size()
+        elif statistic == "change":
+            sizes = grouped.size()
+            made[rule.name] = 100 * sizes / sizes.shift().rolling(rule.arguments["previous"], min_periods=1).median()
         elif statistic == "missing":
             made[rule.name] = frame[rule.columns[0]].isna().groupby(labels).mean()
         else:
             made[rule.name] = grouped[rule.columns[0]].agg(statistic)
-    return pd.DataFrame(made).rename_axis("partition").reset_index()
+    whole = pd.DataFrame(made, index=grouped.size().index)
+    names = whole.index
+    more = numbers(frame, [grouped.indices[name] for name in names], [r for r in rules if r.kind == "distribution"])
+    return pd.concat([whole, more.set_axis(names)], axis=1).rename_axis("partition").reset_index()
+
+
+def numbers(frame: pd.DataFrame, pieces: Sequence[np.ndarray], rules: Sequence[Rule]) -> pd.DataFrame:
+    """Return one row per piece of a table, with each number that the rules are about as `rule number`; each is measured once."""
+    import pandas as pd
+
+    wanted: dict[str, dict[str, None]] = {}
+    for rule in rules:
+        wanted.setdefault(_of(rule), {}).update(dict.fromkeys(rule.arguments["bands"]))
+    found = {column: measure(frame, column, names, pieces) for column, names in wanted.items()}
+    made: dict[str, Any] = {"rows": list(map(len, pieces))}
+    made |= {f"{rule.name} {name}": found[_of(rule)][name] for rule in rules for name in rule.arguments["bands"]}
+    return pd.DataFrame(made, index=range(len(pieces)))
+
+
+def one_piece(frame: pd.DataFrame, rules: Sequence[Rule]) -> pd.DataFrame:
+    """Return one row with each number of the whole table."""
+    import numpy as np
+
+    return numbers(frame, [np.arange(len(frame))], rules)
+
+
+def _of(rule: Rule) -> str:
+    """Return the column that a distribution is of; nothing where it is the table."""
+    return rule.columns[0] if rule.columns else ""
+
+
+def outside(rule: Rule, values: Mapping[str, float]) -> str:
+    """Return which numbers of a piece are not within their bands, as a person reads them."""
+    found = []
+    for name, band in rule.arguments["bands"].items():
+        value = values.get(f"{rule.name} {name}")
+        if value is not None and not (-math.inf if band.low is None else band.low) <= value <= (
+            math.inf if band.high is None else band.high
+        ):
+            found.append(f"{name} {value:.4g} (before {band})")
+    return ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")

@@ -1,0 +1,103 @@
+"""How far a number of a column may move: learnt from how much it moved between the past partitions of a table.
+
+A band spans what was seen, and a margin on each side: what was seen to move once more (less where many partitions were seen), and no less than
+a floor that the number's own kind sets, so that few or equal partitions do not make it narrow. Outside of the band is a warning; outside by
+more than its own width stops (`stopBeyond: 1`).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlops.contract.statistics import measure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import pandas as pd
+
+TENTHS = 10
+_SHARES = {"missing", "zeros", "fractions", "negative", "top", "frozen", "midnight", "share", "others", "duplicates", "tells"}
+
+
+def pieces(labels: pd.Series | None, rows: int, seed: int = 0) -> list[np.ndarray]:
+    """Return the positions of the rows of each partition; of a table with fewer than two, those of random tenths (or thirds of a short one)."""
+    if labels is not None:
+        found = list(labels.groupby(labels, sort=True).indices.values())
+        if len(found) > 1:
+            return found
+    mixed = np.random.default_rng(seed).permutation(rows)
+    return [np.sort(part) for part in np.array_split(mixed, TENTHS if rows >= 1_000 else 3) if len(part)]
+
+
+def learn(frame: pd.DataFrame, column: str, names: Iterable[str], parts: Sequence[np.ndarray]) -> dict[str, list[float]]:
+    """Return a band for each of the numbers that says something: one that allows all that there could be is left out."""
+    found = measure(frame, column, names, [*parts, np.arange(len(frame))])
+    size = min(map(len, parts))
+    scale = _scale(found)
+    made: dict[str, list[float]] = {}
+    for name, values in found.items():
+        seen = [value for value in values if not math.isnan(value)]
+        if seen:
+            low, high = _band(name, seen, size, scale)
+            if not (name.partition(" ")[0] in _SHARES and low <= 0 and high >= 1):
+                made[name] = [_outward(low, -1), _outward(high, 1)]
+    if sum(name.startswith("share ") for name in made) < sum(name.startswith("share ") for name in found):
+        made.pop("others", None)  # it is the share of what is not named
+    return made
+
+
+def _scale(found: dict[str, list[float]]) -> float:
+    """Return how far the values themselves lie apart, in standard deviations of a bell curve with the same middle."""
+    low, high, spread = (np.array(found.get(name, [math.nan])) for name in ("q05", "q95", "spread"))
+    wide = np.nanmedian(high - low) / 3.29 if not np.isnan(high - low).all() else 0.0
+    return float(wide or (np.nanmedian(spread) if not np.isnan(spread).all() else 0.0))
+
+
+def _band(name: str, seen: list[float], size: int, scale: float) -> tuple[float, float]:
+    low, high = min(seen), max(seen)
+    count = len(seen) - 1  # the last is the whole table
+    moved = (high - low) * (1.0 if count <= 4 else 0.7 if count <= 8 else 0.5)
+    margin = max(moved, _floor(name, float(np.median(seen)), size, scale))
+    low, high = low - margin, high + margin
+    kind = name.partition(" ")[0]
+    if kind in _SHARES:
+        return max(0.0, low), min(1.0, high)
+    if kind == "correlation":
+        return max(-1.0, low), min(1.0, high)
+    if kind in {"distinct", "length", "spread", "hour"}:
+        return max(0.0, low), high
+    return low, high
+
+
+def _floor(name: str, middle: float, size: int, scale: float) -> float:
+    """Return the least margin: what moves a number of this kind without anything being wrong."""
+    kind = name.partition(" ")[0]
+    if kind == "tells":
+        return max(0.2, middle)
+    if kind == "frozen":
+        return max(0.05, 3 / size, middle)
+    if kind in _SHARES:
+        return max(0.01, 3 / size, 0.15 * min(middle, 1 - middle), 5 * math.sqrt(max(middle * (1 - middle), 0.0) / size))
+    if kind == "correlation":
+        return max(0.1, 4 / math.sqrt(size))
+    if kind == "distinct":
+        return max(2.0, 0.3 * middle)
+    if kind in {"length", "spread"}:
+        return max(0.1 if kind == "length" else 0.0, 0.15 * middle)
+    if kind == "hour":
+        return max(0.5, 24 / math.sqrt(size))
+    wide = scale or abs(middle) * 0.1
+    return max(wide * (0.1 if kind == "mean" else 0.15), 4 * wide / math.sqrt(size), abs(middle) * 1e-6, 1e-9)
+
+
+def _outward(value: float, way: int) -> float:
+    """Return a number of three figures or so, not nearer than the one that is given."""
+    if value in {0.0, 1.0, -1.0}:
+        return int(value)
+    step = 10.0 ** (math.floor(math.log10(abs(value))) - 2)
+    made = float(f"{(math.ceil if way > 0 else math.floor)(value / step) * step:.4g}")
+    return int(made) if made.is_integer() and abs(made) < 1e15 else made

@@ -1,0 +1,241 @@
+"""Numbers that say how a column is distributed, in a table or in each partition of it: what a contract holds against a reference.
+
+The reference is in the contract itself, a band for each number. Every number is defined for any column, or is missing; a number that is
+missing says nothing, and breaks nothing.
+
+    missing                   share of rows without a value
+    mean median spread q05 …  of numbers (true is 1); spread is the standard deviation, q05 the 5 % quantile
+    zeros fractions negative  share of the values that are 0, are no whole number, are below 0
+    distinct                  how many values there are
+    top                       share of the commonest value
+    frozen                    longest run of one value, as a share of the rows
+    length                    mean length of text
+    hour midnight             of times: mean hour of the day, share at 00:00:00
+    share VALUE, others       share of a value; of those that are not named
+    correlation COLUMN        Pearson's, with another column of numbers
+    tells COLUMN              how much of another column's variance this one explains by itself, 0 to 1
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    import numpy as np
+    import pandas as pd
+
+PLAIN = (
+    *("missing", "mean", "median", "spread", "zeros", "fractions", "negative", "distinct", "top", "frozen", "length", "hour", "midnight"),
+    *("others", "duplicates"),
+)
+NESTED = ("shares", "correlation", "tells")
+_QUANTILE = re.compile(r"q\d{2}")
+_NUMBERS = {"mean", "median", "spread", "zeros", "fractions", "negative"}
+_BINS = 20
+
+
+def known(name: str) -> bool:
+    """Whether this is a number that can be asked for."""
+    return name in PLAIN or name in NESTED or bool(_QUANTILE.fullmatch(name))
+
+
+def measure(frame: pd.DataFrame, column: str, names: Iterable[str], pieces: Sequence[np.ndarray]) -> dict[str, list[float]]:
+    """Return each of the numbers for each of the pieces of a table.
+
+    Args:
+        frame: The table.
+        column: What is measured; empty for the table itself (`duplicates`).
+        names: Which numbers, with their argument after a blank: `mean`, `share EWR`, `correlation dep_delay`.
+        pieces: Positions of the rows of each piece.
+    """
+    wanted = list(names)
+    if not column:
+        return {name: [_duplicates(frame.iloc[rows]) for rows in pieces] for name in wanted}
+    coded = _Coded(frame[column], wanted)
+    found: dict[str, list[float]] = {name: [] for name in wanted}
+    for rows in pieces:
+        for name in wanted:
+            kind, _, other = name.partition(" ")
+            if kind in {"correlation", "tells"}:
+                found[name].append(_together(kind, coded, frame, other, rows))
+            else:
+                found[name].append(coded.number(kind, other, rows, wanted))
+    return found
+
+
+def flat(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a contract says of a column's numbers with one entry for each: {shares: {EWR: band}} as {"share EWR": band}."""
+    made: dict[str, Any] = {}
+    for name, band in kwargs.items():
+        if name in NESTED and isinstance(band, dict):
+            made |= {f"{name.removesuffix('s') if name == 'shares' else name} {key}": inner for key, inner in band.items()}
+        else:
+            made[name] = band
+    return made
+
+
+class _Coded:
+    """A column in the forms that its numbers are counted from, each made once for all pieces."""
+
+    def __init__(self, values: pd.Series, wanted: Iterable[str]) -> None:
+        import numpy as np
+        import pandas as pd
+
+        kinds = {name.partition(" ")[0] for name in wanted}
+        self.values = values
+        self.there = values.notna().to_numpy()
+        self.numeric = pd.api.types.is_numeric_dtype(values.dtype)
+        self.timed = pd.api.types.is_datetime64_any_dtype(values.dtype)
+        self.floats = numbers(values) if self.numeric else np.empty(0)
+        self.codes, self.labels = np.empty(0, dtype=int), np.empty(0, dtype=object)
+        if kinds & {"distinct", "top", "frozen", "length", "share", "others", "tells"}:
+            self.codes, labels = _codes(values)
+            self.labels = np.asarray([text_of(label) for label in labels], dtype=object)
+        self.times = pd.DatetimeIndex(values) if self.timed else None
+
+    def number(self, kind: str, other: str, rows: np.ndarray, wanted: Sequence[str]) -> float:
+        """Return one number of one piece; not a number where there is none."""
+        if not len(rows):
+            return math.nan
+        if kind == "missing":
+            return 1 - float(self.there[rows].mean())
+        if kind in _NUMBERS or _QUANTILE.fullmatch(kind):
+            return _of_numbers(kind, self.floats[rows]) if self.numeric else math.nan
+        if kind in {"hour", "midnight"}:
+            return self._of_times(kind, rows)
+        return self._of_codes(kind, other, rows, wanted)
+
+    def _of_times(self, kind: str, rows: np.ndarray) -> float:
+        import numpy as np
+
+        rows = rows[self.there[rows]]
+        if self.times is None or not len(rows):
+            return math.nan
+        times = self.times[rows]
+        if kind == "hour":
+            return float(np.mean(times.hour))
+        return float(np.mean((times.hour == 0) & (times.minute == 0) & (times.second == 0)))
+
+    def _of_codes(self, kind: str, other: str, rows: np.ndarray, wanted: Sequence[str]) -> float:
+        import numpy as np
+
+        codes = self.codes[rows]
+        codes = codes[codes >= 0]
+        if not len(codes):
+            return math.nan
+        if kind == "frozen":
+            ends = np.flatnonzero(np.diff(codes)) + 1
+            return float(np.diff(np.concatenate([[0], ends, [len(codes)]])).max()) / len(rows)
+        counts = np.bincount(codes, minlength=len(self.labels))
+        if kind == "distinct":
+            return float((counts > 0).sum())
+        if kind == "top":
+            return float(counts.max()) / len(codes)
+        if kind == "length":
+            lengths = np.fromiter((len(label) for label in self.labels), dtype=float, count=len(self.labels))
+            return float(counts @ lengths) / len(codes)
+        named = {name.partition(" ")[2] for name in wanted if name.startswith("share ")} if kind == "others" else {other}
+        share = float(counts[[label in named for label in self.labels]].sum()) / len(codes)
+        return 1 - share if kind == "others" else share
+
+
+def text_of(value: Any) -> str:
+    """Return a value as it stands in a contract: whole numbers without `.0`, booleans as YAML has them."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).lower() if str(value) in {"True", "False"} else str(value)
+
+
+def numbers(values: pd.Series) -> np.ndarray:
+    """Return a column of numbers as floats; what is missing or infinite is not a number."""
+    import numpy as np
+
+    made = values.to_numpy(dtype="float64", na_value=math.nan)
+    return np.where(np.isfinite(made), made, math.nan)
+
+
+def _codes(values: pd.Series) -> tuple[np.ndarray, Any]:
+    import pandas as pd
+
+    try:
+        return pd.factorize(values)
+    except TypeError:  # lists and the like cannot be hashed
+        return pd.factorize(values.map(repr, na_action="ignore"))
+
+
+def _of_numbers(kind: str, values: np.ndarray) -> float:
+    import numpy as np
+
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return math.nan
+    asked: dict[str, Callable[[], Any]] = {
+        "mean": values.mean,
+        "median": lambda: np.median(values),
+        "spread": values.std,
+        "zeros": (values == 0).mean,
+        "fractions": (values % 1 != 0).mean,
+        "negative": (values < 0).mean,
+    }
+    with np.errstate(all="ignore"):
+        made = asked[kind]() if kind in asked else np.quantile(values, int(kind[1:]) / 100)
+    return float(made) if np.isfinite(made) else math.nan
+
+
+def _together(kind: str, coded: _Coded, frame: pd.DataFrame, other: str, rows: np.ndarray) -> float:
+    import numpy as np
+    import pandas as pd
+
+    if other not in frame:
+        return math.nan
+    second = frame[other].iloc[rows]
+    target = numbers(second) if pd.api.types.is_numeric_dtype(second.dtype) else _codes(second)[0].astype(float)
+    if kind == "tells":
+        return tells(coded.floats[rows] if coded.numeric else coded.codes[rows].astype(float), target, ordered=coded.numeric)
+    first = coded.floats[rows] if coded.numeric else np.empty(0)
+    both = ~np.isnan(first) & ~np.isnan(target) if len(first) else np.zeros(0, dtype=bool)
+    first, target = first[both], target[both] if len(both) else target[:0]
+    if len(first) < 3 or first.std() == 0 or target.std() == 0:
+        return math.nan
+    return float(np.corrcoef(first, target)[0, 1])
+
+
+def tells(values: np.ndarray, target: np.ndarray, *, ordered: bool) -> float:
+    """Return the share of the target's variance between the values' groups (eta squared), less what chance gives it.
+
+    Ordered values are cut into twenty equal parts. Chance gives (groups - 1) / (rows - 1) of the variance.
+    """
+    import numpy as np
+
+    there = ~np.isnan(target)
+    values, target = values[there], target[there]
+    if len(target) < 30 or target.std() == 0:
+        return math.nan
+    if ordered:
+        cuts = np.unique(np.nanquantile(values, np.linspace(0, 1, _BINS + 1)[1:-1])) if not np.isnan(values).all() else np.empty(0)
+        groups = np.where(np.isnan(values), len(cuts) + 1, np.searchsorted(cuts, values))
+    else:
+        groups = values + 1
+    _, groups = np.unique(groups, return_inverse=True)
+    counts = np.bincount(groups)
+    means = np.bincount(groups, weights=target) / counts
+    share = float(counts @ (means - target.mean()) ** 2 / (len(target) * target.var()))
+    chance = (len(counts) - 1) / (len(target) - 1)
+    return max(0.0, (share - chance) / (1 - chance)) if chance < 1 else math.nan
+
+
+def _duplicates(frame: pd.DataFrame) -> float:
+    """Return the share of rows that are there before, in all their values."""
+    import pandas as pd
+
+    if frame.empty:
+        return math.nan
+    try:
+        hashes = pd.util.hash_pandas_object(frame, index=False)
+    except TypeError:
+        hashes = frame.map(repr).agg("\0".join, axis=1)
+    return float(hashes.duplicated().mean())
