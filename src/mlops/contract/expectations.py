@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from mlops.contract import gx as _gx  # noqa: F401 - before anything imports all of Great Expectations
+
+# isort: split
 from great_expectations.expectations.expectation import ColumnMapExpectation, MulticolumnMapExpectation
 
 from mlops.contract.expressions import parse

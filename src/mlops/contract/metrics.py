@@ -11,7 +11,9 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from mlops.contract import gx as _gx  # noqa: F401 - before anything imports the whole of Great Expectations
+from mlops.contract import gx as _gx  # noqa: F401 - before anything imports all of Great Expectations
+
+# isort: split
 from great_expectations.core.id_dict import IDDict
 from great_expectations.core.result_format import ResultFormat
 from great_expectations.execution_engine import PandasExecutionEngine
@@ -74,8 +76,8 @@ class RowsJudged(MetricProvider):
     value_keys = ("condition", "arguments")
 
     @metric_value(engine=PandasExecutionEngine)
-    def _pandas(  # noqa: N805 - Great Expectations calls it so
-        cls: Any,
+    def _pandas(
+        cls: Any,  # noqa: N805 - Great Expectations calls it with the class
         execution_engine: PandasExecutionEngine,
         metric_domain_kwargs: Mapping[str, Any],
         metric_value_kwargs: Mapping[str, Any],
