@@ -15,6 +15,7 @@ SECTIONS = {
     "whole": "The whole way on all 336,776 flights",
     "setup": "Set-up from a warm package cache",
     "serving": "The endpoint beside three others",
+    "contract": "The data contract beside pandera and pandas by hand",
 }
 PAGE = Path(__file__).parents[1] / "docs/benchmarks.md"
 

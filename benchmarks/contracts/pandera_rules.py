@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
-from timed import timed
+from timed import read, timed
 
 rules = json.loads(Path(sys.argv[3]).read_text(encoding="utf-8"))
-tables = {name: pd.read_parquet(Path(sys.argv[1], f"{name}.parquet")) for name in dict.fromkeys(rule["table"] for rule in rules)}
+tables = read(sys.argv[1], dict.fromkeys(rule["table"] for rule in rules), int(sys.argv[4]))
 
 
 def checks(rule):
@@ -38,7 +38,13 @@ def schema(name, frame):
         if rule["kind"] == "unique":
             unique = rule["columns"]
         elif rule["kind"] == "rows":
-            whole.append(pa.Check(lambda df, r=rule: (df.groupby(r["by"]).size() if r["by"] else pd.Series([len(df)])).between(r["low"] or 0, r["high"] or 1e18).all()))
+            whole.append(
+                pa.Check(
+                    lambda df, r=rule: (
+                        (df.groupby(r["by"]).size() if r["by"] else pd.Series([len(df)])).between(r["low"] or 0, r["high"] or 1e18).all()
+                    )
+                )
+            )
         elif rule["kind"] == "required" and rule["share"]:
             whole.append(pa.Check(lambda df, r=rule: df[r["columns"][0]].isna().mean() <= r["share"]))
     return pa.DataFrameSchema(columns, checks=whole, unique=unique)

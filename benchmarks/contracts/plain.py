@@ -29,7 +29,16 @@ def as_json(rule, table):
     said = {"low": limits.low, "high": limits.high, "above": limits.above, "below": limits.below}
     more = {name: rule.arguments[name] for name in ("values", "pattern", "type") if name in rule.arguments}
     by = list(table.partition) if rule.per_partition else []
-    return {"name": rule.name, "table": rule.table, "kind": rule.kind, "columns": list(rule.columns), "share": rule.share, "by": by, **said, **more}
+    return {
+        "name": rule.name,
+        "table": rule.table,
+        "kind": rule.kind,
+        "columns": list(rule.columns),
+        "share": rule.share,
+        "by": by,
+        **said,
+        **more,
+    }
 
 
 if __name__ == "__main__":

@@ -92,7 +92,9 @@ CONTRACT = {
             _argument("run", nargs="?", default="latest", metavar="RUN", help="number, name or latest (the default)"),
             _CONTRACT,
             _argument("--data", metavar="DIR", default="", help="check the tables in this folder now, instead of a run's results"),
-            _argument("--out", metavar="DIR", default="", help="where to write (default: data-docs in the run's folder, or beside the data)"),
+            _argument(
+                "--out", metavar="DIR", default="", help="where to write (default: data-docs in the run's folder, or beside the data)"
+            ),
             _argument("--open", action="store_true", help="open it in the browser"),
         ),
     ),

@@ -51,8 +51,10 @@ def run_rows(engine: Engine, name: str, table: Chunks, checks: Sequence[Check]) 
 
 def _of_check(table: Chunks, check: Check) -> pd.DataFrame:
     """Return what a rule that is not about single rows needs: its columns, or the names of all."""
-    names_only = check.rule.kind == "columns"
-    return next(table.frames()).iloc[:0] if names_only else table.whole(check.rule.columns, f"the rule {check.rule.name}")
+    if check.rule.kind == "columns":
+        first: pd.DataFrame = next(table.frames())
+        return first.iloc[:0]
+    return table.whole(check.rule.columns, f"the rule {check.rule.name}")
 
 
 def partition_numbers(table: Chunks, labels: pd.Series, rules: Sequence[Rule]) -> pd.DataFrame:
@@ -150,7 +152,8 @@ def _numbers(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
     import pandas as pd
 
     plain = {name: frame[name].astype("float64") if frame[name].dtype.kind in "iuf" else frame[name] for name in columns}
-    return pd.util.hash_pandas_object(pd.DataFrame(plain), index=False).to_numpy()
+    numbers: np.ndarray = pd.util.hash_pandas_object(pd.DataFrame(plain), index=False).to_numpy()
+    return numbers
 
 
 def _added(one: Result, other: Result) -> Result:

@@ -113,7 +113,7 @@ def _medians(frame: pd.DataFrame | Chunks, column: str, labels: pd.Series) -> pd
 
 def _history(finding: Finding, labels: pd.Series) -> tuple[Share, ...]:
     sizes = labels.groupby(labels, sort=True).size()
-    broken = labels.iloc[finding.rows].value_counts()
+    broken = labels.iloc[list(finding.rows)].value_counts()
     return tuple(Share(printable(str(name)), int(broken.get(name, 0)), int(size)) for name, size in sizes.items())
 
 

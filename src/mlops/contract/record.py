@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mlops.contract.check import Finding, Verdict
     from mlops.contract.detail import Detail
 
+
 def record(verdict: Verdict, details: Mapping[str, Detail], quarantined: int) -> dict[str, Any]:
     """Return what is kept, as JSON.
 

@@ -48,7 +48,7 @@ class Check:
     arguments: Mapping[str, Any]
 
 
-def compile_rule(rule: Rule, path: Path, frames: Mapping[str, pd.DataFrame] | None = None) -> Check:
+def compile_rule(rule: Rule, path: Path, frames: Mapping[str, pd.DataFrame | Chunks] | None = None) -> Check:
     """Return the expectation that a rule is; a rule about another table needs that table's frame.
 
     Raises:
@@ -103,7 +103,7 @@ def _expectation(rule: Rule) -> tuple[str, dict[str, Any]]:
     return "expect_column_values_to_be_between", {**column, **_between(given["range"])}
 
 
-def _of_another(rule: Rule, frames: Mapping[str, pd.DataFrame]) -> tuple[str, dict[str, Any]]:
+def _of_another(rule: Rule, frames: Mapping[str, pd.DataFrame | Chunks]) -> tuple[str, dict[str, Any]]:
     """Return the expectation that a column's values are among those of another table's column."""
     table, column = rule.arguments["to"]
     there = frames[table][column].dropna().unique().tolist() if table in frames and column in frames[table] else []
@@ -213,7 +213,7 @@ def _labels_of_chunks(table: Table, chunks: Chunks) -> pd.Series:
     """Return the same as a category, which takes a byte or two for each row."""
     import pandas as pd
 
-    parts = [pd.Categorical(partition_labels(table, frame)) for frame in chunks.frames(table.partition)]
+    parts = [pd.Series(partition_labels(table, frame)).astype("category") for frame in chunks.frames(table.partition)]
     return pd.Series(pd.api.types.union_categoricals(parts, sort_categories=True), name="partition")
 
 

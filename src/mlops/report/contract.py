@@ -71,7 +71,9 @@ def read_contract(validation: Piece, summary: str = "") -> Contract:
     found = rules or [_result(entry) for suite in suites for entry in mappings(suite.get("results"))]
     held, evaluated = (_counted(suites, f"{which}_expectations") for which in ("successful", "evaluated"))
     declared = int(real(mapping(validation.value).get("declared")) or max(len(found), evaluated))
-    return Contract(held, evaluated, declared, tuple(sorted(found, key=lambda e: e.held)), summary, owner=line(mapping(validation.value).get("owner")))
+    return Contract(
+        held, evaluated, declared, tuple(sorted(found, key=lambda e: e.held)), summary, owner=line(mapping(validation.value).get("owner"))
+    )
 
 
 def _counted(suites: list[dict[str, Any]], name: str) -> int:
