@@ -15,11 +15,24 @@ export REASON ?=
 export SET ?=
 export ROWS ?=
 export FROM ?=
+export ONLY ?=
+export DATA ?=
+export TARGET ?=
+export NAME ?=
+export TASK ?=
+export TIME ?=
+export GROUP ?=
+export DROP ?=
+export KEEP ?=
+export KEY ?=
+export METRIC ?=
+export POSITIVE ?=
 model = $${MODEL:+--model "$$MODEL"}
 reason = $${REASON:+--reason "$$REASON"}
 settings = $${SET:+--set "$$SET"}
 ready := .venv/.ready
 tools := .venv/tools/.ready
+tables := .venv/tables/.ready
 compile := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade
 
 .PHONY: help
@@ -35,8 +48,20 @@ $(tools): src/mlops/audit.lock | $(ready)
 	@uv pip sync --quiet --python .venv/tools/bin/python --require-hashes --link-mode "$${UV_LINK_MODE:-hardlink}" src/mlops/audit.lock
 	@touch $@
 
+$(tables): benchmarks/adoptions/tables.lock | $(ready)
+	@uv venv --quiet --clear --python .venv/bin/python .venv/tables
+	@uv pip sync --quiet --python .venv/tables/bin/python --require-hashes --link-mode "$${UV_LINK_MODE:-hardlink}" $<
+	@touch $@
+
 .PHONY: setup
 setup: $(ready)  ## make .venv from the lock file (every verb does so when it must)
+
+.PHONY: adopt
+adopt: $(ready)  ## DATA=file-or-url TARGET=column [NAME= TASK= TIME= GROUP= DROP=a,b KEEP= METRIC= POSITIVE= DRY=1]: your own data in the example's place
+	@set -f; more=(); each() { local IFS=,; for word in $$2; do more+=("$$1" "$$word"); done; }; \
+	  each --drop "$$DROP"; each --keep "$$KEEP"; each --key "$$KEY"; \
+	  mlops adopt "$$DATA" --target "$$TARGET" $${NAME:+--name "$$NAME"} $${TASK:+--task "$$TASK"} $${TIME:+--time "$$TIME"} \
+	  $${GROUP:+--group "$$GROUP"} $${METRIC:+--metric "$$METRIC"} $${POSITIVE:+--positive "$$POSITIVE"} $${DRY:+--dry-run} "$${more[@]}"
 
 .PHONY: run plan try comment train promote rollback status monitor stop report ui
 run: $(ready)  ## from raw data to the production endpoint
@@ -75,7 +100,7 @@ report: $(ready)  ## RUN=n: open the page about a run
 ui: $(ready)  ## MLflow's pages about all runs and models
 	@mlops ui
 
-.PHONY: check pages test workflows audit bench format clean lock
+.PHONY: check pages test workflows audit bench adoptions format clean lock
 check: $(ready)  ## lint, types and quick tests, in under a minute
 	@ruff check . && ruff format --check . && mypy && mlops check && pytest -n 2 --dist loadgroup -m "not slow"
 
@@ -94,6 +119,9 @@ audit: $(tools)  ## [BASE=commit]: secrets, workflows, known weaknesses and lice
 bench: $(ready)  ## the measurements of docs/benchmarks.md, in your machine's numbers
 	@python -m benchmarks
 
+adoptions: $(ready) $(tables)  ## [ONLY=names]: some sixty public tables, each adopted and taken to production, for docs/adopt.md
+	@python -m benchmarks.adoptions $${ONLY:-}
+
 format: $(ready)  ## let ruff put the code in order
 	@ruff check --fix-only --exit-zero . && ruff format .
 
@@ -102,9 +130,10 @@ clean:  ## end the endpoints, then remove .venv and all state in .mlops
 	@rm -rf .venv .mlops .pytest_cache .mypy_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-lock: $(ready)  ## resolve requirements.lock and src/mlops/audit.lock anew, after a change of what they are made from
+lock: $(ready)  ## resolve requirements.lock and the locks of tools and tables anew, after a change of what they are made from
 	@$(compile) pyproject.toml src/mlops/requirements.in -o requirements.lock
 	@$(compile) src/mlops/audit.in -o src/mlops/audit.lock
+	@$(compile) --no-deps benchmarks/adoptions/tables.in -o benchmarks/adoptions/tables.lock
 
 .PHONY: doctor rules upgrade release provenance
 doctor: $(ready)  ## [FORK=1]: what is wrong with this machine, or with the fork on its server

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from mlops.settings import read_project
+
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 
 TOGETHER = {
     "project": "project",
     "mlops/contract": "contract",
-    "contract/test_data.py": "contract",
     "mlops/registry": "registry",
     "mlops/workflows/test_azure.py": "azure",
 }
@@ -30,3 +31,12 @@ def pytest_collection_modifyitems(items):
     items.sort(
         key=lambda item: item.get_closest_marker("xdist_group") is None
     )  # the large parcels first, so that no worker ends alone with one
+
+
+@pytest.fixture(scope="session")
+def example() -> Path:
+    """The root of the repository, for a test that is about the template's own example; where another project is, it is skipped."""
+    root = Path(__file__).parents[1]
+    if "flights" not in read_project(root).models:
+        pytest.skip("the template's own example is not here: this repository has another project")
+    return root

@@ -79,10 +79,15 @@ CONTRACT = {
         ),
     ),
     "test": Verb(
-        "contract:test",
-        "run a contract against seeded faults, and say which ones it would not catch",
-        "mlops contract test --data .mlops/raw",
-        (_CONTRACT, _DATA),
+        "holes:test",
+        "run a contract against seeded faults of its own data, and say which ones it would not catch",
+        "mlops contract test --only units",
+        (
+            _CONTRACT,
+            _DATA,
+            _argument("--only", metavar="NAME", default="", help="a fault, or a family of them (docs/faults.md)"),
+            _argument("--at-least", metavar="SHARE", type=float, help="exit 1 where a smaller share than this (0 to 1) is caught"),
+        ),
     ),
     "docs": Verb(
         "contract:docs",
@@ -232,6 +237,39 @@ VERBS = {
         "mlops ui --port 5000",
         (_argument("--port", type=int, default=5000, help="port on this machine (default: 5000)"),),
         facts=False,
+    ),
+    "adopt": Verb(
+        "adopt:adopt",
+        "make a project of your data: look at a table, decide, write data card, contract, code, pipelines, gates and tests (make adopt)",
+        "mlops adopt titanic.csv --target survived --drop alive --dry-run",
+        (
+            _argument(
+                "data",
+                metavar="DATA",
+                help="file, folder of files, URL, or database (SQLAlchemy URL, #table or #query): CSV, Parquet, JSON lines, Excel, packed or not",
+            ),
+            _argument("--target", required=True, metavar="COLUMN", help="the column to predict"),
+            _argument(
+                "--name",
+                metavar="NAME",
+                help="a new name adds the model beside those that are here; the name of one that is here replaces it; without, the only one is replaced",
+            ),
+            _argument("--task", choices=("binary", "multiclass", "regression"), help="what is asked, where the values leave it open"),
+            _argument("--time", metavar="COLUMN", help="test on what came later by this column; none: there is no time"),
+            _argument(
+                "--group", metavar="COLUMN", help="keep rows with the same value on one side of the split; none: there is no such column"
+            ),
+            _argument("--drop", action="append", default=[], metavar="COLUMN", help="do not learn from it; may be repeated"),
+            _argument(
+                "--keep", action="append", default=[], metavar="COLUMN", help="learn from it, whatever it is suspected of; may be repeated"
+            ),
+            _argument("--metric", metavar="METRIC", help="what decides: auc, log_loss, f1_macro, rmse, mae ..."),
+            _argument("--positive", metavar="VALUE", help="binary: the class whose probability is told"),
+            _argument("--key", action="append", default=[], metavar="COLUMN", help="names a row to a person; may be repeated"),
+            _argument("--test-share", type=float, metavar="SHARE", help="of the rows that are tested on (default: 0.2)"),
+            _argument("--dry-run", action="store_true", help="show the plan, what was measured and the difference; change nothing"),
+            _argument("--yes", action="store_true", help="ask nothing: take the safe reading where it is unsure, and say so"),
+        ),
     ),
     "audit": Verb(
         "audit:audit",

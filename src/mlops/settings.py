@@ -10,7 +10,7 @@ import errno
 import math
 import os
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,15 +27,21 @@ MODES = ("on", "dry-run", "off")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
 PLACES = ("local", "azure")
 """Where an environment may run. `azure` is known, and refused until its room is built."""
-METRICS: Mapping[str, str] = {
-    "auc": "higher",
-    "average_precision": "higher",
-    "log_loss": "lower",
-    "brier": "lower",
-    "calibration_error": "lower",
+METRICS_OF: Mapping[str, Mapping[str, str]] = {
+    "binary": {"auc": "higher", "average_precision": "higher", "log_loss": "lower", "brier": "lower", "calibration_error": "lower"},
+    "multiclass": {"log_loss": "lower", "accuracy": "higher", "balanced_accuracy": "higher", "f1_macro": "higher", "auc_ovr": "higher"},
+    "regression": {"rmse": "lower", "mae": "lower", "r2": "higher", "median_absolute_error": "lower"},
 }
-"""What a gate may ask of a probability, and which way is better."""
-SLICE_METRICS = ("auc", "log_loss", "brier")
+"""What a gate may ask of a model, by its task, and which way is better."""
+TASKS = tuple(METRICS_OF)
+METRICS: Mapping[str, str] = {name: way for metrics in METRICS_OF.values() for name, way in metrics.items()}
+SLICE_METRICS = tuple(name for name in METRICS if name not in ("average_precision", "calibration_error"))
+"""What a slice is judged by."""
+USUAL_METRICS = {"binary": "auc", "multiclass": "accuracy", "regression": "r2"}
+"""What is watched where `monitor.performance` names no metric: none of them has a unit, so that the usual allowance fits any target."""
+WITHOUT_CHAMPION = ("baseline", "limits")
+SECTIONS = ("gate", "monitor", "test", "watch", "serve", "pull_request", "approval")
+"""What a model may have otherwise than its environment says, in `environments/<model>/<environment>.yml`."""
 BUDGETS = ("latency_ms", "size_mb")
 
 
@@ -48,9 +54,12 @@ class ModelSettings:
     pipeline: str
     contract: str
     target: str
-    positive: int | str
+    positive: int | float | str
+    """The class whose probability is judged, of a binary task."""
     keys: tuple[str, ...]
     trusted_types: tuple[str, ...]
+    task: str = "binary"
+    """binary, multiclass or regression."""
     sample: Mapping[str, str] = field(default_factory=dict)
     """Inputs of the pipeline that make it quick, for a first word on a pull request; without any, all is trained on."""
     all_when_changed: tuple[str, ...] = ()
@@ -127,6 +136,8 @@ class CompareRule:
     confidence: float = 0.95
     resamples: int = 1000
     seed: int = 7
+    without_champion: str = "baseline"
+    """Whom a first version must beat: the baseline; or nobody, and the limits alone decide (where the rows are too few to show a gain)."""
 
 
 @dataclass(frozen=True)
@@ -268,6 +279,9 @@ def read_project(root: Path) -> Project:
                 at_key=True,
             )
         entry = reader.mapping(at, set(ModelSettings.__dataclass_fields__) - {"name"})
+        task = reader.choice((*at, "task"), TASKS, "binary")
+        if task != "binary" and "positive" in entry:
+            reader.note((*at, "positive"), f"a {task} model has no positive class", "Take it out, or say task: binary.", at_key=True)
         models[str(name)] = ModelSettings(
             name=str(name),
             package=reader.text((*at, "package")),
@@ -277,6 +291,7 @@ def read_project(root: Path) -> Project:
             positive=reader.label((*at, "positive"), 1),
             keys=reader.words((*at, "keys")),
             trusted_types=reader.words((*at, "trusted_types")),
+            task=task,
             sample={str(key): _text_of(value) for key, value in reader.mapping((*at, "sample"), None).items()},
             all_when_changed=reader.words((*at, "all_when_changed")),
             monitor=reader.file((*at, "monitor"), root) if "monitor" in entry else "",
@@ -303,8 +318,13 @@ def choose_model(project: Project, name: str | None) -> ModelSettings:
     return project.models[name]
 
 
-def read_environment(root: Path, name: str) -> Environment:
-    """Read `environments/<name>.yml`.
+def read_environment(root: Path, name: str, model: ModelSettings | None = None) -> Environment:
+    """Read `environments/<name>.yml`, and the sections that `environments/<model>/<name>.yml` puts in place of its own.
+
+    Args:
+        root: The project.
+        name: Of the environment.
+        model: Whose it is: its gate and its monitoring ask for metrics of its task. None where no model is meant, and any metric is taken.
 
     Raises:
         SpecError: With every mistake at its line.
@@ -314,25 +334,51 @@ def read_environment(root: Path, name: str) -> Environment:
     if not path.is_file():
         known = [p.stem for p in path.parent.glob("*.yml")]
         raise UsageError(f"there is no environment {name!r}", where=str(path), hint=did_you_mean(name, known, label="environments"))
-    reader = Reader(read(path))
-    body = reader.mapping((), set(Environment.__dataclass_fields__) - {"name"})
+    reader, own = Reader(read(path)), _own(root, name, model)
+    reader.mapping((), set(Environment.__dataclass_fields__) - {"name"})
+    parts = {section: own if own and own.get((section,), None) is not None else reader for section in SECTIONS}
+    given = {section for section, part in parts.items() if part.get((section,), None) is not None}
+    task = model.task if model else None
     made = Environment(
         name=name,
         where=reader.choice(("where",), PLACES, "local"),
         workers=reader.whole(("workers",), 2, least=1),
         warm=reader.truth(("warm",), default=True),
-        serve=_serve(reader) if body.get("serve") is not None else None,
-        gate=_gate(reader) if body.get("gate") is not None else None,
-        test=_test(reader) if body.get("test") is not None else None,
-        watch=_watch(reader) if body.get("watch") is not None else None,
-        approval=_approval(reader, name),
-        pull_request=_pull_request(reader),
-        monitor=_monitor(reader),
+        serve=_serve(parts["serve"]) if "serve" in given else None,
+        gate=_gate(parts["gate"], task) if "gate" in given else None,
+        test=_test(parts["test"]) if "test" in given else None,
+        watch=_watch(parts["watch"]) if "watch" in given else None,
+        approval=_approval(parts["approval"], name),
+        pull_request=_pull_request(parts["pull_request"]),
+        monitor=_monitor(parts["monitor"], task),
     )
     if made.where == "azure":
         reader.note(("where",), "`where: azure` is not built yet", "Use where: local; docs/azure.md says what is planned.")
+    reader.problems += own.problems if own else []
     reader.done()
     return made
+
+
+def check_environment(root: Path, name: str) -> None:
+    """Read an environment as every model of the project does.
+
+    Raises:
+        SpecError: With every mistake of the first model that has one, at its line.
+        UsageError: There is no such file.
+    """
+    read_environment(root, name)
+    for model in read_project(root).models.values():
+        read_environment(root, name, model)
+
+
+def _own(root: Path, name: str, model: ModelSettings | None) -> Reader | None:
+    """Return the reader of what a model has otherwise; None where it has nothing."""
+    path = root / "environments" / model.name / f"{name}.yml" if model else None
+    if path is None or not path.is_file():
+        return None
+    reader = Reader(read(path))
+    reader.mapping((), SECTIONS)
+    return reader
 
 
 def read_approval(root: Path, name: str) -> ApprovalSettings:
@@ -414,14 +460,14 @@ def _text_of(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _monitor(reader: Reader) -> MonitorSettings:
+def _monitor(reader: Reader, task: str | None) -> MonitorSettings:
     at: Keys = ("monitor",)
     body, usual = reader.mapping(at, MonitorSettings.__dataclass_fields__), MonitorSettings()
     return MonitorSettings(
         reader.words((*at, "columns")),
         reader.whole((*at, "min_rows"), usual.min_rows, least=1),
         _drift(reader, (*at, "drift"), usual.drift),
-        _fall(reader, (*at, "performance"), usual.performance),
+        _fall(reader, (*at, "performance"), replace(usual.performance, metric=USUAL_METRICS[task or "binary"]), task),
         reader.mode((*at, "endpoint")) if "endpoint" in body else usual.endpoint,
         reader.mode((*at, "retrain")) if "retrain" in body else usual.retrain,
     )
@@ -437,11 +483,11 @@ def _drift(reader: Reader, at: Keys, usual: DriftRule) -> DriftRule:
     )
 
 
-def _fall(reader: Reader, at: Keys, usual: FallRule) -> FallRule:
+def _fall(reader: Reader, at: Keys, usual: FallRule, task: str | None) -> FallRule:
     body = reader.mapping(at, FallRule.__dataclass_fields__)
     return FallRule(
         reader.mode((*at, "mode")) if "mode" in body else usual.mode,
-        reader.word((*at, "metric"), METRICS) if "metric" in body else usual.metric,
+        _metric(reader, (*at, "metric"), task) if "metric" in body else usual.metric,
         reader.number((*at, "may_fall_by"), usual.may_fall_by, least=0),
         *_windows(reader, at, usual),
     )
@@ -453,24 +499,40 @@ def _windows(reader: Reader, at: Keys, usual: DriftRule | FallRule) -> tuple[int
     return reader.whole((*at, "windows"), min(usual.windows, last), least=1, most=last), last
 
 
-def _gate(reader: Reader) -> GateRules:
+def _metric(reader: Reader, at: Keys, task: str | None, known: Iterable[str] = METRICS) -> str:
+    """Read a metric's name, which must be one of the task's."""
+    name, own = reader.word(at, known), METRICS_OF[task] if task else METRICS
+    if name in METRICS and name not in own:
+        reader.note(at, f"{name} is no metric of a {task} model", f"One of {', '.join(one for one in own if one in known)}. {OWN_HINT}")
+    return name
+
+
+OWN_HINT = "Where the models of a repository differ in task, each has a file of its own: environments/<model>/<environment>.yml"
+
+
+def _gate(reader: Reader, task: str | None) -> GateRules:
     reader.mapping(("gate",), GateRules.__dataclass_fields__)
     at: Keys = ("gate", "compare")
     reader.mapping(at, CompareRule.__dataclass_fields__)
     compare = CompareRule(
         reader.mode((*at, "mode")),
-        reader.word((*at, "metric"), METRICS),
+        _metric(reader, (*at, "metric"), task),
         reader.number((*at, "must_gain"), 0.0),
         reader.number((*at, "confidence"), 0.95, least=0.5, most=0.9999),
         reader.whole((*at, "resamples"), 1000, least=100),
         reader.whole((*at, "seed"), 7),
+        reader.choice((*at, "without_champion"), WITHOUT_CHAMPION, "baseline"),
     )
-    slices = _slices(reader) if reader.get(("gate", "slices"), None) is not None else None
+    slices = _slices(reader, task) if reader.get(("gate", "slices"), None) is not None else None
     names = reader.mapping(("gate", "limits"), (*METRICS, *BUDGETS, "leakage"))
-    return GateRules(compare, slices, tuple(_limit(reader, str(name)) for name in names))
+    limits = tuple(_limit(reader, str(name), task) for name in names)
+    if compare.without_champion == "limits" and not any(limit.mode == "on" and limit.name in METRICS for limit in limits):
+        message = "`without_champion: limits` lets a first version in by its limits alone, and no limit on a metric is on"
+        reader.note((*at, "without_champion"), message, "Add one to gate.limits, such as r2: {mode: on, at_least: 0.3}.")
+    return GateRules(compare, slices, limits)
 
 
-def _limit(reader: Reader, name: str) -> Limit:
+def _limit(reader: Reader, name: str, task: str | None) -> Limit:
     """Read one limit. A bound on the wrong side would let everything through, so it is a mistake."""
     at: Keys = ("gate", "limits", name)
     body = reader.mapping(at, {"mode", "at_least", "at_most"})
@@ -478,6 +540,8 @@ def _limit(reader: Reader, name: str) -> Limit:
     mode = reader.mode((*at, "mode"))
     if name == "leakage" and bounds:
         reader.note(at, "the limit 'leakage' has no bound: the first such column breaks it", "Only its mode can be chosen.", at_key=True)
+    elif name in METRICS and task and name not in METRICS_OF[task]:
+        reader.note(at, f"{name} is no metric of a {task} model", f"One of {', '.join(METRICS_OF[task])}. {OWN_HINT}", at_key=True)
     elif name in METRICS or name in BUDGETS:
         higher = METRICS.get(name) == "higher"
         wanted = "at_least" if higher else "at_most"
@@ -486,13 +550,13 @@ def _limit(reader: Reader, name: str) -> Limit:
     return Limit(name, mode, **bounds)
 
 
-def _slices(reader: Reader) -> SlicesRule:
+def _slices(reader: Reader, task: str | None) -> SlicesRule:
     at: Keys = ("gate", "slices")
     reader.mapping(at, SlicesRule.__dataclass_fields__)
     return SlicesRule(
         reader.mode((*at, "mode")),
         reader.words((*at, "columns")),
-        reader.word((*at, "metric"), SLICE_METRICS),
+        _metric(reader, (*at, "metric"), task, SLICE_METRICS),
         reader.number((*at, "may_fall_by"), None, least=0),
         reader.whole((*at, "min_rows"), 500, least=1),
     )
@@ -541,9 +605,9 @@ class Reader:
             self.note(keys, f"there is no file {path!r}", "The path is relative to the project's folder.")
         return path
 
-    def label(self, keys: Keys, default: int | str) -> int | str:
-        value = self._typed(keys, default, lambda v: isinstance(v, int | str), "a class of the target: a number or a word", default)
-        return str(value) if isinstance(value, str) else int(value)
+    def label(self, keys: Keys, default: int | str) -> int | float | str:
+        value = self._typed(keys, default, lambda v: isinstance(v, int | float | str), "a class of the target: a number or a word", default)
+        return value if isinstance(value, str) or (isinstance(value, float) and not value.is_integer()) else int(value)
 
     def words(self, keys: Keys) -> tuple[str, ...]:
         value = self._typed(keys, [], lambda v: isinstance(v, list) and all(isinstance(w, str) for w in v), "a list of words", [])

@@ -65,7 +65,7 @@ def read_months(partitions, types, *, whole):
             sys.exit(f"import: {path} has a header and no rows: the month is empty. Ask for it again, or delete the file.")
         found = (frame["year"].astype(str) + "-" + frame["month"].astype(str).str.zfill(2)).unique()
         if list(found) != [path.name[:7]]:
-            sys.exit(f"import: {path} should hold {path.name[:7]} only, and holds {', '.join(found[:5])}. Rename or split it.")
+            sys.exit(f"import: {path} should hold {path.name[:7]} only, and holds {', '.join(map(str, found[:5]))}. Rename or split it.")
         if found[0] in months:
             sys.exit(f"import: {found[0]} is there twice: in {files[found[0]]} and in {path}. Delete one of the two.")
         months[found[0]], files[found[0]] = frame, path

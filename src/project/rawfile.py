@@ -62,12 +62,15 @@ def first_bad(path, types):
     with opened(path) as file:
         rows = csv.reader(file)
         header = next(rows)
-        for row in rows:
-            if len(row) > len(header):
-                return f"{path} line {rows.line_num}: {len(row)} fields under {len(header)} columns: {','.join(row)[:80]!r}."
-            for name, text in zip(header, row, strict=False):
-                if text and not fits(text, types.get(name)):
-                    return f"{path} line {rows.line_num}, column {name}: {text[:80]!r} is not a {types[name]}."
+        try:
+            for row in rows:
+                if len(row) > len(header):
+                    return f"{path} line {rows.line_num}: {len(row)} fields under {len(header)} columns: {','.join(row)[:80]!r}."
+                for name, text in zip(header, row, strict=False):
+                    if text and not fits(text, types.get(name)):
+                        return f"{path} line {rows.line_num}, column {name}: {text[:80]!r} is not a {types[name]}."
+        except csv.Error as error:
+            return f"{path} line {rows.line_num}: {error}. Is a quotation mark opened and not closed before it?"
     return None
 
 

@@ -12,11 +12,15 @@ from pathlib import Path
 import pytest
 
 from mlops.cli import VERBS
+from mlops.settings import read_project
 
 ROOT = Path(__file__).parents[2]
-OURS, YOURS = ROOT / "src/mlops", ROOT / "src/project"
+OURS = ROOT / "src/mlops"
+MODELS = read_project(ROOT).models
+YOURS = [path for package in sorted({model.package for model in MODELS.values()}) for path in sorted((ROOT / package).rglob("*.py"))]
 PAGES = [*ROOT.glob("*.md"), *sorted((ROOT / "docs").rglob("*.md"))]
 RELIABILITY = ROOT / "docs/reliability.md"
+EXAMPLE = "flights" in MODELS  # what the page says of the template's own example, a fork that has replaced it cannot show
 # Put together here, so that this file does not hold what it forbids.
 HOSTS = [
     ".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("npmjs", "com"), ("deb", "debian", "org"))
@@ -61,13 +65,14 @@ def text_of(path: Path) -> str:
 
 
 def test_the_machinery_never_imports_the_project() -> None:
-    own = [path.stem for path in YOURS.glob("*.py")]
+    own = [path.stem for path in YOURS]
+    machinery = [path for path in sorted(OURS.rglob("*.py")) if OURS / "adopt/starter" not in path.parents]  # that becomes the project
     assert own
-    assert who_imports(sorted(OURS.rglob("*.py")), "project", "src", *own) == []
+    assert who_imports(machinery, "project", "src", *own) == []
 
 
 def test_the_project_never_imports_the_machinery() -> None:
-    assert who_imports(sorted(YOURS.rglob("*.py")), "mlops") == []
+    assert who_imports(YOURS, "mlops") == []
 
 
 def test_only_the_azure_room_imports_azure() -> None:
@@ -147,8 +152,8 @@ def test_every_fault_is_answered_once_by_a_test_that_exists_or_a_reason() -> Non
 def test_a_test_that_the_reliability_page_names_exists() -> None:
     named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", text_of(RELIABILITY))
     assert named
-    gone = [name for file, name in named if not (ROOT / file).is_file() or f"def {name}(" not in (ROOT / file).read_text()]
-    assert gone == []
+    here = [(ROOT / file, name) for file, name in named if EXAMPLE or not file.startswith("tests/project/")]
+    assert [name for file, name in here if not file.is_file() or f"def {name}(" not in file.read_text()] == []
 
 
 def test_nothing_under_version_control_names_a_package_index_or_a_place_on_somebody_s_machine() -> None:

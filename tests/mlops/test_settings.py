@@ -5,8 +5,20 @@ from pathlib import Path
 
 import pytest
 
+from mlops.cli import main
 from mlops.errors import PlatformError, SpecError, UsageError
-from mlops.settings import MonitorSettings, choose_model, find_root, gate_rules, read_environment, read_project, state_dir
+from mlops.settings import (
+    MODES,
+    FallRule,
+    MonitorSettings,
+    ServeSettings,
+    choose_model,
+    find_root,
+    gate_rules,
+    read_environment,
+    read_project,
+    state_dir,
+)
 
 ROOT = Path(__file__).parents[2]
 PROJECT = """\
@@ -58,11 +70,12 @@ def mistakes(root, old, new, name="environments/staging.yml"):
 
 
 def test_the_files_of_this_repository_are_read():
-    project = read_project(ROOT)
-    assert choose_model(project, None).target == "late"
+    for name, model in read_project(ROOT).models.items():
+        assert (ROOT / model.contract).is_file(), name
+        assert model.target, name
     assert read_environment(ROOT, "local").where == "local"
-    assert read_environment(ROOT, "production").serve.port == 8801
-    assert read_environment(ROOT, "staging").gate.compare.mode == "on"
+    assert read_environment(ROOT, "production").serve.port != read_environment(ROOT, "staging").serve.port
+    assert read_environment(ROOT, "staging").gate.compare.mode in MODES
 
 
 def test_bare_on_and_off_are_modes_though_yaml_reads_them_as_booleans(root):
@@ -149,7 +162,7 @@ def test_what_is_watched_is_read_and_what_is_not_named_has_the_usual_value(root)
     [
         ("windows: 3", "windows: 5", 4, "a whole number from 1 to 4"),
         ("mode: dry-run", "mode: maybe", 4, "one of on, dry-run, off"),
-        ("metric: brier", "metric: accuracy", 5, "unknown metric 'accuracy'"),
+        ("metric: brier", "metric: acuracy", 5, "unknown metric 'acuracy'"),
         ("endpoint: off", "endpiont: off", 6, "unknown key 'endpiont'"),
         ("columns: [wind]", "columns: wind", 3, "a list of words"),
         ("retrain: dry-run", "retrain: 1", 7, "one of on, dry-run, off"),
@@ -210,3 +223,89 @@ def test_a_model_s_name_is_one_that_a_branch_and_a_stage_may_have(root, name):
     edit(root, "src/project/project.yml", "  flights:\n", f"  {name!r}:\n")
     with pytest.raises(SpecError, match="cannot be a model's name"):
         read_project(root)
+
+
+OWN = """\
+gate:
+  compare: {mode: on, metric: rmse, without_champion: limits}
+  limits:
+    r2: {mode: on, at_least: 0.3}
+monitor:
+  performance: {metric: mae, may_fall_by: 2000}
+"""
+
+
+@pytest.fixture
+def houses(root):
+    """A second model, of another task, with environments of its own."""
+    second = PROJECT.partition("models:\n")[2].replace("flights:", "houses:").replace("    positive: 1\n", "    task: regression\n")
+    (root / "src/project/project.yml").write_text(PROJECT + second)
+    (root / "environments/houses").mkdir()
+    (root / "environments/houses/staging.yml").write_text(OWN)
+    return read_project(root).models["houses"]
+
+
+def test_a_model_is_asked_for_a_class_unless_its_entry_says_otherwise(root, houses):
+    assert [(model.task, model.positive) for model in read_project(root).models.values()] == [("binary", 1), ("regression", 1)]
+
+
+def test_a_model_s_own_sections_take_the_place_of_its_environment_s(root, houses):
+    edit(root, "environments/staging.yml", "where: local", "where: local\nserve: {port: 8800}")
+    own, other = (read_environment(root, "staging", model) for model in (houses, read_project(root).models["flights"]))
+    assert (own.gate.compare.metric, own.gate.compare.without_champion, own.gate.slices) == ("rmse", "limits", None)
+    assert (other.gate.compare.metric, other.gate.compare.without_champion) == ("auc", "baseline")
+    assert own.serve == other.serve == ServeSettings(8800)
+    assert (own.monitor.performance.metric, other.monitor.performance.metric) == ("mae", "auc")
+
+
+def test_a_metric_of_another_task_is_told_at_its_line_in_the_file_that_asks_for_it(root, houses):
+    edit(root, "environments/houses/staging.yml", "metric: rmse", "metric: auc")
+    with pytest.raises(SpecError) as caught:
+        read_environment(root, "staging", houses)
+    (problem,) = caught.value.problems
+    assert (Path(problem.file).parts[-2:], problem.line) == (("houses", "staging.yml"), 2)
+    assert "auc is no metric of a regression model" in problem.message
+    assert problem.hint.startswith("One of rmse, mae, r2, median_absolute_error.")
+
+
+def test_a_limit_of_another_task_is_told(root, houses):
+    edit(
+        root,
+        "environments/houses/staging.yml",
+        "r2: {mode: on, at_least: 0.3}",
+        "r2: {mode: on, at_least: 0.3}\n    brier: {mode: on, at_most: 1}",
+    )
+    with pytest.raises(SpecError, match="brier is no metric of a regression model"):
+        read_environment(root, "staging", houses)
+
+
+def test_what_belongs_to_the_environment_alone_cannot_be_a_model_s_own(root, houses):
+    edit(root, "environments/houses/staging.yml", "monitor:", "workers: 3\nmonitor:")
+    with pytest.raises(SpecError, match="unknown key 'workers'"):
+        read_environment(root, "staging", houses)
+
+
+def test_a_first_version_cannot_be_let_in_by_limits_that_are_not_there(root, houses):
+    edit(root, "environments/houses/staging.yml", "r2: {mode: on,", "r2: {mode: dry-run,")
+    with pytest.raises(SpecError, match="no limit on a metric is on"):
+        read_environment(root, "staging", houses)
+
+
+def test_only_a_binary_model_has_a_positive_class(root):
+    (problem,) = mistakes(root, "positive: 1", "positive: 1\n    task: multiclass", "src/project/project.yml")
+    assert (problem.message, problem.line) == ("a multiclass model has no positive class", 9)
+
+
+def test_what_is_watched_by_default_has_no_unit(root, houses):
+    edit(root, "environments/houses/staging.yml", "metric: mae, may_fall_by: 2000", "windows: 1")
+    assert read_environment(root, "staging", houses).monitor.performance == FallRule(metric="r2", windows=1)
+
+
+def test_every_model_s_own_environments_are_checked(root, houses, capsys, monkeypatch):
+    monkeypatch.chdir(root)
+    edit(root, "environments/houses/staging.yml", "metric: mae", "metric: auc")
+    assert main(["check", "src/project/project.yml", "environments/houses/staging.yml"]) == 2
+    told = capsys.readouterr().err
+    assert "environments/houses/staging.yml:6:" in told
+    edit(root, "environments/houses/staging.yml", "metric: auc", "metric: mae")
+    assert main(["check", "environments/houses/staging.yml", "environments/staging.yml"]) == 0

@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
         description="Check tables against a data contract (Open Data Contract Standard v3), with Great Expectations.",
         epilog="A broken `stop` rule: exit 1, and no output but the report. Rows that break a `warn` rule go to quarantine. "
         "A malformed contract: exit 2. "
-        "Example: python -m mlops.contract --contract data/flights.odcs.yml --data raw --valid valid --quarantine quarantine --report report",
+        "Example: python -m mlops.contract --contract data/NAME.odcs.yml --data raw --valid valid --quarantine quarantine --report report",
     )
     made.add_argument("--contract", type=Path, required=True, help="the contract, a *.odcs.yml file")
     made.add_argument("--data", type=Path, required=True, help="folder with one TABLE.parquet for each table of the contract")

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TENTHS = 10
+_FLOORS = {"mean": 0.1, "median": 0.15, "by": 0.15}
+"""In standard deviations; a quantile far out moves more than the middle."""
+LARGE = 200_000
+"""Rows of a table without partitions that its tenths are drawn from."""
 _SHARES = {"missing", "zeros", "fractions", "negative", "top", "frozen", "midnight", "share", "others", "duplicates", "tells"}
 
 
@@ -30,7 +34,7 @@ def pieces(labels: pd.Series | None, rows: int, seed: int = 0) -> list[np.ndarra
         if len(found) > 1:
             return found
     mixed = np.random.default_rng(seed).permutation(rows)
-    return [np.sort(part) for part in np.array_split(mixed, TENTHS if rows >= 1_000 else 3) if len(part)]
+    return [np.sort(part) for part in np.array_split(mixed[:LARGE], TENTHS if rows >= 1_000 else 3) if len(part)]
 
 
 def learn(frame: pd.DataFrame, column: str, names: Iterable[str], parts: Sequence[np.ndarray]) -> dict[str, list[float]]:
@@ -68,7 +72,7 @@ def _band(name: str, seen: list[float], size: int, scale: float) -> tuple[float,
         return max(0.0, low), min(1.0, high)
     if kind == "correlation":
         return max(-1.0, low), min(1.0, high)
-    if kind in {"distinct", "length", "spread", "hour"}:
+    if kind in {"distinct", "length", "spread", "hour", "days", "span", "daily"}:
         return max(0.0, low), high
     return low, high
 
@@ -88,10 +92,16 @@ def _floor(name: str, middle: float, size: int, scale: float) -> float:
         return max(2.0, 0.3 * middle)
     if kind in {"length", "spread"}:
         return max(0.1 if kind == "length" else 0.0, 0.15 * middle)
+    if kind in {"days", "span"}:
+        return max(1.0, 0.03 * middle)
+    if kind == "daily":
+        return 0.15 * middle
     if kind == "hour":
         return max(0.5, 24 / math.sqrt(size))
     wide = scale or abs(middle) * 0.1
-    return max(wide * (0.1 if kind == "mean" else 0.15), 4 * wide / math.sqrt(size), abs(middle) * 1e-6, 1e-9)
+    if kind == "by":
+        wide, size = wide or abs(middle) * 0.1, max(1, size // 5)
+    return max(wide * _FLOORS.get(kind, 0.35), 4 * wide / math.sqrt(size), abs(middle) * 1e-6, 1e-9)
 
 
 def _outward(value: float, way: int) -> float:

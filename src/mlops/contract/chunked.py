@@ -138,13 +138,15 @@ def _rows_numbered(table: Chunks, columns: list[str], wanted: np.ndarray) -> pd.
     import pandas as pd
 
     if not len(wanted):
-        return next(table.frames(columns)).iloc[:0]
+        first: pd.DataFrame = next(table.frames(columns))
+        return first.iloc[:0]
     parts = []
     for frame in table.frames(columns):
         numbers = _numbers(frame, columns)
         place = np.minimum(np.searchsorted(wanted, numbers), len(wanted) - 1)
         parts.append(frame[(wanted[place] == numbers) & frame.notna().any(axis=1)])
-    return pd.concat(parts)
+    found: pd.DataFrame = pd.concat(parts)
+    return found
 
 
 def _numbers(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:

@@ -93,7 +93,8 @@ def _bands(reading: Reading, at: Keys, kwargs: dict[str, Any], column: str) -> B
             bands[name] = _band(reading, keys, band)
     if not bands:
         reading.note(at, "needs a band for one number at least", "As in: {mean: [5, 20]}")
-    others = tuple(dict.fromkeys(n.partition(" ")[2] for n in bands if n.startswith(("correlation ", "tells "))))
+    named = [name.partition(" ") for name in bands if name.startswith(("correlation ", "tells ", "by "))]
+    others = tuple(dict.fromkeys(other.partition("=")[0] if kind == "by" else other for kind, _, other in named))
     said = ", ".join(f"{name} {band}" for name, band in list(bands.items())[:4]) + (f" and {len(bands) - 4} more" if len(bands) > 4 else "")
     return "distribution", f"must be as before: {said}", {"bands": bands, "columns": (*([column] if column else []), *others)}
 

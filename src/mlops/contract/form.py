@@ -22,7 +22,7 @@ def check_form(source: Source) -> None:
     from open_data_contract_standard.model import OpenDataContractStandard
 
     if not isinstance(source.value, dict) or not source.value.get("schema"):
-        raise source.fail((), "a data contract needs a `schema`: a list of tables", "See data/flights.odcs.yml for one that works.")
+        raise source.fail((), "a data contract needs a `schema`: a list of tables", "`mlops contract profile DATA` proposes one.")
     problems = list(_unknown_keys(source, (), source.value, OpenDataContractStandard))
     try:
         OpenDataContractStandard.model_validate(source.value)

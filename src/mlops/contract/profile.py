@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 FEW = 30
 """Values that are named one by one."""
+LOOKED_AT = 2_000
+"""Values that a form is made from; all are held against it."""
 WIDE = 150
 """Columns beyond which a column gets its type and its limits only: a contract of thousands of bands is read by nobody."""
 _PHYSICAL = (
@@ -66,6 +68,10 @@ class _Look:
     keys: tuple[str, ...]
     leakage: tuple[str, ...]
     target: str
+    together: Mapping[str, tuple[str, ...]]
+    """Column of numbers -> those that go with it."""
+    slices: tuple[str, ...]
+    """The values of one column of few, as origin=EWR."""
 
 
 def propose(
@@ -110,11 +116,41 @@ def propose(
     key = tuple(keys) or _key(frame, kinds, partition)
     if key and not keys:
         remarks.append(f"{', '.join(key)} differs from row to row: taken as the key")
-    look = _Look(frame, kinds, mixed, tuple(bands.pieces(labels, len(frame))), tuple(partition), key, tuple(leakage), target)
+    parts = tuple(bands.pieces(labels, len(frame)))
+    known = {name: kind for name, kind in kinds.items() if name not in mixed and name not in partition}
+    together, slices = _together(frame, known), _slices(frame, known)
+    look = _Look(frame, kinds, mixed, parts, tuple(partition), key, tuple(leakage), target, together, slices)
     columns = [_column(look, name, (descriptions or {}).get(name, ""), remarks) for name in kinds]
     quality = _table(look, labels, remarks)
     draft = Draft(table, owner, licence, tuple(leakage), columns, quality)
     return Proposal(write(draft, partitioned=labels is not None, alone=not nameless), tuple(remarks))
+
+
+def _together(frame: pd.DataFrame, kinds: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Return for each column of numbers the (two at most) others that its values go with, each pair once."""
+    names = [name for name, kind in kinds.items() if kind in {"integer", "number"}]
+    if not 2 <= len(names) <= WIDE or len(frame) < FEW:
+        return {}
+    sample = frame[names].sample(min(len(frame), 20_000), random_state=0)
+    with np.errstate(all="ignore"):
+        found = pd.DataFrame({name: numbers(sample[name]) for name in names}).corr().abs().to_numpy(copy=True)
+    found[np.tril_indices(len(names))] = 0
+    strong = {
+        name: [other for other in np.argsort(-row)[:2] if row[other] >= 0.5] for name, row in zip(names, np.nan_to_num(found), strict=True)
+    }
+    return {name: tuple(names[other] for other in others) for name, others in strong.items() if others}
+
+
+def _slices(frame: pd.DataFrame, kinds: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the values of the text column with two to six, of which the rarest is the most frequent."""
+    best, found = 0, ()
+    for name, kind in kinds.items():
+        if kind != "string" or "=" in name or not 2 <= _distinct(frame[name]) <= 6:
+            continue
+        counts = frame[name].value_counts()
+        if int(counts.min()) > max(best, 200):
+            best, found = int(counts.min()), tuple(f"{name}={value}" for value in counts.index)
+    return found
 
 
 def _refuse(table: str, frame: pd.DataFrame, named: Sequence[str]) -> None:
@@ -288,8 +324,15 @@ def _text(look: _Look, name: str, quality: list[dict[str, Any]], remarks: list[s
 
 def _pattern(values: Sequence[str]) -> str:
     """Return the form that all of many values have, as ^[A-Z]{3}$; empty where they have none."""
-    if len(values) < 10 or max(map(len, values)) > 40:
+    lengths = pd.Series(values).str.len()
+    if len(values) < 10 or lengths.max() > 40:
         return ""
+    some = [*values[:LOOKED_AT], values[int(lengths.argmin())], values[int(lengths.argmax())]]
+    form = _form(some)
+    return form if form and (len(values) <= LOOKED_AT or pd.Series(values).str.fullmatch(form).all()) else ""
+
+
+def _form(values: Sequence[str]) -> str:
     classes = (("A-Z", r"[A-Z]"), ("a-z", r"[a-z]"), ("0-9", r"[0-9]"))
     shapes: dict[tuple[str, ...], list[list[int]]] = {}
     for value in values:
@@ -346,13 +389,16 @@ def _bands(look: _Look, name: str) -> dict[str, Any]:
     if distinct > 0.9 * len(column) and kind in {"string", "integer"}:
         return _nested(bands.learn(look.frame, name, ["missing"], look.parts))
     if kind in {"string", "boolean"} or (few and kind in {"integer", "number"}):
-        labels = [text_of(value) for value in column.value_counts().index[:12]] if few else []
+        counts = column.value_counts()
+        labels = [text_of(value) for value in counts.index[:12]] if few else []
+        wanted += [f"share {text_of(value)}" for value in counts.index[:6] if not few and counts[value] >= 0.03 * len(column)]
         wanted += [f"share {label}" for label in labels] + ["others"] * bool(labels) + ["distinct"] * (not few) + ["top"] * (not few)
         wanted += ["length"] * (kind == "string" and not few)
     elif kind in {"integer", "number"}:
         wanted += ["mean", "median", "q05", "q95", "spread", "zeros", "fractions", "top", "distinct"]
+        wanted += [*(f"correlation {other}" for other in look.together.get(name, ())), *(f"by {value}" for value in look.slices)]
     elif kind == "timestamp":
-        wanted += ["hour", "midnight"]
+        wanted += ["hour", "midnight", *(["days", "span", "daily"] if look.partition else [])]
     if look.target and name != look.target and name not in look.leakage:
         wanted.append(f"tells {look.target}")
     return _nested(bands.learn(look.frame, name, wanted, look.parts))
@@ -383,10 +429,26 @@ def _table(look: _Look, labels: pd.Series | None, remarks: list[str]) -> list[di
         else:
             remarks.append(f"{relation.text} in {'all' if not relation.breaks else 'nearly all'} rows")
             made.append(_expect(RELATION, {"expression": relation.text, **extra}, severity="warn"))
+    made += _in_partition(look)
     if not look.keys and len(look.kinds) <= WIDE:
         told = bands.learn(look.frame, "", ["duplicates"], look.parts)
         made += [_expect(BANDS, told, severity="warn", per=bool(look.partition), stopBeyond=1)] if told else []
     _giveaways(look, remarks)
+    return made
+
+
+def _in_partition(look: _Look) -> list[dict[str, Any]]:
+    """Return that times lie in the year, month or day that names their partition, where they do."""
+    made = []
+    for time in (name for name, kind in look.kinds.items() if kind == "timestamp"):
+        for name in look.partition:
+            for part in ("year", "month", "day"):
+                if look.kinds[name] not in {"integer", "number"} or look.frame[time].isna().all():
+                    continue
+                breaks = float((getattr(look.frame[time].dt, part) != look.frame[name])[look.frame[time].notna()].mean())
+                if breaks <= 0.1:
+                    text = f"{part}({quoted(time)}) == {quoted(name)}"
+                    made.append(_expect(RELATION, {"expression": text, "mostly": _mostly(breaks)}, severity="stop"))
     return made
 
 

@@ -11,8 +11,10 @@ missing says nothing, and breaks nothing.
     frozen                    longest run of one value, as a share of the rows
     length                    mean length of text
     hour midnight             of times: mean hour of the day, share at 00:00:00
+    days span daily           of times: how many days there are, from the first to the last, rows a day
     share VALUE, others       share of a value; of those that are not named
     correlation COLUMN        Pearson's, with another column of numbers
+    by COLUMN=VALUE           mean of the rows where another column has a value
     tells COLUMN              how much of another column's variance this one explains by itself, 0 to 1
 """
 
@@ -30,9 +32,9 @@ if TYPE_CHECKING:
 
 PLAIN = (
     *("missing", "mean", "median", "spread", "zeros", "fractions", "negative", "distinct", "top", "frozen", "length", "hour", "midnight"),
-    *("others", "duplicates"),
+    *("days", "span", "daily", "others", "duplicates"),
 )
-NESTED = ("shares", "correlation", "tells")
+NESTED = ("shares", "correlation", "tells", "by")
 _QUANTILE = re.compile(r"q\d{2}")
 _NUMBERS = {"mean", "median", "spread", "zeros", "fractions", "negative"}
 _BINS = 20
@@ -60,7 +62,7 @@ def measure(frame: pd.DataFrame, column: str, names: Iterable[str], pieces: Sequ
     for rows in pieces:
         for name in wanted:
             kind, _, other = name.partition(" ")
-            if kind in {"correlation", "tells"}:
+            if kind in {"correlation", "tells", "by"}:
                 found[name].append(_together(kind, coded, frame, other, rows))
             else:
                 found[name].append(coded.number(kind, other, rows, wanted))
@@ -91,10 +93,14 @@ class _Coded:
         self.numeric = pd.api.types.is_numeric_dtype(values.dtype)
         self.timed = pd.api.types.is_datetime64_any_dtype(values.dtype)
         self.floats = numbers(values) if self.numeric else np.empty(0)
+        self.count = 0
+        self.last: tuple[np.ndarray | None, np.ndarray] = (None, np.empty(0))
         self.codes, self.labels = np.empty(0, dtype=int), np.empty(0, dtype=object)
         if kinds & {"distinct", "top", "frozen", "length", "share", "others", "tells"}:
             self.codes, labels = _codes(values)
-            self.labels = np.asarray([text_of(label) for label in labels], dtype=object)
+            if kinds & {"length", "share", "others"}:
+                self.labels = np.asarray([text_of(label) for label in labels], dtype=object)
+            self.count = len(labels)
         self.times = pd.DatetimeIndex(values) if self.timed else None
 
     def number(self, kind: str, other: str, rows: np.ndarray, wanted: Sequence[str]) -> float:
@@ -104,10 +110,19 @@ class _Coded:
         if kind == "missing":
             return 1 - float(self.there[rows].mean())
         if kind in _NUMBERS or _QUANTILE.fullmatch(kind):
-            return _of_numbers(kind, self.floats[rows]) if self.numeric else math.nan
-        if kind in {"hour", "midnight"}:
+            return _of_numbers(kind, self._floats_of(rows)) if self.numeric else math.nan
+        if kind in {"hour", "midnight", "days", "span", "daily"}:
             return self._of_times(kind, rows)
         return self._of_codes(kind, other, rows, wanted)
+
+    def _floats_of(self, rows: np.ndarray) -> np.ndarray:
+        """Return the numbers of a piece; they are taken once for all that is asked of it."""
+        import numpy as np
+
+        if self.last[0] is not rows:
+            values = self.floats[rows]
+            self.last = (rows, values[~np.isnan(values)])
+        return self.last[1]
 
     def _of_times(self, kind: str, rows: np.ndarray) -> float:
         import numpy as np
@@ -116,6 +131,11 @@ class _Coded:
         if self.times is None or not len(rows):
             return math.nan
         times = self.times[rows]
+        if kind == "span":
+            return float((times.max() - times.min()) / np.timedelta64(1, "D"))
+        if kind in {"days", "daily"}:
+            days = times.normalize().nunique()
+            return float(days if kind == "days" else len(rows) / days)
         if kind == "hour":
             return float(np.mean(times.hour))
         return float(np.mean((times.hour == 0) & (times.minute == 0) & (times.second == 0)))
@@ -130,7 +150,7 @@ class _Coded:
         if kind == "frozen":
             ends = np.flatnonzero(np.diff(codes)) + 1
             return float(np.diff(np.concatenate([[0], ends, [len(codes)]])).max()) / len(rows)
-        counts = np.bincount(codes, minlength=len(self.labels))
+        counts = np.bincount(codes, minlength=self.count)
         if kind == "distinct":
             return float((counts > 0).sum())
         if kind == "top":
@@ -170,7 +190,6 @@ def _codes(values: pd.Series) -> tuple[np.ndarray, Any]:
 def _of_numbers(kind: str, values: np.ndarray) -> float:
     import numpy as np
 
-    values = values[~np.isnan(values)]
     if not len(values):
         return math.nan
     asked: dict[str, Callable[[], Any]] = {
@@ -190,6 +209,11 @@ def _together(kind: str, coded: _Coded, frame: pd.DataFrame, other: str, rows: n
     import numpy as np
     import pandas as pd
 
+    if kind == "by":
+        name, _, value = other.partition("=")
+        inside = rows[(frame[name].iloc[rows].astype(str) == value).to_numpy()] if name in frame and coded.numeric else rows[:0]
+        values = coded.floats[inside]
+        return _of_numbers("mean", values[~np.isnan(values)])
     if other not in frame:
         return math.nan
     second = frame[other].iloc[rows]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from mlops.delivery.workspace import Workspace
     from mlops.registry.versions import ModelVersion
+    from mlops.settings import ModelSettings
     from mlops.spec.values import Step
 
 NAME = "compare"
@@ -33,7 +34,7 @@ def compare_step(workspace: Workspace, folder: Path, outputs: Mapping[str, Any],
     files = {name: Path(outputs[name]["path"]) for name in ("model", "test", "evaluation", "train") if name in outputs}
     files |= {"rules": folder / "rules.json", "trusted": folder / "trusted.json"}
     files["contract"] = workspace.root / workspace.model.contract
-    words = {"target": workspace.model.target, "positive": str(workspace.model.positive)}
+    words = asked_for(workspace.model)
     if workspace.model.window:
         words["window"] = workspace.model.window
     if champion is not None:
@@ -41,6 +42,12 @@ def compare_step(workspace: Workspace, folder: Path, outputs: Mapping[str, Any],
         files["champion"] = place
         words |= {"champion-version": str(version.version), "champion-digest": version.digest}
     return program_step(NAME, "mlops.registry.compare", "Compare with the champion", files=files, words=words, output="evidence")
+
+
+def asked_for(model: ModelSettings) -> dict[str, str]:
+    """Return what a model is asked for, as the arguments of the programs that score it."""
+    words = {"target": model.target, "task": model.task}
+    return words | {"positive": str(model.positive)} if model.task == "binary" else words
 
 
 def read_evidence(run: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:

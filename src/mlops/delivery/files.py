@@ -66,6 +66,7 @@ def places(workspace: Workspace) -> tuple[list[str], list[Path]]:
         folder for folder in code if not (root / model.package).resolve().is_relative_to(folder)
     }  # such as src/, with every model in it
     own += sorted(shown(folder, root.resolve()) for folder in code if folder.is_relative_to(root.resolve()))
+    own += [f"environments/{model.name}/{name}.yml" for name in ("staging", "local")]
     return [*SHARED, "src/project/project.yml", *own, model.contract, *seen], outside
 
 

@@ -92,8 +92,7 @@ def _ask_now_and_then(served: Served, smoke_file: Path, seconds: float) -> tuple
     """Ask held-out rows a few times a second; return how many were asked, how many failed, and the first failure. Politely: others are served."""
     from mlops.serving.trial import HeldOut, smoke
 
-    found = json.loads(smoke_file.read_text(encoding="utf-8"))
-    rows = HeldOut(tuple(found["columns"]), tuple(map(tuple, found["data"])), tuple(found["expected"])).evenly(ROUND)
+    rows = HeldOut.read(smoke_file).evenly(ROUND)
     key = Path(str(served.key_file)).read_text(encoding="utf-8").split()[0]
     asked, failed, first, until = 0, 0, "", time.monotonic() + seconds
     while time.monotonic() < until:

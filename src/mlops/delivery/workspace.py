@@ -40,15 +40,15 @@ class Workspace:
 
     @functools.cached_property
     def local(self) -> Environment:
-        return read_environment(self.root, "local")
+        return read_environment(self.root, "local", self.model)
 
     @functools.cached_property
     def staging(self) -> Environment:
-        return read_environment(self.root, "staging")
+        return read_environment(self.root, "staging", self.model)
 
     @functools.cached_property
     def production(self) -> Environment:
-        return read_environment(self.root, "production")
+        return read_environment(self.root, "production", self.model)
 
     def environment(self, name: str) -> Environment:
         """Return an environment that models are deployed to.

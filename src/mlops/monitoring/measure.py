@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 from mlops.errors import JobFailed, MlopsError, UsageError
 from mlops.files import write_json
 from mlops.monitoring.drift import change, column
-from mlops.registry.compare import inputs_of, labels_of, scores_of
-from mlops.registry.metrics import estimate
+from mlops.registry.bootstrap import estimate
+from mlops.registry.compare import inputs_of
 from mlops.registry.model import load
-from mlops.registry.reference import plain, windows
+from mlops.registry.reference import mean_score, plain, windows
+from mlops.registry.task import scores_of, task_of, truth_of
+from mlops.settings import TASKS
 from mlops.spec.source import did_you_mean
 
 if TYPE_CHECKING:
@@ -28,8 +30,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from mlops.registry.metrics import Numbers
+    from mlops.registry.task import Scores, Task
 
+TOLD = ("task", "kind", "rows", "last", "held_out", "mean_score", "positive_share", "mean_target", "confidence")
+"""What is told of the reference beside the windows."""
 MOST = 24
 """Windows that are looked at: the newest ones."""
 
@@ -63,7 +67,8 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{name}", type=Path, required=True, help=what)
     parser.add_argument("--window", required=True, help="the column that says which window a row belongs to")
     parser.add_argument("--target", required=True, help="column to predict")
-    parser.add_argument("--positive", default="1", help="the value of the positive class")
+    parser.add_argument("--task", choices=TASKS, default="binary", help="what the model is asked for")
+    parser.add_argument("--positive", default="1", help="the value of the positive class, of a binary task")
     return parser
 
 
@@ -82,15 +87,16 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     rows, inputs = pd.read_parquet(arguments.rows), inputs_of(arguments.model)
     parts = _newer(rows, arguments.window, reference["last"], arguments.rows)
     columns = _chosen(settings["columns"], inputs)
-    measured = []
+    measured, task = [], task_of(arguments.task, arguments.positive)
     if parts:
         model = load(arguments.model, trusted=trusted)
         for name, part in parts[-MOST:]:
-            scores = scores_of(model, part, inputs, arguments.positive, f"the rows of {name}")
-            measured.append({"window": name, **_window(part, scores, columns, reference, settings, arguments)})
+            scores = scores_of(task, model, part, inputs, f"the rows of {name}")
+            looked = _window(part, task, scores, columns, reference, settings)
+            measured.append({"window": name, **looked, **_performance(part, task, scores, reference, settings, arguments)})
     found = {
-        "reference": {key: reference[key] for key in ("kind", "rows", "last", "held_out", "mean_score", "positive_share", "confidence")},
-        "metric": {"name": settings["metric"], **reference["metrics"][settings["metric"]]},
+        "reference": {key: reference[key] for key in TOLD if key in reference},
+        "metric": {"name": settings["metric"], **_before(reference, settings)},
         "columns": columns,
         "windows": measured,
     }
@@ -124,41 +130,44 @@ def _chosen(wanted: Sequence[str], inputs: Sequence[str]) -> list[str]:
 
 
 def _window(
-    part: pd.DataFrame,
-    scores: Numbers,
-    columns: Sequence[str],
-    reference: Mapping[str, Any],
-    settings: Mapping[str, Any],
-    arguments: argparse.Namespace,
+    part: pd.DataFrame, task: Task, scores: Scores, columns: Sequence[str], reference: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> dict[str, Any]:
-    import pandas as pd
-
     known, least = reference["columns"], settings["min_rows"]
     absent = {"psi": None, "missing": None, "reference_missing": None, "new": None, "why": "the reference has no such column", "told": True}
     return {
         "rows": len(part),
         "columns": {name: column(known[name], part[name], least) if name in known else absent for name in columns},
-        "score": column(reference["score"], pd.Series(scores), least),
-        "mean_score": float(scores.mean()),
-        **_performance(part, scores, reference, settings, arguments),
+        "score": column(reference["score"], task.watched(scores), least),
+        "mean_score": mean_score(task, scores),
     }
 
 
 def _performance(
-    part: pd.DataFrame, scores: Numbers, reference: Mapping[str, Any], settings: Mapping[str, Any], arguments: argparse.Namespace
+    part: pd.DataFrame,
+    task: Task,
+    scores: Scores,
+    reference: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    arguments: argparse.Namespace,
 ) -> dict[str, Any]:
     """Return the metric on the rows whose answer is known by now, and why there is none."""
     metric, least = settings["metric"], settings["min_rows"]
     labelled = part[arguments.target].notna() if arguments.target in part else part.index < 0
     count = int(labelled.sum())
-    told: dict[str, Any] = {"labelled": count, "positive_share": None, "performance": None, "unmeasured": ""}
+    told: dict[str, Any] = {"labelled": count, "performance": None, "unmeasured": ""}
     if count < least:
         return told | {"unmeasured": f"the answer is known of {count:,} rows, and {least:,} are needed" if count else "no answers yet"}
-    target = labels_of(part[labelled], arguments.target, arguments.positive, arguments.rows)
+    truth = truth_of(task, part[labelled], arguments.target, arguments.rows, "the newest rows")
+    target, said = task.aligned(truth, scores.of(labelled))
     bounds = {key: reference[key] for key in ("resamples", "confidence", "seed")}
-    now = vars(estimate(target, scores[labelled], [metric], **bounds)[metric])
-    told |= {"positive_share": float(target.mean()), "performance": now | change(metric, now, reference["metrics"][metric])}
-    return told | {"unmeasured": "" if now["value"] is not None else "it cannot be computed: one class only"}
+    now = vars(estimate(target, said, [metric], **bounds)[metric])
+    told |= task.facts(truth) | {"performance": now | change(metric, now, _before(reference, settings))}
+    return told | {"unmeasured": "" if now["value"] is not None else "it cannot be computed: the answer is the same everywhere"}
+
+
+def _before(reference: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return the metric on the held-out rows; unknown where the version is from before the model had another task."""
+    return dict(reference["metrics"].get(settings["metric"]) or dict.fromkeys(("value", "low", "high")))
 
 
 if __name__ == "__main__":

@@ -132,7 +132,7 @@ def performance(measures: Mapping[str, Any], settings: MonitorSettings) -> tuple
     measured = [one for one in windows if one["performance"] and one["performance"]["gain"] is not None][-rule.of_last :]
     lacking = [one for one in windows[-rule.of_last :] if not one["performance"] or one["performance"]["gain"] is None]
     found = [_performance_of(one, metric, rule) for one in (*measured, *lacking)]
-    verb = f"fell by more than {rule.may_fall_by:g}"
+    verb = f"fell by more than {figures.bound(rule.may_fall_by)}"
     return _together("performance", found, [fell(one["performance"], rule) for one in measured], rule, verb)
 
 
@@ -149,15 +149,15 @@ def _performance_of(window: Mapping[str, Any], metric: Mapping[str, Any], rule: 
         return replace(made, said=f"insufficient data: {window['unmeasured']}")
     if now["gain"] is None:
         return replace(made, status="attention", said=f"{name} could not be computed: {window['unmeasured']}")
-    words = f"{name} {now['value']:.3f}, and {metric['value']:.3f} on the held-out rows: {_signed(now['gain'])}"
+    words = f"{name} {figures.measured(now['value'])}, and {figures.measured(metric['value'])} on the held-out rows: {_signed(now['gain'])}"
     if now["gain_high"] is None:
-        return replace(made, status="attention", said=f"{words}, without an interval: too few of one class")
-    words += f" {figures.interval(now['gain_low'], now['gain_high'])}"
+        return replace(made, status="attention", said=f"{words}, without an interval: too few rows that tell")
+    words += f" {figures.interval(now['gain_low'], now['gain_high'], figures.places(now['gain'], now['gain_low'], now['gain_high']))}"
     return replace(made, status="attention" if fell(now, rule) else "ok", said=words)
 
 
 def _signed(gain: float) -> str:
-    return f"{'better' if gain > 0 else 'worse'} by {abs(gain):.3f}"
+    return f"{'better' if gain > 0 else 'worse'} by {figures.decimal(abs(gain), figures.places(gain))}"
 
 
 def _together(kind: str, found: list[Finding], known: list[bool], rule: DriftRule | FallRule, verb: str) -> tuple[list[Finding], list[str]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.delivery import stations
+from mlops.delivery.compare import asked_for
 from mlops.errors import JobFailed, UsageError
 from mlops.files import read_json, shown, write_json
 from mlops.local.run import LocalRun, Options, why_not
@@ -133,7 +134,7 @@ class Monitor:
         rows = Path(run.record.facts["outputs"][ROWS]["path"])
         files = {"model": champion.folder, "rows": rows, "reference": champion.reference}
         files |= {name: folder / f"{name}.json" for name in ("settings", "trusted")}
-        words = {"window": ws.model.window, "target": ws.model.target, "positive": str(ws.model.positive)}
+        words = {"window": ws.model.window, **asked_for(ws.model)}
         module = "mlops.monitoring.measure"
         return {STEP: program_step(STEP, module, "Measure the newest rows", files=files, words=words, output="measures")}
 

@@ -22,10 +22,14 @@ import numpy as np
 from mlops.errors import JobFailed, MlopsError, UsageError
 from mlops.files import digest_file, digest_folder, write_json
 from mlops.registry import reference
+from mlops.registry.bootstrap import compare
 from mlops.registry.gate import TITLES
-from mlops.registry.metrics import METRICS, compare
 from mlops.registry.model import load, read_signature
-from mlops.settings import gate_rules
+from mlops.registry.task import metrics_of, scores_of, task_of, truth_of
+from mlops.report import figures
+from mlops.serving.body import Refused
+from mlops.serving.scoring import prepare
+from mlops.settings import METRICS, TASKS, gate_rules
 from mlops.spec.source import did_you_mean
 
 if TYPE_CHECKING:
@@ -33,7 +37,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from mlops.registry.metrics import Difference, Numbers
+    from mlops.registry.bootstrap import Difference
+    from mlops.registry.metrics import Numbers
+    from mlops.registry.task import Scores, Task
+    from mlops.serving.body import Form, Row
     from mlops.settings import GateRules
 
 SMOKE_ROWS = 200
@@ -52,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     first, against = evidence["metrics"][0], evidence["against"]
-    told = " against ".join("unknown" if value is None else f"{value:.3f}" for value in (first["candidate"], first["other"]))
+    told = " against ".join("unknown" if value is None else figures.measured(value) for value in (first["candidate"], first["other"]))
     print(f"{TITLES[first['name']]} {told} ({against['name']}) on {evidence['rows']['count']:,} rows, {len(evidence['slices'])} slices")
     return 0
 
@@ -77,16 +84,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--train", type=Path, help="Parquet file of the rows that the candidate learnt from")
     parser.add_argument("--window", help="the column that says when a row is from")
     parser.add_argument("--target", required=True, help="column to predict")
-    parser.add_argument("--positive", default="1", help="the value of the positive class")
+    parser.add_argument("--task", choices=TASKS, default="binary", help="what the model is asked for")
+    parser.add_argument("--positive", default="1", help="the value of the positive class, of a binary task")
     return parser
 
 
 @dataclass(frozen=True)
 class _Other:
-    """Whom the candidate meets: its facts, its scores of shape (n,), and where there are none, why."""
+    """Whom the candidate meets: its facts, its scores, and where there are none, why."""
 
     facts: dict[str, Any]
-    scores: Numbers | None
+    scores: Scores | None
     reason: str = ""
 
 
@@ -103,105 +111,80 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     if not facts:
         raise UsageError("the environment has no `gate` section", hint="Without rules nothing can pass: add gate: {...}")
     rules, trusted = gate_rules(facts), json.loads(arguments.trusted.read_text(encoding="utf-8"))
-    test = pd.read_parquet(arguments.test)
-    target = labels_of(test, arguments.target, arguments.positive, arguments.test)
+    test, task = pd.read_parquet(arguments.test), task_of(arguments.task, arguments.positive)
+    truth = truth_of(task, test, arguments.target, arguments.test)
     model, columns = load(arguments.model, trusted=trusted), inputs_of(arguments.model)
     try:
-        candidate = scores_of(model, test, columns, arguments.positive)
+        candidate = scores_of(task, model, test, columns)
     except JobFailed as error:
         raise JobFailed(f"the candidate cannot be judged: {error.message}", where=str(arguments.model)) from error
-    other = _baseline(arguments, target) if arguments.champion is None else _champion(arguments, trusted, test)
+    other = _baseline(arguments, task, truth) if arguments.champion is None else _champion(arguments, task, trusted, test)
+    rows = _Rows(task, test, *task.aligned(truth, candidate, *([other.scores] if other.scores else [])))
     evidence = {
+        "task": task.name,
         "model": _model_facts(arguments.model, columns),
         "against": other.facts,
-        "rows": {"count": len(test), "digest": digest_file(arguments.test), "positive_share": float(target.mean())},
-        "metrics": _metrics(target, candidate, other, rules),
-        "slices": list(_slices(test, target, candidate, other, rules)),
-        "latency_ms": _latency(model, test[columns]),
+        "rows": {"count": len(test), "digest": digest_file(arguments.test), **task.facts(truth)},
+        "metrics": _metrics(rows, other.reason, rules),
+        "slices": list(_slices(rows, rules)),
+        "latency_ms": _latency(model, arguments.model, test[columns]),
         "leakage": _leakage(arguments.contract, columns),
         **{key: facts["compare"][key] for key in ("resamples", "confidence", "seed")},
     }
     write_json(arguments.out / "smoke.json", _smoke(test[columns], candidate))
-    write_json(arguments.out / reference.FILE, _reference(arguments, test, target, candidate, columns, evidence))
+    write_json(arguments.out / reference.FILE, _reference(arguments, rows, truth, candidate, columns, evidence))
     write_json(arguments.out / "evidence.json", evidence)
     return evidence
 
 
+@dataclass(frozen=True)
+class _Rows:
+    """The test rows, and truth and scores as the metrics take them; `other` is None where it could not be scored."""
+
+    task: Task
+    table: pd.DataFrame
+    target: Numbers
+    candidate: Numbers
+    other: Numbers | None = None
+
+
 def _reference(
-    arguments: argparse.Namespace, test: pd.DataFrame, target: Numbers, scores: Numbers, columns: Sequence[str], evidence: dict[str, Any]
+    arguments: argparse.Namespace, rows: _Rows, truth: Any, scores: Scores, columns: Sequence[str], evidence: dict[str, Any]
 ) -> dict[str, Any]:
     """Return what newer rows are held against: the profile of the training rows, or of the test rows where those are not given."""
     import pandas as pd
 
-    rows = pd.read_parquet(arguments.train) if arguments.train else test
+    learnt = pd.read_parquet(arguments.train) if arguments.train else rows.table
     settings = {"window": arguments.window, "confidence": evidence["confidence"], "seed": evidence["seed"], "resamples": SLICE_RESAMPLES}
-    return reference.reference(rows, "train" if arguments.train else "test", test, target, scores, columns, **settings)
+    kind = "train" if arguments.train else "test"
+    return reference.reference(learnt, kind, rows.table, rows.task, truth, scores, columns, **settings)
 
 
 def inputs_of(folder: Path) -> list[str]:
     return [column.name for column in read_signature(folder)]
 
 
-def labels_of(test: pd.DataFrame, target: str, positive: str, where: Path) -> Numbers:
-    """Return the target as 0 and 1, shape (n,)."""
-    if target not in test:
-        raise JobFailed(
-            f"the test rows have no column {target!r}", where=str(where), hint=did_you_mean(target, test.columns, label="columns")
-        )
-    if test[target].isna().any() or test.empty:
-        raise JobFailed(f"the test rows lack a {target!r} to compare with, or there are none", where=str(where))
-    labels: Numbers = np.array([_same(value, positive) for value in test[target].tolist()], float)
-    return labels
-
-
-def _same(value: Any, word: str) -> bool:
-    """Return whether a class is the one that the command line named: 1, 1.0, True and "1" all are `1`."""
-    return str(int(value) if isinstance(value, bool | float) and float(value).is_integer() else value) == word
-
-
-def scores_of(model: Any, test: pd.DataFrame, columns: Sequence[str], positive: str, what: str = "the test rows") -> Numbers:
-    """Return P(positive) of each row, shape (n,); `what` names the rows in a message.
-
-    Raises:
-        JobFailed: The rows lack an input, the model fails on them or does not know the class, or what it says are no probabilities.
-    """
-    missing = [name for name in columns if name not in test]
-    if missing:
-        raise JobFailed(f"it needs {', '.join(missing)}, which {what} lack")
-    at = next((index for index, known in enumerate(model.classes_.tolist()) if _same(known, positive)), None)
-    if at is None:
-        raise JobFailed(f"it does not know the class {positive!r}, only {', '.join(map(str, model.classes_))}")
-    try:
-        scores: Numbers = np.asarray(model.predict_proba(test[list(columns)]), float)[:, at]
-    except Exception as error:
-        raise JobFailed(f"it cannot score {what}: {type(error).__name__}: {error}"[:400]) from error
-    wrong = int((~((scores >= 0) & (scores <= 1))).sum())
-    if wrong:
-        raise JobFailed(f"{wrong:,} of its {len(scores):,} scores are no probabilities (NaN, or outside of 0 to 1)")
-    return scores
-
-
-def _baseline(arguments: argparse.Namespace, target: Numbers) -> _Other:
+def _baseline(arguments: argparse.Namespace, task: Task, truth: Any) -> _Other:
     """Return the evaluation's baseline, after making sure that its rows are the test's."""
     import pandas as pd
 
     path = arguments.evaluation / "predictions.parquet"
     found = pd.read_parquet(path)
     hint = "The evaluate step writes it: one row per test row, in the same order, with target and baseline."
-    if not {"target", "baseline"} <= set(found.columns) or len(found) != len(target):
-        raise JobFailed(
-            f"{len(found):,} rows of {', '.join(found.columns)} are no baseline for {len(target):,} test rows", where=str(path), hint=hint
-        )
-    if not np.array_equal(labels_of(found, "target", arguments.positive, path), target):
+    if "target" not in found or not any(str(name).partition(":")[0] == "baseline" for name in found) or len(found) != len(truth):
+        names = ", ".join(map(str, found.columns))
+        raise JobFailed(f"{len(found):,} rows of {names} are no baseline for {len(truth):,} test rows", where=str(path), hint=hint)
+    if not np.array_equal(truth_of(task, found, "target", path, "its rows"), truth):
         raise JobFailed("its rows are not the test rows in the same order: the targets differ", where=str(path), hint=hint)
     words = (arguments.evaluation / "baseline.txt").read_text(encoding="utf-8").strip()
     facts = {"kind": "baseline", "version": None, "digest": None, "name": words}
-    scores = found["baseline"].to_numpy(float)
-    whole = bool(((scores >= 0) & (scores <= 1)).all())
-    return _Other(facts, scores if whole else None, "" if whole else "the baseline's scores are no probabilities")
+    try:
+        return _Other(facts, task.baseline(found))
+    except ValueError as error:
+        return _Other(facts, None, f"the baseline cannot be used: {error}")
 
 
-def _champion(arguments: argparse.Namespace, trusted: Sequence[str], test: pd.DataFrame) -> _Other:
+def _champion(arguments: argparse.Namespace, task: Task, trusted: Sequence[str], test: pd.DataFrame) -> _Other:
     """Return the champion's scores on the rows of today, or why it has none: a champion from before a new scikit-learn does not load.
 
     Raises:
@@ -212,7 +195,7 @@ def _champion(arguments: argparse.Namespace, trusted: Sequence[str], test: pd.Da
         raise JobFailed(f"the champion v{version} was changed after it was registered", where=str(folder), hint="See: mlops models")
     facts = {"kind": "champion", "version": version, "digest": digest, "name": f"v{version}"}
     try:
-        return _Other(facts, scores_of(load(folder, trusted=trusted), test, inputs_of(folder), arguments.positive))
+        return _Other(facts, scores_of(task, load(folder, trusted=trusted), test, inputs_of(folder)))
     except JobFailed as error:
         return _Other(facts, None, error.message)
 
@@ -222,71 +205,88 @@ def _model_facts(folder: Path, columns: Sequence[str]) -> dict[str, Any]:
     return {"digest": digest_folder(folder), "folder": str(folder), "size_mb": size / 1e6, "inputs": list(columns)}
 
 
-def _metrics(target: Numbers, candidate: Numbers, other: _Other, rules: GateRules) -> list[dict[str, Any]]:
-    """Return every metric of both, the one that decides first."""
+def _metrics(rows: _Rows, reason: str, rules: GateRules) -> list[dict[str, Any]]:
+    """Return every metric of both, the one that decides first; `reason` is why there is no other."""
     rule = rules.compare
-    names = sorted(METRICS, key=lambda name: name != rule.metric)
+    names = metrics_of(rows.task, rule.metric)
     bounds: dict[str, Any] = {"resamples": rule.resamples, "confidence": rule.confidence, "seed": rule.seed}
-    if other.scores is not None:
-        found = compare(target, candidate, other.scores, names, **bounds)
+    if rows.other is not None:
+        found = compare(rows.target, rows.candidate, rows.other, names, **bounds)
         return [_told(name, found[name]) for name in names]
-    alone = compare(target, candidate, candidate, names, **bounds | {"resamples": 0})
-    unknown = dict.fromkeys(("other", "difference", "low", "high")) | {"reason": other.reason}
+    alone = compare(rows.target, rows.candidate, rows.candidate, names, **bounds | {"resamples": 0})
+    unknown = dict.fromkeys(("other", "difference", "low", "high")) | {"reason": reason}
     return [_told(name, alone[name]) | unknown for name in names]
 
 
 def _told(name: str, found: Difference) -> dict[str, Any]:
-    return {"name": name, "better": METRICS[name][0], **asdict(found)}
+    return {"name": name, "better": METRICS[name], **asdict(found)}
 
 
-def _slices(test: pd.DataFrame, target: Numbers, candidate: Numbers, other: _Other, rules: GateRules) -> Iterator[dict[str, Any]]:
+def _slices(rows: _Rows, rules: GateRules) -> Iterator[dict[str, Any]]:
     """Yield each slice's metric with an interval of its own; a slice too small to judge has none."""
     rule = rules.slices
-    if rule is None or rule.mode == "off" or other.scores is None:
+    if rule is None or rule.mode == "off" or rows.other is None:
         return
     for column in rule.columns:
-        if column not in test:
-            hint = did_you_mean(column, test.columns, label="columns of the test rows")
+        if column not in rows.table:
+            hint = did_you_mean(column, rows.table.columns, label="columns of the test rows")
             raise UsageError(f"gate.slices.columns names {column!r}, which the test rows lack", hint=hint)
-        for value, rows in test.groupby(column, observed=True, dropna=False).indices.items():
-            resamples = min(SLICE_RESAMPLES, rules.compare.resamples) if len(rows) >= rule.min_rows else 0
+        for value, at in rows.table.groupby(column, observed=True, dropna=False).indices.items():
+            resamples = min(SLICE_RESAMPLES, rules.compare.resamples) if len(at) >= rule.min_rows else 0
             bounds: dict[str, Any] = {"resamples": resamples, "confidence": rules.compare.confidence, "seed": rules.compare.seed}
-            found = compare(target[rows], candidate[rows], other.scores[rows], [rule.metric], **bounds)[rule.metric]
-            better = METRICS[rule.metric][0]
-            yield {"column": column, "value": str(value), "rows": len(rows), "metric": rule.metric, "better": better, **asdict(found)}
+            found = compare(rows.target[at], rows.candidate[at], rows.other[at], [rule.metric], **bounds)[rule.metric]
+            told = {"column": column, "value": str(value), "rows": len(at), "metric": rule.metric}
+            yield told | {"better": METRICS[rule.metric], **asdict(found)}
 
 
-def _latency(model: Any, rows: pd.DataFrame) -> dict[str, Any]:
-    """Time single rows in this process, as arrays and on one thread as an endpoint does it, in milliseconds."""
+def _latency(model: Any, folder: Path, rows: pd.DataFrame) -> dict[str, Any]:
+    """Time single rows in this process, the way that an endpoint would take and on one thread as it does, in milliseconds."""
+    import sklearn
     from threadpoolctl import threadpool_limits
 
-    plain = _evenly(rows, LATENCY_ROWS).to_numpy(object)
     seconds = []
-    with threadpool_limits(1):
+    with threadpool_limits(1), sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
+        scorer, form = prepare(model, folder)
+        plain = _checked(form, rows.iloc[_evenly(len(rows), LATENCY_ROWS)])
         for row in (*plain[:WARM_UP], *plain):
             began = time.perf_counter()
-            model.predict_proba(row[None, :])
+            scorer.score([row])
             seconds.append(time.perf_counter() - began)
     p50, p95 = np.quantile(np.array(seconds[-len(plain) :]) * 1000, [0.5, 0.95])
-    return {"p50": float(p50), "p95": float(p95), "rows": len(plain)}
+    return {"p50": float(p50), "p95": float(p95), "rows": len(plain), "way": scorer.way}
 
 
-def _evenly(rows: pd.DataFrame, count: int) -> pd.DataFrame:
-    return rows.iloc[:: max(1, len(rows) // count)].head(count)
+def _checked(form: Form, rows: pd.DataFrame) -> list[Row]:
+    try:
+        return form.check(list(map(str, rows.columns)), _json_rows(rows))
+    except Refused as error:
+        hint = "An endpoint would refuse it: mend the signature (required=False where a value may be missing), or the rows."
+        raise JobFailed(f"the test rows do not fit the model's signature: {error.message}", hint=hint) from error
 
 
-def _smoke(rows: pd.DataFrame, scores: Numbers) -> dict[str, Any]:
-    chosen = _evenly(rows.assign(**{"": scores}), SMOKE_ROWS)
-    data = [[_plain(value) for value in row] for row in chosen[list(rows)].itertuples(index=False, name=None)]
-    return {"columns": list(rows), "data": data, "expected": [float(score) for score in chosen[""]]}
+def _evenly(size: int, count: int) -> list[int]:
+    """Return which of `size` rows stand for all of them: at most `count`, from the first on, at equal distances."""
+    return list(range(0, size, max(1, size // count)))[:count]
+
+
+def _smoke(rows: pd.DataFrame, scores: Scores) -> dict[str, Any]:
+    """Return rows from the first to the last, and what an endpoint must answer to each."""
+    at = _evenly(len(rows), SMOKE_ROWS)
+    assert scores.served is not None  # noqa: S101 - a model's scores have it
+    return {"columns": list(rows), "data": _json_rows(rows.iloc[at]), "expected": [scores.served[number] for number in at]}
+
+
+def _json_rows(rows: pd.DataFrame) -> list[list[Any]]:
+    return [[_plain(value) for value in row] for row in rows.itertuples(index=False, name=None)]
 
 
 def _plain(value: Any) -> Any:
     """Return a cell as JSON has it: missing is null, a time its ISO form."""
-    if hasattr(value, "isoformat"):
-        return value.isoformat() if value == value else None  # noqa: PLR0124 - NaT
-    value = value.item() if hasattr(value, "item") else value
-    return None if value is None or (isinstance(value, float) and not np.isfinite(value)) else value
+    import pandas as pd
+
+    if pd.isna(value) or (isinstance(value, float) and not np.isfinite(value)):
+        return None
+    return value.isoformat() if hasattr(value, "isoformat") else value.item() if hasattr(value, "item") else value
 
 
 def _leakage(contract: Path, columns: Sequence[str]) -> dict[str, Any]:

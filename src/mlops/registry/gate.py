@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from mlops.report import figures
 from mlops.settings import METRICS
 
 if TYPE_CHECKING:
@@ -17,16 +18,9 @@ if TYPE_CHECKING:
 
     from mlops.settings import CompareRule, GateRules, Limit, SlicesRule
 
-TITLES = {
-    "auc": "AUC",
-    "average_precision": "average precision",
-    "log_loss": "log loss",
-    "brier": "Brier score",
-    "calibration_error": "calibration error",
-    "latency_ms": "latency, p95 of one row",
-    "size_mb": "size",
-}
+TITLES = figures.METRIC_NAMES | {"latency_ms": "latency, p95 of one row", "size_mb": "size"}
 WORSE = "is worse than"
+MINUS = "\N{MINUS SIGN}"
 UNITS = {"latency_ms": " ms", "size_mb": " MB"}
 
 
@@ -100,17 +94,23 @@ def _limit(limit: Limit, evidence: Mapping[str, Any]) -> RuleVerdict:
     if value is None:
         return replace(told, passed=False, reason=f"{title} could not be computed")
     if not bound:
-        return replace(told, passed=False, value=value, reason=f"{title} {_number(value)}{unit} has no limit to hold it against")
+        return replace(told, passed=False, value=value, reason=f"{title} {figures.measured(value)}{unit} has no limit to hold it against")
     low = limit.at_least is None or value >= limit.at_least
     high = limit.at_most is None or value <= limit.at_most
-    words = f"is below {limit.at_least:g}" if not low else f"is above {limit.at_most:g}" if not high else f"is {bound}"
-    return replace(told, passed=low and high, value=value, reason=f"{title} {_number(value)}{unit} {words}{unit}")
+    words = (
+        f"is below {figures.bound(limit.at_least)}"
+        if not low
+        else f"is above {figures.bound(limit.at_most)}"
+        if not high
+        else f"is {bound}"
+    )
+    return replace(told, passed=low and high, value=value, reason=f"{title} {figures.measured(value)}{unit} {words}{unit}")
 
 
 def _bound(limit: Limit) -> str:
     parts = [
-        f"at least {limit.at_least:g}" if limit.at_least is not None else "",
-        f"at most {limit.at_most:g}" if limit.at_most is not None else "",
+        f"at least {figures.bound(limit.at_least)}" if limit.at_least is not None else "",
+        f"at most {figures.bound(limit.at_most)}" if limit.at_most is not None else "",
     ]
     return " and ".join(part for part in parts if part)
 
@@ -139,10 +139,12 @@ def _metric(name: str, evidence: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _compare(rule: CompareRule, evidence: Mapping[str, Any]) -> RuleVerdict:
-    told = RuleVerdict("compare", "comparison", rule.mode, None, "off", None, f"lower end above {rule.must_gain:g}")
+    told = RuleVerdict("compare", "comparison", rule.mode, None, "off", None, f"lower end above {figures.bound(rule.must_gain)}")
     if rule.mode == "off":
         return told
     facts, metric = _mapping(evidence.get("against")), _metric(rule.metric, evidence)
+    if rule.without_champion == "limits" and facts.get("kind") == "baseline":
+        return replace(told, passed=True, reason="there is no champion yet: the limits alone decide about a first version")
     name = facts.get("name") or "nothing"
     against = f"the champion {name}" if facts.get("kind") == "champion" else f"the baseline “{name}”"
     numbers = _numbers(metric)
@@ -180,16 +182,17 @@ def _numbers(facts: Mapping[str, Any]) -> _Numbers | None:
 
 
 def _sentence(metric: str, numbers: _Numbers) -> str:
-    digits = 3
-    while digits < 6 and any(value and not round(value, digits) for value in (numbers.difference, numbers.low, numbers.high)):
-        digits += 1
-    ends = f"[{_signed(numbers.low, digits)}, {_signed(numbers.high, digits)}]"
-    title = TITLES.get(metric, metric)
-    return f"{title} {numbers.candidate:.3f} against {numbers.other:.3f}, difference {_signed(numbers.difference, digits)} {ends}"
+    digits = figures.scale(numbers.candidate, numbers.other)
+    fine = digits
+    while fine < digits + 3 and any(value and not round(value, fine) for value in (numbers.difference, numbers.low, numbers.high)):
+        fine += 1
+    values = " against ".join(f"{value:,.{digits}f}".replace("-", MINUS) for value in (numbers.candidate, numbers.other))
+    ends = f"[{_signed(numbers.low, fine)}, {_signed(numbers.high, fine)}]"
+    return f"{TITLES.get(metric, metric)} {values}, difference {_signed(numbers.difference, fine)} {ends}"
 
 
 def _slices(rule: SlicesRule, evidence: Mapping[str, Any]) -> RuleVerdict:
-    limit = f"no slice of {rule.min_rows:,} rows falls by more than {rule.may_fall_by:g}"
+    limit = f"no slice of {rule.min_rows:,} rows falls by more than {figures.bound(rule.may_fall_by)}"
     told = RuleVerdict("slices", "comparison", rule.mode, None, "off", None, limit)
     if rule.mode == "off":
         return told
@@ -204,7 +207,7 @@ def _slices(rule: SlicesRule, evidence: Mapping[str, Any]) -> RuleVerdict:
     if fallen:
         more = f"; and {len(fallen) - 3} more" if len(fallen) > 3 else ""
         return replace(told, passed=False, reason="; ".join(fallen[:3]) + more)
-    return replace(told, passed=True, reason=f"none of {len(looked)} slices falls by more than {rule.may_fall_by:g}")
+    return replace(told, passed=True, reason=f"none of {len(looked)} slices falls by more than {figures.bound(rule.may_fall_by)}")
 
 
 def _fallen(rule: SlicesRule, slices: list[Mapping[str, Any]]) -> Iterator[str]:
@@ -217,7 +220,7 @@ def _fallen(rule: SlicesRule, slices: list[Mapping[str, Any]]) -> Iterator[str]:
             continue
         fall = -numbers.difference if way == "higher" else numbers.difference
         if fall > rule.may_fall_by and numbers.gains(rule.metric)[1] < 0:
-            yield f"{named} falls by more than {rule.may_fall_by:g}: {_sentence(rule.metric, numbers)}"
+            yield f"{named} falls by more than {figures.bound(rule.may_fall_by)}: {_sentence(rule.metric, numbers)}"
 
 
 def _finite(value: Any) -> float | None:
@@ -232,9 +235,5 @@ def _mappings(value: Any) -> list[Mapping[str, Any]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
-def _number(value: float) -> str:
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
-
-
 def _signed(value: float, digits: int) -> str:
-    return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    return f"{value:+,.{digits}f}".replace("-", MINUS)

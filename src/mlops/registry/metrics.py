@@ -1,14 +1,18 @@
-"""Metrics of a binary classifier that can be computed again and again on weighted rows, and the paired bootstrap over them.
+"""Metrics that can be computed again and again on weighted rows: of probabilities, of several classes, and of numbers.
 
-Each metric is prepared once (the sorting is the dear part) and then asked with weights: how often each row was drawn. A resample is one
-draw of row counts, shared by all metrics and by both models, so that their difference is paired. Counts stay whole numbers all the way:
-numpy sums those seven times as fast as floats, and exactly.
+Each metric is prepared once (the sorting is the dear part) and then asked with weights: how often each row was drawn. Counts stay whole
+numbers all the way: numpy sums those seven times as fast as floats, and exactly. What has no value on the rows drawn is NaN.
+
+The arguments are, by task (rows n, classes k):
+
+    binary        target 0 or 1, shape (n,);                  score P(positive), shape (n,)
+    multiclass    target the class's number, shape (n,);      score the probability of each class, shape (n, k)
+    regression    target, shape (n,);                         score the prediction, shape (n,)
 """
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +21,7 @@ import numpy as np
 from mlops.settings import METRICS as BETTER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -26,10 +30,6 @@ if TYPE_CHECKING:
     Weighted = Callable[[Weights], float]
 
 BINS = 10
-PARTS = 8
-"""The resamples are drawn in so many parts, each from a seed of its own: the same result on any number of threads."""
-MOST_UNKNOWN = 0.05
-"""The share of resamples that may lack one of the classes; with more there is no interval."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,10 @@ def average_precision(target: Numbers, score: Numbers) -> Weighted:
 
 
 def log_loss(target: Numbers, score: Numbers) -> Weighted:
-    """Mean negative log likelihood, in nats; scores are clipped at the type's epsilon, as scikit-learn does."""
+    """Mean negative log likelihood, in nats; scores are clipped at the type's epsilon, as scikit-learn does. Of two classes or more."""
     clipped = np.clip(score, np.finfo(float).eps, 1 - np.finfo(float).eps)
+    if score.ndim == 2:
+        return _mean(-np.log(clipped[np.arange(len(target)), target.astype(int)]))
     return _mean(-np.where(target == 1, np.log(clipped), np.log1p(-clipped)))
 
 
@@ -116,94 +118,115 @@ def calibration_error(target: Numbers, score: Numbers) -> Weighted:
     return ask
 
 
-METRICS: Mapping[str, tuple[str, Callable[[Numbers, Numbers], Weighted]]] = {
-    made.__name__: (BETTER[made.__name__], made) for made in (auc, average_precision, log_loss, brier, calibration_error)
-}
+def accuracy(target: Numbers, score: Numbers) -> Weighted:
+    """Share of the rows whose likeliest class is theirs."""
+    return _mean((score.argmax(axis=1) == target).astype(float))
 
 
-@dataclass(frozen=True)
-class Difference:
-    """A metric of two models on the same rows, and the interval of its difference; None where it cannot be computed."""
+def balanced_accuracy(target: Numbers, score: Numbers) -> Weighted:
+    """Recall averaged over the classes that the rows drawn have, as scikit-learn's `balanced_accuracy_score`."""
+    count = _Confusion.of(target, score).count
 
-    candidate: float | None
-    other: float | None
-    difference: float | None
-    low: float | None
-    high: float | None
+    def ask(weights: Weights) -> float:
+        right, there, _ = count(weights)
+        known = there > 0
+        return float(np.mean(right[known] / there[known])) if known.any() else float("nan")
 
-
-@dataclass(frozen=True)
-class Estimate:
-    """A metric of one model, and its interval; None where it cannot be computed."""
-
-    value: float | None
-    low: float | None
-    high: float | None
+    return ask
 
 
-def estimate(target: Numbers, score: Numbers, names: Sequence[str], *, resamples: int, confidence: float, seed: int) -> dict[str, Estimate]:
-    """Return metrics of one set of scores, with the intervals of the same bootstrap. See `compare` for the arguments."""
-    asked = [METRICS[name][1](target, score) for name in names]
-    drawn = _drawn(len(target), asked, resamples, seed)
-    ones = np.ones(len(target), int)
-    found = {name: _difference(ask(ones), 0.0, drawn[:, at], confidence) for at, (name, ask) in enumerate(zip(names, asked, strict=True))}
-    return {name: Estimate(one.candidate, one.low, one.high) for name, one in found.items()}
+def f1_macro(target: Numbers, score: Numbers) -> Weighted:
+    """F1 averaged over the classes that are there or predicted, as scikit-learn's `f1_score` with `average="macro"`."""
+    count = _Confusion.of(target, score).count
+
+    def ask(weights: Weights) -> float:
+        right, there, said = count(weights)
+        known = there + said > 0
+        return float(np.mean(2 * right[known] / (there + said)[known])) if known.any() else float("nan")
+
+    return ask
 
 
-def compare(
-    target: Numbers, candidate: Numbers, other: Numbers, names: Sequence[str], *, resamples: int, confidence: float, seed: int
-) -> dict[str, Difference]:
-    """Compare two sets of scores by a paired percentile bootstrap over rows (Efron and Tibshirani 1993, chapter 13).
+def auc_ovr(target: Numbers, score: Numbers) -> Weighted:
+    """AUC of each class against the rest, averaged over the classes that the rows drawn have, and do not consist of.
 
-    Args:
-        target: 0 or 1, shape (n,).
-        candidate: P(positive) of the one, shape (n,).
-        other: P(positive) of the other, shape (n,).
-        names: Which of `METRICS`.
-        resamples: How often the rows are drawn; with 0 there is no interval.
-        confidence: Of the interval, for example 0.95.
-        seed: The same seed draws the same rows.
+    Where all classes are there it is scikit-learn's `roc_auc_score` with `multi_class="ovr", average="macro"` (Provost and Domingos 2000).
     """
-    asked = {name: (METRICS[name][1](target, candidate), METRICS[name][1](target, other)) for name in names}
-    drawn = _drawn(len(target), [_gap(one, two) for one, two in asked.values()], resamples, seed)
-    ones = np.ones(len(target), int)
-    return {name: _difference(one(ones), two(ones), drawn[:, at], confidence) for at, (name, (one, two)) in enumerate(asked.items())}
+    parts = [auc((target == at).astype(float), score[:, at]) for at in range(score.shape[1]) if 0 < (target == at).sum() < len(target)]
+
+    def ask(weights: Weights) -> float:
+        found = np.array([part(weights) for part in parts])
+        known = found[np.isfinite(found)]
+        return float(known.mean()) if len(known) else float("nan")
+
+    return ask
 
 
-def _gap(one: Weighted, two: Weighted) -> Weighted:
-    return lambda weights: one(weights) - two(weights)
+@dataclass(frozen=True)
+class _Confusion:
+    """How often each class is there, is predicted, and is predicted where it is there."""
+
+    there: NDArray[np.int64]
+    said: NDArray[np.int64]
+    right: NDArray[np.int64]
+    """Rows whose likeliest class is theirs."""
+    classes: int
+
+    @classmethod
+    def of(cls, target: Numbers, score: Numbers) -> _Confusion:
+        there, said = target.astype(np.int64), score.argmax(axis=1).astype(np.int64)
+        return cls(there, said, np.flatnonzero(there == said), score.shape[1])
+
+    def count(self, weights: Weights) -> tuple[Weights, Weights, Weights]:
+        """Return the weight of each class's hits, of its rows, and of the rows that are said to be of it, each of shape (k,)."""
+        right = np.bincount(self.there[self.right], weights[self.right], self.classes)
+        return right, np.bincount(self.there, weights, self.classes), np.bincount(self.said, weights, self.classes)
 
 
-def _drawn(count: int, asked: Sequence[Weighted], resamples: int, seed: int) -> Numbers:
-    """Draw `count` rows again and again, and return what each question answers, shape (resamples, questions)."""
-
-    def some(part: tuple[np.random.SeedSequence, int]) -> list[list[float]]:
-        draw = np.random.default_rng(part[0])
-        told = []
-        for _ in range(part[1]):
-            weights = np.bincount(draw.integers(0, count, count), minlength=count)
-            told.append([ask(weights) for ask in asked])
-        return told
-
-    sizes = [len(part) for part in np.array_split(np.arange(resamples), PARTS)]
-    with ThreadPoolExecutor(os.cpu_count()) as threads:  # numpy lets go of the interpreter's lock while it counts
-        parts = threads.map(some, zip(np.random.SeedSequence(seed).spawn(PARTS), sizes, strict=True))
-        return np.array([row for rows in parts for row in rows]).reshape(resamples, len(asked))
+def rmse(target: Numbers, score: Numbers) -> Weighted:
+    """Root of the mean squared error, in the target's unit."""
+    squared = _mean((score - target) ** 2)
+    return lambda weights: math.sqrt(squared(weights))
 
 
-def _difference(one: float, two: float, drawn: Numbers, confidence: float) -> Difference:
-    """Close the interval. A resample without both classes has no value."""
-    if not np.isfinite(one) or not np.isfinite(two):
-        return Difference(_finite(one), _finite(two), None, None, None)
-    known = drawn[np.isfinite(drawn)]
-    if not len(known) or len(known) < (1 - MOST_UNKNOWN) * len(drawn):
-        return Difference(one, two, one - two, None, None)
-    low, high = np.quantile(known, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Difference(one, two, one - two, float(low), float(high))
+def mae(target: Numbers, score: Numbers) -> Weighted:
+    """Mean absolute error, in the target's unit."""
+    return _mean(np.abs(score - target))
 
 
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def median_absolute_error(target: Numbers, score: Numbers) -> Weighted:
+    """Median of the absolute errors, in the target's unit; of an even number of rows the mean of the middle two."""
+    errors = np.abs(score - target)
+    order = np.argsort(errors, kind="stable")
+    errors = errors[order]
+
+    def ask(weights: Weights) -> float:
+        upto = np.cumsum(weights.take(order))
+        middle = np.searchsorted(upto, [(upto[-1] - 1) // 2, upto[-1] // 2], side="right")
+        return float(errors[middle].mean()) if upto[-1] else float("nan")
+
+    return ask
+
+
+def r2(target: Numbers, score: Numbers) -> Weighted:
+    """Share of the target's variance that the prediction explains; below zero it is worse than the mean. Of a constant target it is unknown."""
+    centred, errors = target - target.mean(), (score - target) ** 2
+    least = 1e-12 * float(np.mean(centred**2))
+
+    def ask(weights: Weights) -> float:
+        total = float(weights.sum())
+        spread = _dot(weights, centred**2) - _dot(weights, centred) ** 2 / total
+        return 1 - _dot(weights, errors) / spread if spread > least * total and np.ptp(target) > 0 else float("nan")
+
+    return ask
+
+
+_PROBABILITY = (auc, average_precision, log_loss, brier, calibration_error)
+_CLASSES = (accuracy, balanced_accuracy, f1_macro, auc_ovr)
+_NUMBER = (rmse, mae, r2, median_absolute_error)
+METRICS: Mapping[str, tuple[str, Callable[[Numbers, Numbers], Weighted]]] = {
+    made.__name__: (BETTER[made.__name__], made) for made in (*_PROBABILITY, *_CLASSES, *_NUMBER)
+}
 
 
 def _mean(values: Numbers) -> Weighted:

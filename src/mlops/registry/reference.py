@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlops.registry.metrics import METRICS, estimate
+from mlops.registry.bootstrap import estimate
+from mlops.registry.task import metrics_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mlops.registry.metrics import Numbers
+    from mlops.registry.task import Scores, Task
 
 FILE = "reference.json"
 BINS = 10
@@ -28,7 +30,7 @@ MOST_VALUES = 1000
 
 
 def reference(
-    rows: pd.DataFrame, kind: str, test: pd.DataFrame, target: Numbers, scores: Numbers, columns: Sequence[str], **settings: Any
+    rows: pd.DataFrame, kind: str, test: pd.DataFrame, task: Task, truth: Any, scores: Scores, columns: Sequence[str], **settings: Any
 ) -> dict[str, Any]:
     """Return the reference of a version, as JSON has it.
 
@@ -36,25 +38,34 @@ def reference(
         rows: What its columns are profiled on.
         kind: Which rows these are: train or test.
         test: The held-out rows.
-        target: Their labels, 0 or 1, shape (n,).
-        scores: The model's probability for each of them, shape (n,).
+        task: What the model is asked for.
+        truth: What is true of each of them, shape (n,).
+        scores: What the model says to each of them.
         columns: The model's inputs.
         settings: `window` (the column that says when a row is from, or None), `resamples`, `confidence` and `seed` of the intervals.
     """
     window, bounds = settings["window"], {key: settings[key] for key in ("resamples", "confidence", "seed")}
+    target, said = task.aligned(truth, scores)
     known = [name for part in (rows, test) if window in part for name in windows(part[window])]
     return {
+        "task": task.name,
         "kind": kind,
         "rows": len(rows),
         "last": max(known, default=None),
         "columns": {name: profile(rows[name]) for name in columns if name in rows},
-        "score": profile(_series(scores)),
-        "mean_score": float(scores.mean()),
-        "positive_share": float(target.mean()),
+        "score": profile(task.watched(scores)),
+        "mean_score": mean_score(task, scores),
+        **task.facts(truth),
         "held_out": len(test),
-        "metrics": {name: vars(found) for name, found in estimate(target, scores, list(METRICS), **bounds).items()},
+        "metrics": {name: vars(found) for name, found in estimate(target, said, metrics_of(task), **bounds).items()},
         **bounds,
     }
+
+
+def mean_score(task: Task, scores: Scores) -> float | None:
+    """Return the mean of what was predicted; None where that is a class."""
+    found = task.watched(scores)
+    return float(found.mean()) if _is_number(found) else None
 
 
 def windows(values: pd.Series) -> list[Any]:
@@ -113,9 +124,3 @@ def _categories(values: pd.Series) -> dict[str, Any]:
     counts = values.dropna().astype(str).value_counts()
     ordered = sorted(counts.index, key=lambda value: (-counts[value], value))
     return {"kind": "category", "values": ordered[:MOST_VALUES], "complete": len(ordered) <= MOST_VALUES}
-
-
-def _series(values: Numbers) -> pd.Series:
-    import pandas as pd
-
-    return pd.Series(values)

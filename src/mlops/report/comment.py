@@ -184,7 +184,7 @@ def _column(facts: Mapping[str, Any]) -> str:
 
 
 def _row(found: Difference, name: str, reach: float) -> list[str]:
-    numbers = [figures.decimal(found.other), figures.decimal(found.candidate)]
+    numbers = [figures.measured(found.other), figures.measured(found.candidate)]
     return [name, *numbers, found.shown, _drawn(found, reach), found.mark or "?"]
 
 
@@ -276,7 +276,7 @@ def _slice_lines(facts: Mapping[str, Any]) -> Iterator[str]:
 
 def _moved(found: Difference) -> str:
     rows = f" on {figures.count(found.rows)} rows" if found.rows else ""
-    ends = f"{figures.decimal(found.other)} → {figures.decimal(found.candidate)}"
+    ends = f"{figures.measured(found.other)} → {figures.measured(found.candidate)}"
     return f"{code(found.label)} {ends}{rows}, {found.shown}, {found.word}"
 
 

@@ -41,6 +41,11 @@ class Difference:
         return _WORDS[self.mark]
 
     @property
+    def gain(self) -> float:
+        """By how much it got better, whichever way it goes; 0 where that is not known."""
+        return (self.difference or 0.0) * (-1 if self.better == "lower" else 1)
+
+    @property
     def digits(self) -> int:
         return figures.places(self.difference, self.low, self.high)
 
@@ -83,7 +88,7 @@ def metrics(evidence: Any) -> list[Difference]:
 def slices(evidence: Any) -> list[Difference]:
     """Return the difference on every slice of the rows, those that fall the furthest first."""
     found = [_slice(entry) for entry in mappings(mapping(evidence).get("slices"))]
-    return sorted(found, key=lambda s: (s.difference is None, s.difference or 0.0))
+    return sorted(found, key=lambda s: (s.difference is None, s.gain))
 
 
 def telling(slices: list[Difference]) -> list[Difference]:
@@ -92,9 +97,15 @@ def telling(slices: list[Difference]) -> list[Difference]:
 
 
 def worst_slice(evidence: Any) -> Difference | None:
-    """Return the slice on which the candidate itself is at its lowest."""
+    """Return the slice on which the candidate itself is at its worst."""
     scored = [entry for entry in telling(slices(evidence)) if entry.candidate is not None]
-    return min(scored, key=lambda s: s.candidate or 0.0, default=None)
+    return min(scored, key=lambda s: (s.candidate or 0.0) * (-1 if s.better == "lower" else 1), default=None)
+
+
+def slice_metric(evidence: Any) -> str:
+    """Return the name of the metric that the slices are compared by, in words."""
+    names = [entry.get("metric") or entry.get("name") for entry in mappings(mapping(evidence).get("slices"))]
+    return figures.metric(names[0]) if names else ""
 
 
 def _slice(entry: Mapping[str, Any]) -> Difference:

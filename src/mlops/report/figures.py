@@ -11,12 +11,22 @@ from datetime import datetime
 from typing import Any
 
 NONE = "\N{EN DASH}"
-_NAMES = {
+METRIC_NAMES = {
     "auc": "AUC",
     "average_precision": "average precision",
     "log_loss": "log loss",
     "brier": "Brier score",
     "calibration_error": "calibration error",
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "f1_macro": "macro F1",
+    "auc_ovr": "AUC, one-vs-rest",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "r2": "R²",
+    "median_absolute_error": "median error",
+}
+_NAMES = METRIC_NAMES | {
     "latency_ms": "latency, p95",
     "size_mb": "size",
     "p95_ms": "answer time, p95",
@@ -49,10 +59,31 @@ def cut(words: str, most: int) -> str:
 
 
 def places(*values: Any) -> int:
-    """Return how many decimals tell these numbers apart from zero: three, or four and five for very small ones."""
+    """Return how many decimals tell these differences apart from zero: three, or four and five for small ones, and as fit another scale."""
     sizes = [abs(number) for value in values if (number := real(value))]
-    smallest = min(sizes, default=1.0)
+    smallest, largest = min(sizes, default=1.0), max(sizes, default=1.0)
+    if largest >= 10 or largest < 0.00001:
+        return scale(largest)
     return 3 if smallest >= 0.001 else 4 if smallest >= 0.0001 else 5
+
+
+def scale(*values: float) -> int:
+    """Return how many decimals show the largest of the values to three digits; a share has three decimals, from thousands on there are none."""
+    largest = max(map(abs, values))
+    if not largest or 0.01 <= largest < 10:
+        return 3
+    return min(12, max(0, 2 - math.floor(math.log10(largest)))) if largest < 1000 else 0
+
+
+def measured(value: Any) -> str:
+    """Return a metric's value, or a target's, whatever its scale: 0.742, 3,012,345, 0.000312."""
+    number = real(value)
+    return NONE if number is None else decimal(number, scale(number))
+
+
+def bound(value: float | None) -> str:
+    """Return a bound as somebody wrote it: 0.66, 3,000,000, 0.0003."""
+    return NONE if value is None else f"{value:,.12g}"
 
 
 def decimal(value: Any, digits: int = 3) -> str:
@@ -75,6 +106,15 @@ def interval(low: Any, high: Any, digits: int = 3) -> str:
     if real(low) is None or real(high) is None:
         return ""
     return f"[{signed(low, digits)}, {signed(high, digits)}]"
+
+
+def short_number(value: float) -> str:
+    """Return a number for an axis: 0.25, 1,500, 20k, 3M."""
+    size = abs(value)
+    for least, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if size >= least:
+            return f"{value / (1e3 if unit == 'k' else least):.6g}{unit}".replace("-", "\N{MINUS SIGN}")
+    return f"{value:,.6g}".replace("-", "\N{MINUS SIGN}")
 
 
 def count(value: Any) -> str:

@@ -111,18 +111,27 @@ def _numbers(window: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, s
     known = [psi for one in mapping(window.get("columns")).values() if (psi := figures.real(mapping(one).get("psi"))) is not None]
     beyond = sum(psi > (figures.real(rule.get("at_most")) or 0.0) for psi in known)
     metric = figures.metric(mapping(facts.get("metric")).get("name"))
-    change = f"{figures.signed(now.get('gain'))} {figures.interval(now.get('gain_low'), now.get('gain_high'))}".strip()
+    digits = figures.places(now.get("gain"), now.get("gain_low"), now.get("gain_high"))
+    change = f"{figures.signed(now.get('gain'), digits)} {figures.interval(now.get('gain_low'), now.get('gain_high'), digits)}".strip()
     return {
         "window": figures.line(window.get("window")),
         "rows": figures.count(window.get("rows")),
         "answers": figures.count(window.get("labelled")),
-        "positive": figures.percent(window.get("positive_share")),
-        "predicted": figures.percent(window.get("mean_score")),
-        metric: figures.decimal(now.get("value")),
+        **_target(window, facts),
+        metric: figures.measured(now.get("value")),
         "better by": change,
         "score": figures.decimal(mapping(window.get("score")).get("psi"), 2),
         "drifted": f"{beyond} of {len(known)}" if known else "insufficient data",
     }
+
+
+def _target(rows: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, str]:
+    """Return what was true and what was predicted on the mean: a share, a number, or of classes nothing."""
+    task = mapping(facts.get("reference")).get("task") or "binary"
+    if task == "regression":
+        return {"mean": figures.measured(rows.get("mean_target")), "predicted": figures.measured(rows.get("mean_score"))}
+    share = {"positive": figures.percent(rows.get("positive_share")), "predicted": figures.percent(rows.get("mean_score"))}
+    return share if task == "binary" else {}
 
 
 def _held_out(facts: Mapping[str, Any]) -> dict[str, str]:
@@ -132,9 +141,8 @@ def _held_out(facts: Mapping[str, Any]) -> dict[str, str]:
         "window": "held out",
         "rows": figures.count(reference.get("held_out")),
         "answers": figures.count(reference.get("held_out")),
-        "positive": figures.percent(reference.get("positive_share")),
-        "predicted": figures.percent(reference.get("mean_score")),
-        figures.metric(metric.get("name")): figures.decimal(metric.get("value")),
+        **_target(reference, facts),
+        figures.metric(metric.get("name")): figures.measured(metric.get("value")),
         "better by": "",
         "score": "",
         "drifted": "",

@@ -16,11 +16,14 @@ from mlops.report.comparison import mapping, mappings
 from mlops.report.contract import read_contract
 from mlops.report.gantt import bars, gantt
 from mlops.report.headline import champion, failed_step, headline, name
+from mlops.report.task import told
 from mlops.report.tiles import tiles
+from mlops.settings import METRICS
 
 if TYPE_CHECKING:
     from mlops.report.pieces import Piece, Pieces
     from mlops.report.svg import Svg
+    from mlops.report.task import Told
 
 WIDE, NARROW = 860.0, 340.0
 
@@ -45,7 +48,17 @@ def render(found: Pieces) -> str:
     environment = Environment(
         loader=FileSystemLoader(here), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    shown = (figures.count, figures.decimal, figures.line, figures.moment, figures.percent, figures.seconds, figures.short, figures.signed)
+    shown = (
+        figures.count,
+        figures.decimal,
+        figures.measured,
+        figures.line,
+        figures.moment,
+        figures.percent,
+        figures.seconds,
+        figures.short,
+        figures.signed,
+    )
     environment.filters |= {function.__name__: function for function in shown}
     environment.filters |= {"picture": _markup, "metric": figures.metric}
     style = (here / "page.css").read_text(encoding="utf-8")
@@ -89,7 +102,7 @@ def _compared(found: Pieces) -> dict[str, Any]:
     """What the page says of candidate and champion."""
     evidence = found.evidence.value
     met, slices = comparison.opponent(evidence), comparison.slices(evidence)
-    telling = comparison.telling(slices)
+    telling, sliced = comparison.telling(slices), comparison.slice_metric(evidence)
     return {
         "evidence": found.evidence,
         "met": met,
@@ -98,22 +111,24 @@ def _compared(found: Pieces) -> dict[str, Any]:
         "slices": slices,
         "small": len(slices) - len(telling),
         "few": comparison.FEW,
-        "whiskers": _both(lambda width: charts.whiskers(telling, width, met.short)),
+        "whiskers": _both(lambda width: charts.whiskers(telling, width, met.short, sliced)),
+        "sliced": sliced,
         "columns": mapping(mapping(evidence).get("model")).get("inputs") or [],
     }
 
 
 def _evaluated(found: Pieces) -> dict[str, Any]:
     """What the page says of the candidate alone, from what its evaluate step wrote."""
-    months, positives = charts.months(found.evaluation["monthly"].value), _positives(found)
+    said = told(found)
+    months = charts.months(found.evaluation["monthly"].value, said)
     return {
         "own_metrics": _own_metrics(found.evaluation["metrics"]),
         "own_slices": mappings(found.evaluation["slices"].value),
-        "plots": _plots(found),
+        "plots": _plots(found, said),
         "months": months,
-        "monthly": _both(lambda width: charts.monthly(months, width, positives)),
+        "monthly": _both(lambda width: charts.monthly(months, width, said)),
         "monthly_missing": found.evaluation["monthly"].missing or "monthly.json has fewer than two months",
-        "positives": positives,
+        "told": said,
     }
 
 
@@ -127,15 +142,6 @@ def _both(draw: Any) -> list[tuple[str, Svg]]:
     return [(kind, svg) for kind, svg in drawn if svg is not None]
 
 
-def _positives(found: Pieces) -> str:
-    """What a positive is called: the target that any step was given."""
-    for facts in mapping(found.run.get("steps")).values():
-        target = mapping(mapping(mapping(facts).get("inputs")).get("target")).get("value")
-        if target:
-            return f"share of {figures.line(target)}"
-    return "share of positives"
-
-
 def _own_metrics(metrics: Piece) -> list[tuple[str, Any, Any]]:
     """Name, the candidate's value and the baseline's, as the evaluate step wrote them: `auc` beside `baseline_auc`."""
     told = mapping(metrics.value)
@@ -143,21 +149,38 @@ def _own_metrics(metrics: Piece) -> list[tuple[str, Any, Any]]:
     return [(figures.metric(key), value, told.get(f"baseline_{key}")) for key, value in told.items() if key not in of_baseline]
 
 
-def _plots(found: Pieces) -> list[tuple[str, Svg | None, str]]:
+def _plots(found: Pieces, said: Told) -> list[tuple[str, Svg | None, str]]:
     """Heading, picture, and why it is not there."""
     curves, own = found.evaluation["curves"], mapping(found.evaluation["metrics"].value)
     known = {entry.get("name"): figures.real(entry.get("candidate")) for entry in mappings(mapping(found.evidence.value).get("metrics"))}
-    number = {key: known.get(key, figures.real(own.get(key))) for key in ("auc", "average_precision", "calibration_error")}
-    share = figures.real(mapping(mapping(found.evidence.value).get("rows")).get("positive_share"))
-    share = figures.real(own.get("positive_share")) if share is None else share
-    who, missing = _version(found.delivery), curves.missing or "curves.json does not hold it"
-    weights = found.evaluation["importance"]
+    number = {key: known.get(key, figures.real(own.get(key))) for key in METRICS}
+    who, missing, weights = _version(found.delivery), curves.missing or "curves.json does not hold it", found.evaluation["importance"]
+    plots = [(title, svg, missing) for title, svg in _own_plots(said.task, curves.value, number, _share(found), who)]
     return [
-        ("ROC", charts.roc(curves.value, number["auc"], who), missing),
-        ("Precision and recall", charts.precision_recall(curves.value, number["average_precision"], share, who), missing),
-        ("Calibration", charts.calibration(curves.value, number["calibration_error"], who), missing),
-        ("Permutation importance", charts.importance(weights.value), weights.missing or "importance.json is empty"),
+        *plots,
+        ("Permutation importance", charts.importance(weights.value, said.lost), weights.missing or "importance.json is empty"),
     ]
+
+
+def _own_plots(task: str, curves: Any, number: dict[str, float | None], share: float | None, who: str) -> list[tuple[str, Svg | None]]:
+    """The pictures that a task has: of probabilities, of classes, or of numbers."""
+    if task == "multiclass":
+        return [("Confusion matrix", charts.confusion(curves, who))]
+    if task == "regression":
+        return [
+            ("Predicted and actual", charts.predicted_actual(curves, number["r2"], who)),
+            ("Residuals", charts.residuals(curves, who)),
+        ]
+    return [
+        ("ROC", charts.roc(curves, number["auc"], who)),
+        ("Precision and recall", charts.precision_recall(curves, number["average_precision"], share, who)),
+        ("Calibration", charts.calibration(curves, number["calibration_error"], who)),
+    ]
+
+
+def _share(found: Pieces) -> float | None:
+    share = figures.real(mapping(mapping(found.evidence.value).get("rows")).get("positive_share"))
+    return figures.real(mapping(found.evaluation["metrics"].value).get("positive_share")) if share is None else share
 
 
 def _failure(found: Pieces) -> dict[str, Any] | None:

@@ -86,12 +86,12 @@ def _metrics(delivery: Mapping[str, Any], pen: _Pen) -> list[str]:
     lines = [pen.paint(f"  {'':<20}{version:>10}{met.short:>10}   difference, {confidence}", "dim")]
     for m in measured:
         tone = {"▲": "good", "▼": "bad"}.get(m.mark, "dim")
-        numbers = f"  {m.label:<20}{figures.decimal(m.candidate):>10}{figures.decimal(m.other):>10}   {m.shown:<28}"
+        numbers = f"  {m.label:<20}{figures.measured(m.candidate):>10}{figures.measured(m.other):>10}   {m.shown:<28}"
         lines.append(f"{numbers} {pen.paint(m.mark or '?', tone)}")
     worst = comparison.worst_slice(evidence)
     if worst:
         rows = f" on {figures.count(worst.rows)} rows" if worst.rows else ""
-        lines.append(pen.fit(f"  {'worst slice':<20}{figures.decimal(worst.candidate):>10}   {worst.label}{rows}"))
+        lines.append(pen.fit(f"  {'worst slice':<20}{figures.measured(worst.candidate):>10}   {worst.label}{rows}"))
     return lines
 
 

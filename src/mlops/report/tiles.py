@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlops.report import comparison, figures
 from mlops.report.comparison import mapping
 from mlops.report.pieces import rules
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mlops.report.gantt import Bar
     from mlops.report.pieces import Pieces
@@ -38,7 +38,7 @@ def _metric(found: Pieces) -> Tile | None:
         return None
     first, met = measured[0], comparison.opponent(found.evidence.value)
     tone = {"▲": "good", "▼": "bad"}.get(first.mark, "")
-    return Tile(first.label, figures.decimal(first.candidate), f"{first.mark} {first.shown} against {met.short}", tone)
+    return Tile(first.label, figures.measured(first.candidate), f"{first.mark} {first.shown} against {met.short}", tone)
 
 
 def _gate(found: Pieces) -> Tile | None:
@@ -53,7 +53,18 @@ def _rows(found: Pieces) -> Tile | None:
     rows = mapping(mapping(found.evidence.value).get("rows"))
     if figures.real(rows.get("count")) is None:
         return None
-    return Tile("judged on", figures.count(rows["count"]), f"rows, {figures.percent(rows.get('positive_share'))} positive")
+    return Tile("judged on", figures.count(rows["count"]), f"rows{_target(rows)}")
+
+
+def _target(rows: Mapping[str, Any]) -> str:
+    """Return what is told of the target, by what the task has."""
+    if figures.real(rows.get("positive_share")) is not None:
+        return f", {figures.percent(rows['positive_share'])} positive"
+    if figures.real(rows.get("mean_target")) is not None:
+        return f", mean {figures.measured(rows['mean_target'])}"
+    largest = mapping(rows.get("largest"))
+    most = f", {figures.percent(largest.get('share'))} {figures.line(largest.get('class'))}" if largest else ""
+    return f" of {figures.count(rows['classes'])} classes{most}" if figures.real(rows.get("classes")) is not None else ""
 
 
 def _load(found: Pieces) -> Tile | None:

@@ -1,7 +1,7 @@
 """The routes of a deployment, as a plain ASGI application.
 
-    POST /score          Azure ML's form; labels, and the probability of the second class (all of them where there are more than two)
-    POST /invocations    MLflow's forms, JSON or CSV; labels
+    POST /score          Azure ML's form; classes, and the probability of the second (all of them where there are more than two); or numbers
+    POST /invocations    MLflow's forms, JSON or CSV; classes, or numbers
     GET  /               liveness in a word, as azureml-inference-server-http answers
     GET  /health/live, /health/ready, /health, /ping, /version, /swagger.json, /metrics
 
@@ -156,7 +156,7 @@ class Application:
         found = {"predictions": scores.predictions}
         if path == "/score" and scores.probabilities is not None:
             found["probabilities"] = scores.probabilities
-        return Answer(200, json.dumps(found).encode(), rows=len(rows))
+        return Answer(200, json.dumps(found, allow_nan=False).encode(), rows=len(rows))
 
     def _get(self, path: str, method: str) -> Answer:
         if path not in self._gets:
@@ -266,7 +266,9 @@ def _openapi(deployment: Deployment, scorer: Scorer) -> dict[str, Any]:
     """Return what /score takes and gives, as OpenAPI 3, made from the signature."""
     kinds = {"string": "string", "boolean": "boolean", "integer": "integer", "long": "integer", "datetime": "string"}
     names = [column.name for column in scorer.columns]
-    columns = {c.name: {"type": kinds.get(c.type, "number"), "nullable": c.type in ("double", "float")} for c in scorer.columns}
+    columns = {
+        c.name: {"type": kinds.get(c.type, "number"), "nullable": c.type in ("double", "float") or not c.required} for c in scorer.columns
+    }
     table = {
         "type": "object",
         "required": ["columns", "data"],

@@ -4,8 +4,9 @@ Azure ML's form is `{"input_data": ...}`; MLflow's are `dataframe_split`, `dataf
 of four shapes: a table with columns and data, a list of records, columns with their lists, or bare lists in the signature's order. Columns
 that are named are put in order by name, never by position.
 
-A number that is missing is `null`: a `double` has room for it, as in a data frame. Text, whole numbers and truth values are required unless
-the signature says otherwise.
+A number that is missing is `null`: a `double` has room for it, as in a data frame. Text, whole numbers, truth values and times are required
+unless the signature says otherwise; what is missing then becomes what a data frame has for it. Times are ISO 8601; one with an offset is
+taken to UTC, for a data frame's times have none.
 """
 
 from __future__ import annotations
@@ -224,7 +225,12 @@ def _check_of(column: Column) -> Callable[[Any], Any]:
     if column.type not in plain:
         raise ValueError(f"column {column.name!r} is of type {column.type}, which a request cannot hold")
     check = plain[column.type]
-    return check if column.required else _optional(check)
+    return check if column.required else _optional(check, missing_of(column))
+
+
+def missing_of(column: Column) -> Any:
+    """Return what a data frame has for a missing value of a column's type. It is the one NaN of math: a lookup finds it by identity."""
+    return None if column.type in ("boolean", "datetime") else math.nan
 
 
 def _double(value: Any) -> float:
@@ -267,14 +273,15 @@ def _whole(limit: int) -> Callable[[Any], int]:
 
 def _moment(value: Any) -> dt.datetime:
     try:
-        return dt.datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        moment = dt.datetime.fromisoformat(value)
+        return moment.astimezone(dt.UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"must be a date and time as in 2013-11-03T05:15:00, not {_quoted(value)}") from None
 
 
-def _optional(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _optional(check: Callable[[Any], Any], missing: Any) -> Callable[[Any], Any]:
     def optional(value: Any) -> Any:
-        return None if value is None else check(value)
+        return missing if value is None else check(value)
 
     optional.__name__ = check.__name__
     return optional

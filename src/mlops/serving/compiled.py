@@ -18,6 +18,8 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mlops.serving.body import missing_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -60,7 +62,7 @@ class Lookup(dict[Any, float]):
 
 
 def compile_model(model: Any, width: int) -> Score:
-    """Return a function from rows (lists of `width` values) to the class probabilities that `model.predict_proba` gives.
+    """Return a function from rows (lists of `width` values) to what the model's `predict_proba`, or a regression's `predict`, gives.
 
     Raises:
         Unknown: A part of the model is not known here.
@@ -81,7 +83,7 @@ def features_of(model: Any, width: int) -> tuple[list[Feature], Any]:
     Raises:
         Unknown: A part of the model is not known here.
     """
-    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
     from sklearn.pipeline import Pipeline
 
     features = [Feature(number) for number in range(width)]
@@ -89,7 +91,7 @@ def features_of(model: Any, width: int) -> tuple[list[Feature], Any]:
     for step in steps[:-1]:
         features = _through(step, features)
     trees = steps[-1]
-    if type(trees) is not HistGradientBoostingClassifier:
+    if type(trees) not in (HistGradientBoostingClassifier, HistGradientBoostingRegressor):
         raise Unknown(type(trees).__name__)
     if trees._preprocessor is not None:  # noqa: SLF001
         features = _through(trees._preprocessor, features)  # noqa: SLF001
@@ -186,7 +188,7 @@ def _composed(steps: tuple[Value, ...]) -> Value:
 
 
 def _walk(trees: Any) -> Callable[[list[list[float]]], Any]:
-    """Return the function from the trees' features to class probabilities."""
+    """Return the function from the trees' features to class probabilities or predictions."""
     import numpy as np
     from sklearn.ensemble._hist_gradient_boosting._predictor import _predict_from_raw_data
 
@@ -195,7 +197,7 @@ def _walk(trees: Any) -> Callable[[list[list[float]]], Any]:
     nodes, bitsets = _forest([tree.nodes for tree in flat], [tree.raw_left_cat_bitsets for tree in flat], width)
     known, places = trees._bin_mapper.make_known_categories_bitsets()  # noqa: SLF001
     places = np.append(places, np.uint32(0)).astype(np.uint32)
-    base, link = trees._baseline_prediction, trees._loss.predict_proba  # noqa: SLF001
+    base, link = trees._baseline_prediction, _link(trees)  # noqa: SLF001
     numbers = np.arange(count, dtype=np.float64)
 
     def walk(rows: list[list[float]]) -> Any:
@@ -215,6 +217,12 @@ def _walk(trees: Any) -> Callable[[list[list[float]]], Any]:
         return link(np.asfortranarray(np.add.accumulate(sums, axis=1)[:, -1]))
 
     return walk
+
+
+def _link(trees: Any) -> Callable[[Any], Any]:
+    """Return what makes probabilities, or predictions, of the raw sums (n, kinds)."""
+    loss = trees._loss  # noqa: SLF001
+    return loss.predict_proba if hasattr(trees, "classes_") else lambda raw: loss.link.inverse(raw.ravel())
 
 
 def _by_tree(trees: Any, table: Any) -> Any:
@@ -283,7 +291,7 @@ def _pool(column: Column, seen: list[Any]) -> list[Any]:
         "boolean": [True, False],
         "long": [0, 1, -1, 2**31],
     }
-    optional = [] if column.required or column.type == "double" else [None]
+    optional = [] if column.required or column.type == "double" else [missing_of(column)]
     return [*seen, *borders.get(column.type, []), *optional]
 
 

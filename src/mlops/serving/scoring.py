@@ -1,8 +1,8 @@
 """From checked rows to predictions, by the quickest of three ways that gives what the model gives for a data frame, to the bit.
 
     compiled   the pipeline as one function over plain rows (`compiled.py`), where all of its parts are known
-    arrays     the model's own predict_proba on a 2-D object array
-    frames     the model's own predict_proba on a data frame
+    arrays     the model's own predict_proba, or predict, on a 2-D object array
+    frames     the same on a data frame
 
 A way is taken only after it was tried: the model's input example, and rows made from the model's own thresholds and categories, must come
 out the same in every bit. What cannot be tried is not used.
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.errors import JobFailed
 from mlops.registry.model import read_mlmodel, read_signature
+from mlops.registry.task import answered
 from mlops.serving.body import Form, Refused
 
 if TYPE_CHECKING:
@@ -26,21 +27,18 @@ if TYPE_CHECKING:
     from mlops.registry.model import Column
     from mlops.serving.body import Row
 
-FRAME_TYPES = {
-    "double": "float64",
-    "float": "float32",
-    "long": "int64",
-    "integer": "int32",
-    "boolean": "bool",
-    "datetime": "datetime64[ns]",
-}
+FRAME_TYPES = {"double": "float64", "float": "float32", "string": "str", "datetime": "datetime64[us]"}
+"""What a data frame that was read from a Parquet file has; each has room for what is missing."""
+WHOLE_TYPES = {"long": "int64", "integer": "int32", "boolean": "bool"}
+WITH_GAPS = {"long": "float64", "integer": "float64", "boolean": "object"}
+"""What these become in a data frame where a value is missing."""
 AS_ARRAYS = {"double", "string", "long", "boolean"}
 """Types that look the same in an object array and in a data frame."""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Predictions in the order of the rows.
+    """Predictions in the order of the rows: classes, or numbers.
 
     `probabilities` is that of the second class, those of all classes where there are more, or None for a model that has none.
     """
@@ -67,7 +65,7 @@ class Scorer:
         if self.classes is None:
             return Scores(found.tolist(), None)
         predictions = [self.classes[at] for at in found.argmax(axis=1).tolist()]
-        return Scores(predictions, found[:, 1].tolist() if len(self.classes) == 2 else found.tolist())
+        return Scores(predictions, answered(found).tolist())
 
     def _choose(self, example: list[Row]) -> tuple[str, Callable[[list[Row]], Any]]:
         if not example or any(column.type not in AS_ARRAYS for column in self.columns):
@@ -97,9 +95,8 @@ class Scorer:
         import pandas as pd
 
         table = pd.DataFrame(rows, columns=[column.name for column in self.columns])
-        types = {c.name: FRAME_TYPES[c.type] for c in self.columns if c.type in FRAME_TYPES and not table[c.name].isna().any()}
-        types |= {c.name: FRAME_TYPES[c.type] for c in self.columns if c.type in ("double", "float")}
-        return self._ask(table.astype(types))
+        whole = {c.name: (WITH_GAPS if table[c.name].isna().any() else WHOLE_TYPES)[c.type] for c in self.columns if c.type in WHOLE_TYPES}
+        return self._ask(table.astype(whole | {c.name: FRAME_TYPES[c.type] for c in self.columns if c.type in FRAME_TYPES}))
 
     def _ask(self, table: Any) -> Any:
         return self.model.predict_proba(table) if self.classes is not None else self.model.predict(table)
@@ -122,7 +119,7 @@ def _same(make: Callable[[], Callable[[list[Row]], Any]], trials: list[list[Row]
 
 
 def read_example(folder: Path) -> tuple[list[str], list[Row]]:
-    """Return the columns and rows of a model's input example, with None for a missing number; nothing where it has none.
+    """Return the columns and rows of a model's input example, with None for what is missing; nothing where it has none.
 
     Raises:
         JobFailed: It is there and cannot be read.
@@ -133,12 +130,18 @@ def read_example(folder: Path) -> tuple[list[str], list[Row]]:
     path = folder / str(info.get("artifact_path", "input_example.json"))
     if not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
         return [], []
+    kinds = {column.name: column.type for column in read_signature(folder)}
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        rows = [[None if isinstance(v, float) and math.isnan(v) else v for v in row] for row in found["data"]]
-        return list(found["columns"]), rows
+        times = [kinds.get(name) == "datetime" for name in found["columns"]]
+        return list(found["columns"]), [[_there(v, time=time) for v, time in zip(row, times, strict=True)] for row in found["data"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise JobFailed(f"the model's input example cannot be read: {error}", where=str(path)) from error
+
+
+def _there(value: Any, *, time: bool) -> Any:
+    """Return a value of the example; MLflow writes a missing number as NaN, and a missing time as "NaT"."""
+    return None if (time and value == "NaT") or (isinstance(value, float) and math.isnan(value)) else value
 
 
 def prepare(model: Any, folder: Path) -> tuple[Scorer, Form]:

@@ -7,31 +7,99 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.errors import JobFailed, PlatformError, UsageError
+from mlops.errors import JobFailed, UsageError
+from mlops.files import write_atomic
 from mlops.verbs.pipelines import place
 
 if TYPE_CHECKING:
     import argparse
 
+    import pandas as pd
+
+    from mlops.contract.tables import Chunks
+
 
 def check(arguments: argparse.Namespace) -> int:
-    """Hold data against their contract."""
-    raise PlatformError(f"mlops contract {arguments.part} is not there yet")
+    """Hold data against their contract.
+
+    Raises:
+        JobFailed: A rule says stop.
+    """
+    from mlops.contract.check import check as judge
+    from mlops.contract.detail import describe
+    from mlops.contract.standard import load
+    from mlops.contract.terminal import sentence, stopped
+
+    path = contract_file(arguments.contract)
+    contract = load(path)
+    frames = tables(contract.tables, data_folder(arguments.data))
+    verdict = judge(contract, frames)
+    details = describe(contract, [finding for finding in verdict.findings if finding.outcome != "held"], frames)
+    rows = sum(map(verdict.leaving, frames))
+    facts = {
+        "contract": str(path),
+        "rules": len(verdict.findings),
+        "stops": [finding.rule.name for finding in verdict.stops],
+        "warnings": [finding.rule.name for finding in verdict.warnings],
+        "quarantined": rows,
+    }
+    if arguments.json:
+        print(json.dumps(facts))
+    else:
+        for finding in verdict.warnings:
+            print(f"  warn  {sentence(details[finding.rule.name])}")
+        print(f"{len(verdict.findings)} rules, {len(verdict.stops)} stop, {len(verdict.warnings)} warn, {rows:,} rows to quarantine")
+    if verdict.stops:
+        raise JobFailed(stopped(contract, [details[finding.rule.name] for finding in verdict.stops], path))
+    return 0
 
 
 def profile(arguments: argparse.Namespace) -> int:
-    """Propose a contract from data."""
-    raise PlatformError(f"mlops contract {arguments.part} is not there yet")
+    """Propose a contract from data, and say on standard error what was seen."""
+    from mlops.contract.profile import propose
+    from mlops.contract.sample import read_data
+
+    name, frame, partition = read_data(Path(arguments.data))
+    wanted = tuple(arguments.partition) or partition
+    proposal = propose(name, frame, keys=arguments.key, partition=wanted, target=arguments.target)
+    out = Path(arguments.out) if arguments.out else None
+    if out is not None:
+        if out.exists():
+            raise UsageError(f"{out} is there already", hint="Write it elsewhere, and compare: mlops contract diff OLD NEW")
+        write_atomic(out, proposal.text)
+    if arguments.json:
+        print(json.dumps({"contract": proposal.text, "remarks": list(proposal.remarks)}, ensure_ascii=False))
+        return 0
+    if out is None:
+        print(proposal.text, end="")
+    for remark in proposal.remarks:
+        print(f"  saw  {remark}", file=sys.stderr)
+    print(f"  {len(frame):,} rows, {len(frame.columns)} columns" + (f": {out}" if out else ""), file=sys.stderr)
+    return 0
 
 
 def diff(arguments: argparse.Namespace) -> int:
-    """Say what a change of a contract means."""
-    raise PlatformError(f"mlops contract {arguments.part} is not there yet")
+    """Say what a change of a contract means, and would have done to past partitions."""
+    from mlops.contract.diff import compare, consequences, read_old
+    from mlops.contract.standard import load
 
-
-def test(arguments: argparse.Namespace) -> int:
-    """Run a contract against seeded faults."""
-    raise PlatformError(f"mlops contract {arguments.part} is not there yet")
+    new_path = contract_file(arguments.new)
+    new, old = load(new_path), read_old(arguments.old, new_path)
+    changes = compare(old, new)
+    folder = data_folder(arguments.data, needed=bool(arguments.data))
+    effects = consequences(old, new, tables(new.tables, folder)) if folder else ()
+    if arguments.json:
+        print(json.dumps({"changes": [change.facts for change in changes], "partitions": [effect.facts for effect in effects]}))
+        return 0
+    for change in changes:
+        print(f"  {change}")
+    if not changes:
+        print("  no rule is another")
+    for effect in effects:
+        print(f"  {effect}")
+    if not effects:
+        print("  the past would be judged as before" if folder else "  what it would do to the past: with --data DIR, or after make run")
+    return 0
 
 
 def docs(arguments: argparse.Namespace) -> int:
@@ -68,24 +136,53 @@ def _checked_now(arguments: argparse.Namespace) -> tuple[dict[str, Any], Path]:
     from mlops.contract.detail import describe
     from mlops.contract.record import record
     from mlops.contract.standard import load
-    from mlops.contract.tables import memory_limit, open_table
 
-    contract, limit = load(contract_file(arguments.contract)), memory_limit(None)
-    frames = {table.name: open_table(Path(arguments.data) / f"{table.name}.parquet", limit) for table in contract.tables}
+    contract = load(contract_file(arguments.contract))
+    frames = tables(contract.tables, Path(arguments.data))
     verdict = hold(contract, frames)
     broken = [finding for finding in verdict.findings if finding.outcome != "held"]
     return record(verdict, describe(contract, broken, frames), sum(map(verdict.leaving, frames))), Path(arguments.data)
 
 
 def contract_file(given: str) -> Path:
-    """Return the contract that is meant: the one given, or the only one in `data/`.
+    """Return the contract that is meant: the one that is named, or the only one in data/.
 
     Raises:
         UsageError: There is none, or more than one.
     """
     if given:
         return Path(given)
-    found = sorted((place()[0] / "data").glob("*.odcs.yml"))
-    if len(found) != 1:
-        raise UsageError(f"{len(found)} contracts in data/", hint="Name one: --contract data/flights.odcs.yml")
-    return found[0]
+    root, _ = place()
+    found = sorted((root / "data").glob("*.odcs.yml"))
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(map(str, found)) or "none"
+    raise UsageError(f"which contract? In data/: {names}", hint="Name it, as in --contract data/flights.odcs.yml")
+
+
+def data_folder(given: str, *, needed: bool = True) -> Path | None:
+    """Return where the tables are: the folder that is named, or the output of the newest run's import.
+
+    Raises:
+        UsageError: It is not there, or no run has one.
+    """
+    if given:
+        if not Path(given).is_dir():
+            raise UsageError(f"there is no folder {given!r}", hint="It holds one TABLE.parquet for each table of the contract.")
+        return Path(given)
+    _, home = place()
+    found = sorted((home / "runs").glob("*/steps/import/outputs/raw"), key=lambda path: path.stat().st_mtime)
+    if not found and needed:
+        raise UsageError("no run has imported data yet", hint="make run, or --data DIR with one TABLE.parquet for each table.")
+    return found[-1] if found else None
+
+
+def tables(wanted: tuple[Any, ...], folder: Path | None) -> dict[str, pd.DataFrame | Chunks]:
+    """Return the tables of a contract that are in a folder.
+
+    Raises:
+        JobFailed: One is not there or cannot be read.
+    """
+    from mlops.contract.tables import memory_limit, open_table
+
+    return {table.name: open_table(Path(folder or ".") / f"{table.name}.parquet", memory_limit(None)) for table in wanted}

@@ -130,12 +130,12 @@ def _state(home: Path) -> Finding:
 
 
 def _settings(root: Path) -> Finding:
-    from mlops.settings import read_environment, read_project
+    from mlops.settings import check_environment, read_project
 
     try:
         project = read_project(root)
         for path in sorted((root / "environments").glob("*.yml")):
-            read_environment(root, path.stem)
+            check_environment(root, path.stem)
     except MlopsError as error:
         return Finding("settings", good=False, said=str(error).splitlines()[0], mend="mlops check")
     return Finding("settings", good=True, said=f"{project.name}: {', '.join(project.models)}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.errors import PlatformError, SpecError, UsageError
 from mlops.files import shown
-from mlops.settings import find_root, read_environment, read_project, state_dir
+from mlops.settings import check_environment, choose_model, find_root, read_environment, read_project, state_dir
 
 if TYPE_CHECKING:
     import argparse
@@ -71,6 +71,7 @@ def _all_files() -> list[Path]:
         [
             *root.glob("src/*pipelines*/**/*.yml"),
             *root.glob("environments/*.yml"),
+            *(path for path in root.glob("environments/*/*.yml") if (root / "environments" / path.name).is_file()),
             *root.glob("data/*.odcs.yml"),
             *root.glob("src/project/project.yml"),
             *root.glob(RULES_FILE.as_posix()),
@@ -95,7 +96,9 @@ def _check_one(path: Path) -> None:
     elif path.name.endswith(".odcs.yml"):
         load_contract(path)
     elif path.resolve().parent == (root / "environments").resolve():
-        read_environment(root, path.stem)
+        check_environment(root, path.stem)
+    elif path.resolve().parent.parent == (root / "environments").resolve() and (root / "environments" / path.name).is_file():
+        read_environment(root, path.stem, choose_model(read_project(root), path.resolve().parent.name))
     elif path.resolve() == (root / RULES_FILE).resolve():
         read_rules(root)
     elif path.resolve() == (root / POLICY_FILE).resolve():

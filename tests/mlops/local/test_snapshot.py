@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+import mlops
 from mlops.local.snapshot import read_code
 
-SOURCE = Path(__file__).parents[3] / "src"
+SOURCE = Path(mlops.__file__).parents[1]
 
 
 def write(folder, **files):

@@ -80,7 +80,7 @@ def test_two_intervals_are_joined_by_the_square_root_rule_and_a_fall_is_below_ze
 @pytest.mark.slow
 def test_the_joined_interval_covers_as_often_as_it_says():
     """Two metrics of independent rows whose true difference is zero: 95 % of the intervals hold it, give or take three standard errors."""
-    from mlops.registry.metrics import estimate
+    from mlops.registry.bootstrap import estimate
 
     held = 0
     for seed in range(200):

@@ -11,6 +11,7 @@ import pytest
 from mlops.monitoring import measure
 from mlops.registry.model import load
 from mlops.registry.reference import reference
+from mlops.registry.task import Binary, Scores
 
 pytestmark = pytest.mark.slow  # trains and scores real models: seconds
 
@@ -26,7 +27,7 @@ def version(tmp_path_factory):
     save(model, root / "model", rows[COLUMNS].head(2))
     scores = load(root / "model", trusted=TRUSTED).predict_proba(test[COLUMNS])[:, 1]
     settings = {"window": "month", "resamples": 100, "confidence": 0.95, "seed": 1}
-    found = reference(rows, "train", test, test["late"].to_numpy(float), scores, COLUMNS, **settings)
+    found = reference(rows, "train", test, Binary("1"), test["late"].to_numpy(float), Scores(scores), COLUMNS, **settings)
     (root / "reference.json").write_text(json.dumps(found))
     (root / "trusted.json").write_text(json.dumps(TRUSTED))
     return root
@@ -104,7 +105,7 @@ def test_answers_of_one_class_have_no_auc(run):
     assert (one["performance"]["value"], one["performance"]["gain"], one["unmeasured"]) == (
         None,
         None,
-        "it cannot be computed: one class only",
+        "it cannot be computed: the answer is the same everywhere",
     )
 
 

@@ -112,9 +112,11 @@ def test_a_fall_counts_where_its_interval_confirms_it_and_enough_windows_say_so(
 def test_a_metric_that_cannot_be_computed_is_not_passed():
     """R9."""
     unknown = dict.fromkeys(("value", "low", "high", "gain", "gain_low", "gain_high"))
-    one = window(1, CALM, unknown) | {"unmeasured": "it cannot be computed: one class only"}
+    one = window(1, CALM, unknown) | {"unmeasured": "it cannot be computed: the answer is the same everywhere"}
     verdict = judge([], measures(one), SETTINGS)
-    assert told(verdict, "performance", "attention") == ["AUC could not be computed: it cannot be computed: one class only"]
+    assert told(verdict, "performance", "attention") == [
+        "AUC could not be computed: it cannot be computed: the answer is the same everywhere"
+    ]
     bare = judge([], measures(window(1, CALM, fall(0.05) | {"gain_high": None})), SETTINGS)
     assert "without an interval" in told(bare, "performance", "attention")[0]
     unheld = measures(window(1, CALM, fall(0.05))) | {"metric": {"name": "auc", "value": None}}

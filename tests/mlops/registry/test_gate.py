@@ -255,3 +255,48 @@ def test_whatever_the_evidence_a_model_with_a_broken_rule_is_never_promoted(foun
 def test_a_limit_that_holds_was_computed_from_a_number_within_it(found):
     verdict = judge(found, GateRules(CompareRule("off", "auc"), None, (Limit("auc", "on", at_least=0.5),)))
     assert verdict.outcome == ("promote" if verdict.rules[0].value is not None and verdict.rules[0].value >= 0.5 else "stop")
+
+
+FIRST = {"against": {"kind": "baseline", "version": None, "digest": None, "name": "the mean"}}
+
+
+def houses(without="baseline", **limits):
+    return GateRules(CompareRule("on", "rmse", without_champion=without), None, (Limit("r2", "on", at_least=0.5), *limits.values()))
+
+
+def price(candidate=312_345.6, difference=-40_000.0, half=9_000.0, r2=0.6):
+    return {
+        **evidence(metric("rmse", candidate, difference, half)),
+        "metrics": [metric("rmse", candidate, difference, half), metric("r2", r2)],
+    }
+
+
+def test_an_error_in_millions_and_one_in_millionths_are_told_in_their_own_digits():
+    assert judge(price(), houses()).reason.startswith("RMSE 312,346 against 352,346, difference −40,000 [−49,000, −31,000] is better than")
+    small = judge(price(0.000312, -0.00004, 0.00001), houses()).reason
+    assert small.startswith("RMSE 0.000312 against 0.000352, difference −0.000040 [−0.000050, −0.000030] is better than")
+    large = replace(houses(), limits=(Limit("rmse", "on", at_most=3_000_000.0),))
+    assert rule(judge(price(), large), "rmse").reason == "RMSE 312,346 is at most 3,000,000"
+
+
+def test_a_first_version_may_be_judged_by_its_limits_alone():
+    few = price(difference=0.0, half=90_000.0) | FIRST
+    assert judge(few, houses()).outcome == "keep"
+    verdict = judge(few, houses("limits"))
+    assert (verdict.outcome, verdict.reason) == ("promote", "there is no champion yet: the limits alone decide about a first version")
+    assert judge(few | {"metrics": [metric("rmse"), metric("r2", 0.4)]}, houses("limits")).outcome == "stop"
+
+
+def test_limits_alone_do_not_decide_once_there_is_a_champion():
+    assert judge(price(difference=0.0, half=90_000.0), houses("limits")).outcome == "keep"
+
+
+def test_an_unknown_r2_fails_where_it_is_the_rule_and_only_there():
+    unknown = metric("r2", 0.6) | dict.fromkeys(("candidate", "other", "difference", "low", "high"))
+    told = price() | {"metrics": [price()["metrics"][0], unknown]}
+    assert judge(told, houses()).reason == "R² could not be computed"
+    assert judge(told, replace(houses(), limits=())).outcome == "promote"
+
+
+def test_an_r2_below_zero_is_a_number_like_any_other():
+    assert rule(judge(price(r2=-1234.5), houses()), "r2").reason == "R² −1,234 is below 0.5"

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as known
 
-from mlops.registry.metrics import METRICS, Estimate, compare, estimate
+from mlops.registry.bootstrap import Estimate, compare, estimate
+from mlops.registry.metrics import METRICS
+from mlops.settings import METRICS_OF
 
 # Few different scores, so that ties within a class and across the classes are the rule.
 rows = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 6), st.integers(0, 3)), min_size=2, max_size=40)
@@ -76,7 +78,7 @@ def test_the_interval_is_about_as_wide_as_the_theory_of_auc_says():
 
 def test_identical_predictions_differ_by_exactly_nothing():
     target, score = scores(500, 0.5)
-    for found in compare(target, score, score.copy(), list(METRICS), **BOUNDS).values():
+    for found in compare(target, score, score.copy(), list(METRICS_OF["binary"]), **BOUNDS).values():
         assert (found.difference, found.low, found.high) == (0.0, 0.0, 0.0)
 
 
@@ -91,9 +93,9 @@ def test_pairing_makes_the_interval_narrower_than_two_separate_ones():
 def test_the_same_seed_gives_the_same_interval_on_any_number_of_threads(monkeypatch):
     target, score = scores(300, 0.5)
     other = scores(300, 0.9)[1]
-    many = compare(target, score, other, list(METRICS), **BOUNDS)
+    many = compare(target, score, other, list(METRICS_OF["binary"]), **BOUNDS)
     monkeypatch.setattr("os.cpu_count", lambda: 1)
-    assert compare(target, score, other, list(METRICS), **BOUNDS) == many
+    assert compare(target, score, other, list(METRICS_OF["binary"]), **BOUNDS) == many
     assert compare(target, score, other, ["auc"], **BOUNDS | {"seed": 8})["auc"].low != many["auc"].low
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from mlops.registry.reference import OWN_BIN, fill, profile, reference, windows
+from mlops.registry.task import Binary, Scores
 
 DRAW = np.random.default_rng(0)
 
@@ -71,7 +72,8 @@ def test_columns_come_from_the_rows_that_it_learnt_from_and_scores_and_metrics_f
     train = pd.DataFrame({"a": DRAW.normal(size=300), "when": "2024-01"})
     test = pd.DataFrame({"a": DRAW.normal(size=200), "when": ["2024-02"] * 100 + ["2024-03"] * 100})
     target, scores = (DRAW.random(200) < 0.3).astype(float), DRAW.random(200)
-    found = reference(train, "train", test, target, scores, ["a"], window="when", resamples=100, confidence=0.95, seed=1)
+    settings = {"window": "when", "resamples": 100, "confidence": 0.95, "seed": 1}
+    found = reference(train, "train", test, Binary("1"), target, Scores(scores), ["a"], **settings)
     assert (found["rows"], found["held_out"], found["last"], list(found["columns"])) == (300, 200, "2024-03", ["a"])
     assert (found["score"]["rows"], found["positive_share"]) == (200, target.mean())
     assert found["metrics"]["auc"]["low"] < found["metrics"]["auc"]["value"] < found["metrics"]["auc"]["high"]

@@ -23,6 +23,13 @@ def test_small_numbers_get_the_digits_they_need():
     assert [figures.places(0.05, 0.2), figures.places(0.0004, 0.2), figures.places(-0.00004)] == [3, 4, 5]
 
 
+def test_a_metric_has_the_digits_of_its_scale():
+    values = (0.742, 0.0131, 3_012_345.6, 12.34, 0.000312, -0.4, None)
+    assert [figures.measured(value) for value in values] == ["0.742", "0.013", "3,012,346", "12.3", "0.000312", "−0.400", "–"]
+    assert [figures.bound(value) for value in (0.66, 3_000_000, 0.0003)] == ["0.66", "3,000,000", "0.0003"]
+    assert [figures.places(-120_000.0, 5000), figures.places(0.00000321)] == [0, 8]
+
+
 def test_durations_change_their_unit():
     assert [figures.seconds(value) for value in (0.012, 9.84, 161, 7500)] == ["0.01 s", "9.8 s", "2 min 41 s", "2 h 5 min"]
 

@@ -1,0 +1,1 @@
+"""Public tables of all kinds, each adopted from a fresh clone and taken to production (`make adoptions`)."""

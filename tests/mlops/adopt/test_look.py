@@ -1,0 +1,66 @@
+"""Looking as a whole: the same data give the same plan, and what is unsure can be asked."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlops.adopt.look import look, name_of, questions
+from mlops.adopt.plan import ROLES, SURE
+from mlops.datasets.reading import read
+from mlops.datasets.source import read_source
+
+
+def test_the_same_table_gives_the_same_plan(plan, base):
+    assert replace(plan(base), facts={}) == replace(plan(base), facts={})
+
+
+def test_every_decision_says_how_sure_it_is_and_why(plan, base):
+    found = plan(base.assign(day=pd.date_range("2020-01-01", periods=200), id=range(200)))
+    assert {column.role for column in found.columns} <= set(ROLES)
+    assert all(item.sure in SURE and item.why for item in found.decisions)
+
+
+def test_the_source_of_a_plan_reads_what_was_looked_at(plan, base):
+    found = plan(base.assign(y=["ja", "nein"] * 100, smoker=["ja", "nein"] * 100))
+    frame = read(read_source(found.source))
+    assert list(frame) == [column.name for column in found.columns]
+    assert frame["smoker"].dtype == bool
+    assert frame["y"].eq("ja").sum() == 100
+
+
+def test_what_is_unsure_can_be_asked_and_the_answer_settles_it(plan, base, draw):
+    table = base.assign(released=draw.permutation(pd.date_range("2020-01-01", periods=200)))
+    asked = {item.about: choices for item, choices in questions(plan(table))}
+    assert asked["split"] == ("time", "random")
+    assert "split" not in {item.about for item, _ in questions(plan(table, time="none", positive="won"))}
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [("/a/Flights 2013.csv.gz", "flights-2013"), ("sqlite:///x.db#orders", "orders"), ("http://h/t.csv?x=1", "t"), ("/a/2013/", "model")],
+)
+def test_a_model_is_called_by_its_data(data, name):
+    assert name_of(data) == name
+
+
+@pytest.mark.slow
+def test_a_wide_and_a_long_table_are_looked_at_in_seconds(tmp_path):
+    """The bound is of the processor's time: the machine may be busy."""
+    draw = np.random.default_rng(1)
+    wide = pd.DataFrame(draw.normal(size=(500, 2_000)).round(3)).add_prefix("x")
+    long = pd.DataFrame(
+        {
+            "id": range(300_000),
+            "day": pd.date_range("2020-01-01", periods=300_000, freq="min"),
+            "word": draw.choice([f"w{i}" for i in range(10_000)], 300_000),
+            "x": draw.normal(size=300_000),
+        }
+    )
+    for name, frame in {"wide": wide, "long": long}.items():
+        frame.assign(y=draw.normal(size=len(frame))).to_parquet(tmp_path / f"{name}.parquet")
+        begin = time.process_time()
+        look(str(tmp_path / f"{name}.parquet"), "y")
+        assert time.process_time() - begin < 20
