@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops.contract.rules import Range
-from mlops.contract.statistics import measure
+from mlops.contract.statistics import Others, measure
 from mlops.contract.tables import Chunks
 from mlops.errors import Problem, SpecError
 
@@ -259,7 +259,8 @@ def numbers(frame: pd.DataFrame, pieces: Sequence[np.ndarray], rules: Sequence[R
     wanted: dict[str, dict[str, None]] = {}
     for rule in rules:
         wanted.setdefault(_of(rule), {}).update(dict.fromkeys(rule.arguments["bands"]))
-    found = {column: measure(frame, column, names, pieces) for column, names in wanted.items()}
+    others = Others(frame)
+    found = {column: measure(frame, column, names, pieces, others) for column, names in wanted.items()}
     made: dict[str, Any] = {"rows": list(map(len, pieces))}
     made |= {f"{rule.name} {name}": found[_of(rule)][name] for rule in rules for name in rule.arguments["bands"]}
     return pd.DataFrame(made, index=range(len(pieces)))
