@@ -90,7 +90,20 @@ CONTRACT = {
             _argument("--at-least", metavar="SHARE", type=float, help="exit 1 where a smaller share than this (0 to 1) is caught"),
         ),
     ),
-    "docs": Verb("contract:docs", "write a contract and its last results as pages", "mlops contract docs", (_CONTRACT,)),
+    "docs": Verb(
+        "contract:docs",
+        "build Great Expectations' Data Docs from the results that a run has kept, or from a check of data now",
+        "mlops contract docs latest --open",
+        (
+            _argument("run", nargs="?", default="latest", metavar="RUN", help="number, name or latest (the default)"),
+            _CONTRACT,
+            _argument("--data", metavar="DIR", default="", help="check the tables in this folder now, instead of a run's results"),
+            _argument(
+                "--out", metavar="DIR", default="", help="where to write (default: data-docs in the run's folder, or beside the data)"
+            ),
+            _argument("--open", action="store_true", help="open it in the browser"),
+        ),
+    ),
 }
 
 DATA = {

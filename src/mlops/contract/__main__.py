@@ -14,7 +14,7 @@ from mlops.contract.quarantine import write_rows
 from mlops.contract.record import record
 from mlops.contract.standard import load
 from mlops.contract.tables import memory_limit, open_table, parquet, told
-from mlops.contract.terminal import sentence, stopped
+from mlops.contract.terminal import listed, sentence, stopped
 from mlops.datasets import counts
 from mlops.errors import JobFailed, MlopsError
 from mlops.files import write_atomic, write_json
@@ -75,6 +75,8 @@ def run(contract_file: Path, data: Path, valid: Path, quarantine: Path, report: 
     write_json(report / "validation.json", record(verdict, details, count))
     write_atomic(report / "report.html", render(verdict, list(details.values()), count))
     if verdict.stops:
+        for finding in verdict.stops:
+            print("\n".join(listed(details[finding.rule.name])))
         raise JobFailed(stopped(contract, [details[finding.rule.name] for finding in verdict.stops], report / "report.html"))
     for name in frames:
         print(write_rows(verdict, name, data, valid, quarantine))

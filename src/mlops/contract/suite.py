@@ -213,7 +213,7 @@ def _labels_of_chunks(table: Table, chunks: Chunks) -> pd.Series:
     """Return the same as a category, which takes a byte or two for each row."""
     import pandas as pd
 
-    parts = [pd.Categorical(partition_labels(table, frame)) for frame in chunks.frames(table.partition)]
+    parts = [pd.Series(partition_labels(table, frame)).astype("category") for frame in chunks.frames(table.partition)]
     return pd.Series(pd.api.types.union_categoricals(parts, sort_categories=True), name="partition")
 
 

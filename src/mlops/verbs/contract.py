@@ -7,12 +7,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.errors import JobFailed, PlatformError, UsageError
+from mlops.errors import JobFailed, UsageError
 from mlops.files import write_atomic
 from mlops.verbs.pipelines import place
 
 if TYPE_CHECKING:
     import argparse
+
+    import pandas as pd
+
+    from mlops.contract.tables import Chunks
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -99,8 +103,45 @@ def diff(arguments: argparse.Namespace) -> int:
 
 
 def docs(arguments: argparse.Namespace) -> int:
-    """Write a contract and its last results as pages."""
-    raise PlatformError(f"mlops contract {arguments.part} is not there yet")
+    """Build Great Expectations' Data Docs, and say where they are."""
+    from mlops.contract.docs import build
+
+    record, place = _checked_now(arguments) if arguments.data else _kept(arguments.run)
+    page = build(record, Path(arguments.out) if arguments.out else place / "data-docs")
+    print(json.dumps({"docs": str(page)}) if arguments.json else page)
+    if arguments.open:
+        import webbrowser
+
+        if not webbrowser.open(page.resolve().as_uri()):
+            print("(no browser here: open the file above)", file=sys.stderr)
+    return 0
+
+
+def _kept(run: str) -> tuple[dict[str, Any], Path]:
+    """Return the results that a run has kept, and its folder."""
+    from mlops.local.runs import find_run
+    from mlops.report.pieces import read_pieces
+
+    folder = find_run(place()[1], run)
+    found = read_pieces(folder).validation
+    if not found or not isinstance(found.value.get("results"), dict):
+        hint = "Name a run that checked its data, or check data now: mlops contract docs --contract FILE --data DIR"
+        raise JobFailed(f"there are no results of Great Expectations: {found.missing or 'none are kept'}", where=str(folder), hint=hint)
+    return dict(found.value), folder
+
+
+def _checked_now(arguments: argparse.Namespace) -> tuple[dict[str, Any], Path]:
+    """Return the results of a check of the tables in a folder, and that folder."""
+    from mlops.contract.check import check as hold
+    from mlops.contract.detail import describe
+    from mlops.contract.record import record
+    from mlops.contract.standard import load
+
+    contract = load(contract_file(arguments.contract))
+    frames = tables(contract.tables, Path(arguments.data))
+    verdict = hold(contract, frames)
+    broken = [finding for finding in verdict.findings if finding.outcome != "held"]
+    return record(verdict, describe(contract, broken, frames), sum(map(verdict.leaving, frames))), Path(arguments.data)
 
 
 def contract_file(given: str) -> Path:
@@ -136,7 +177,7 @@ def data_folder(given: str, *, needed: bool = True) -> Path | None:
     return found[-1] if found else None
 
 
-def tables(wanted: tuple[Any, ...], folder: Path | None) -> dict[str, Any]:
+def tables(wanted: tuple[Any, ...], folder: Path | None) -> dict[str, pd.DataFrame | Chunks]:
     """Return the tables of a contract that are in a folder.
 
     Raises:
