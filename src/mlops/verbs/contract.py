@@ -87,7 +87,7 @@ def diff(arguments: argparse.Namespace) -> int:
     new, old = load(new_path), read_old(arguments.old, new_path)
     changes = compare(old, new)
     folder = data_folder(arguments.data, needed=bool(arguments.data))
-    effects = consequences(old, new, tables(new.tables, folder)) if folder else ()
+    effects = consequences(old, new, {name: whole(table) for name, table in tables(new.tables, folder).items()}) if folder else ()
     if arguments.json:
         print(json.dumps({"changes": [change.facts for change in changes], "partitions": [effect.facts for effect in effects]}))
         return 0
@@ -175,6 +175,13 @@ def data_folder(given: str, *, needed: bool = True) -> Path | None:
     if not found and needed:
         raise UsageError("no run has imported data yet", hint="make run, or --data DIR with one TABLE.parquet for each table.")
     return found[-1] if found else None
+
+
+def whole(table: pd.DataFrame | Chunks) -> pd.DataFrame:
+    """Return all rows of a table in memory."""
+    import pandas as pd
+
+    return table if isinstance(table, pd.DataFrame) else pd.concat(table.frames(), ignore_index=True)
 
 
 def tables(wanted: tuple[Any, ...], folder: Path | None) -> dict[str, pd.DataFrame | Chunks]:
