@@ -75,7 +75,7 @@ report: $(ready)  ## RUN=n: open the page about a run
 ui: $(ready)  ## MLflow's pages about all runs and models
 	@mlops ui
 
-.PHONY: check pages test workflows audit bench format clean lock
+.PHONY: check pages test workflows audit bench faults format clean lock
 check: $(ready)  ## lint, types and quick tests, in under a minute
 	@ruff check . && ruff format --check . && mypy && mlops check && pytest -n 2 --dist loadgroup -m "not slow"
 
@@ -93,6 +93,9 @@ audit: $(tools)  ## [BASE=commit]: secrets, workflows, known weaknesses and lice
 
 bench: $(ready)  ## the measurements of docs/benchmarks.md, in your machine's numbers
 	@python -m benchmarks
+
+faults: $(ready)  ## faults of data against the contracts, and against other tools: many minutes, writes docs/faults.md
+	@python -m tests.contract.faults
 
 format: $(ready)  ## let ruff put the code in order
 	@ruff check --fix-only --exit-zero . && ruff format .
