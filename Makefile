@@ -103,7 +103,7 @@ report: $(ready)  ## RUN=n: open the page about a run
 ui: $(ready)  ## MLflow's pages about all runs and models
 	@mlops ui
 
-.PHONY: check pages test workflows audit bench adoptions format clean lock
+.PHONY: check pages test workflows audit bench adoptions faults format clean lock
 check: $(ready)  ## lint, types and quick tests, in under a minute
 	@ruff check . && ruff format --check . && mypy && mlops check && pytest -n 2 --dist loadgroup -m "not slow"
 
@@ -124,6 +124,9 @@ bench: $(ready)  ## the measurements of docs/benchmarks.md, in your machine's nu
 
 adoptions: $(ready) $(tables)  ## [ONLY=names]: some sixty public tables, each adopted and taken to production, for docs/adopt.md
 	@python -m benchmarks.adoptions $${ONLY:-}
+
+faults: $(ready)  ## faults of data against the contracts, and against other tools: many minutes, writes docs/faults.md
+	@python -m tests.contract.faults
 
 format: $(ready)  ## let ruff put the code in order
 	@ruff check --fix-only --exit-zero . && ruff format .
