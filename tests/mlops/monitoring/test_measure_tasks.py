@@ -91,7 +91,17 @@ def test_rows_without_an_answer_yet_are_measured_without_it(watched):
 
 def test_the_report_says_what_the_task_has(watched):
     measures = watched.run(rows("2024-03", 2))
-    facts = {"model": "houses", "version": 1, "status": "ok", "findings": [], "retrain": False, "why": "", "run": 3, "rules": {}, **measures}
+    facts = {
+        "model": "houses",
+        "version": 1,
+        "status": "ok",
+        "findings": [],
+        "retrain": False,
+        "why": "",
+        "run": 3,
+        "rules": {},
+        **measures,
+    }
     said = report(facts)
     assert ("mean" in said and "RMSE" in said) == (watched.task == "regression")
     assert "positive" not in said

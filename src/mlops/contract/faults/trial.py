@@ -93,7 +93,9 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
     """Write rows as whoever delivers them would: times in ISO 8601, nothing where a value is missing."""
     import pandas as pd
 
-    times = {str(name): frame[name].dt.strftime("%Y-%m-%dT%H:%M:%S%z") for name in frame if pd.api.types.is_datetime64_any_dtype(frame[name])}
+    times = {
+        str(name): frame[name].dt.strftime("%Y-%m-%dT%H:%M:%S%z") for name in frame if pd.api.types.is_datetime64_any_dtype(frame[name])
+    }
     frame.assign(**times).to_csv(path, index=False)
 
 
