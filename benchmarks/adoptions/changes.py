@@ -52,7 +52,7 @@ def words_for_booleans(*names: str):
 def sentinels(table: pd.DataFrame) -> pd.DataFrame:
     """Missing values as people write them: -999, `n/a`, `?` and a blank."""
     changed, draw = table.copy(), np.random.default_rng(SEED)
-    for column, sign in zip(changed.select_dtypes("number").columns[:2], (-999, -999), strict=False):
+    for column, sign in zip(changed.select_dtypes("number").columns[1:3], (-999, -999), strict=False):
         changed[column] = changed[column].mask(draw.random(len(changed)) < 0.05, sign)
     for column, sign in zip(changed.select_dtypes(exclude="number").columns[:3], ("n/a", "?", " "), strict=False):
         changed[column] = changed[column].mask(draw.random(len(changed)) < 0.05, sign)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time as clock
 from dataclasses import dataclass, replace
@@ -242,18 +243,24 @@ def _keys(facts: Mapping[str, Facts], roles: Mapping[str, Role], wish: Options) 
 
 
 def _copies(frame: pd.DataFrame, facts: Mapping[str, Facts]) -> tuple[Suspect, ...]:
-    """Return the word about rows that are there twice. Where a column has as many values as rows, that is no chance, and they are left out."""
+    """Return the word about rows that are there twice; where they are more than chance makes, they are left out."""
     try:
         count = int(frame.duplicated().sum())
     except TypeError:
         return ()
     if not count:
         return ()
-    real = any(item.distinct > 0.5 * item.rows for item in facts.values())
+    real = count > 3 + 10 * _by_chance(facts, len(frame))
     why = f"{count:,} of {len(frame):,} rows are copies of an earlier one: they could be on both sides of the split"
     return (
         Suspect("", None, why + ("" if real else "; the columns have few values, so that may be chance, and they stay"), left_out=real),
     )
+
+
+def _by_chance(facts: Mapping[str, Facts], rows: int) -> float:
+    """Return how many pairs of rows would be alike if no column knew of another: pairs times the chance of each column to have a value twice."""
+    shares = [float(((item.counts / rows) ** 2).sum()) + item.share_missing**2 for item in facts.values()]
+    return rows * (rows - 1) / 2 * math.prod(shares)
 
 
 def _about_columns(columns: Sequence[Column], roles: Mapping[str, Role], target: str) -> tuple[Decision, ...]:

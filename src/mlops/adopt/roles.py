@@ -109,7 +109,7 @@ def grouping(facts: Facts) -> Role | None:
     named = bool(facts.words & WHO) or bool(facts.words & SURE_IDS) or re.search(r"[a-z](ID|Id|id)$", facts.raw) is not None
     who = bool(facts.words & WHO)
     plain = facts.words <= (WHO | IDS | {"code", "name"})
-    if not named or repeats < 1.05 or facts.distinct < 8 or facts.share_missing > 0.2 or (who and not plain and not facts.words & IDS):
+    if not named or repeats < 1.05 or facts.distinct < 8 or facts.share_missing > 0.2 or (who and not plain and not facts.words & SURE_IDS):
         return None
     sure = "likely" if who or facts.words & SURE_IDS else "unsure"
     why = f"{facts.distinct:,} different ones have {repeats:.1f} rows each, and its name says whose they are"

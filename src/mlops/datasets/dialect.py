@@ -118,7 +118,9 @@ def _fields(lines: list[str]) -> tuple[str, str, str, int, str]:
     rows = list(_rows(lines[:_ROWS], delimiter, '"', ""))
     skip = _preamble(lines[:_ROWS], delimiter, width)
     escape = "\\" if any('\\"' in line for line in lines[:_ROWS]) else ""
-    return delimiter, '"', escape, skip, f"{width} fields in {share:.0%} of the first {len(rows)} rows"
+    names = next(_rows(lines[skip : skip + 1], delimiter, '"', ""), [])
+    quote = "'" if names and all(re.fullmatch("'[^']+'", name) for name in names) else '"'
+    return delimiter, quote, escape, skip, f"{width} fields in {share:.0%} of the first {len(rows)} rows"
 
 
 def _common(widths: list[int]) -> tuple[int, int]:

@@ -205,7 +205,7 @@ def _names(source: Source, path: Path) -> list[str]:
 def rows_of(lines: Any, source: Source) -> Iterator[list[str]]:
     """Yield the fields of each row of a text."""
     if source.delimiter == WHITESPACE:
-        yield from (line.split() for line in lines)
+        yield from ([field.strip(source.quote) for field in line.split()] for line in lines)
         return
     quoting: Any = csv.QUOTE_MINIMAL if source.quote else csv.QUOTE_NONE
     yield from csv.reader(
