@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mlops.contract import bands
 from mlops.contract.draft import Draft, write
 from mlops.contract.proposal.beside import going_together, slices_of
-from mlops.contract.proposal.columns import column, logical_type
+from mlops.contract.proposal.columns import logical_type, of_column
 from mlops.contract.proposal.keys import find_key
 from mlops.contract.proposal.look import Look
 from mlops.contract.proposal.rows import table_rules
@@ -74,14 +74,15 @@ def propose(
     mixed = {name: kind for name, kind in found.items() if kind not in ACCEPTED[kinds[name]]}
     labels = partition_labels(Table(table, kinds, (), tuple(partition), (), ()), frame) if partition else None
     remarks = [f"{nameless} column{'s' * (nameless > 1)} without a name left out: a contract cannot speak of it"] * bool(nameless)
-    key = tuple(keys) or find_key(frame, kinds, partition)
+    key = tuple(keys) or find_key(frame, {name: kind for name, kind in kinds.items() if name not in mixed}, partition)
     if key and not keys:
         remarks.append(f"{', '.join(key)} differs from row to row: taken as the key")
     parts = tuple(bands.pieces(labels, len(frame)))
     known = {name: kind for name, kind in kinds.items() if name not in mixed and name not in partition}
     together, slices = going_together(frame, known), slices_of(frame, known)
-    look = Look(frame, kinds, mixed, parts, tuple(partition), key, tuple(leakage), target, together, Others(frame), slices)
-    columns = [column(look, name, (descriptions or {}).get(name, ""), remarks) for name in kinds]
+    count = 0 if labels is None else labels.nunique()
+    look = Look(frame, kinds, mixed, parts, count, tuple(partition), key, tuple(leakage), target, together, Others(frame), slices)
+    columns = [of_column(look, name, (descriptions or {}).get(name, ""), remarks) for name in kinds]
     quality = table_rules(look, labels, remarks)
     draft = Draft(table, owner, licence, tuple(leakage), columns, quality)
     return Proposal(write(draft, partitioned=labels is not None, alone=not nameless), tuple(remarks))

@@ -10,7 +10,7 @@ from mlops.contract import bands
 from mlops.contract.custom import BANDS
 from mlops.contract.proposal.figures import limits
 from mlops.contract.proposal.look import WIDE, Look, distinct, expect
-from mlops.contract.proposal.times import times
+from mlops.contract.proposal.times import closed, times
 from mlops.contract.proposal.words import text
 from mlops.contract.rules import printable
 from mlops.contract.statistics import text_of
@@ -18,6 +18,9 @@ from mlops.contract.suite import ACCEPTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+QUANTILES = ("median", "q05", "q95")
+NUMBERS = ("mean", *QUANTILES, "spread", "zeros", "fractions", "tens", "top", "highest", "distinct", "order")
 
 
 def logical_type(column: pd.Series, kind: str) -> str:
@@ -28,7 +31,7 @@ def logical_type(column: pd.Series, kind: str) -> str:
     return {"datetime": "timestamp", "floating": "number"}.get(kind, kind if kind in ACCEPTED else "string")
 
 
-def column(look: Look, name: str, description: str, remarks: list[str]) -> dict[str, Any]:
+def of_column(look: Look, name: str, description: str, remarks: list[str]) -> dict[str, Any]:
     """Return what the contract says of one column, as the standard's own mapping."""
     column, kind = look.frame[name], look.kinds[name]
     made: dict[str, Any] = {"name": name, "logicalType": kind}
@@ -52,38 +55,52 @@ def column(look: Look, name: str, description: str, remarks: list[str]) -> dict[
         text(look, name, quality, remarks)
     elif kind in {"timestamp", "date"}:
         times(look, name, quality, remarks)
-    told = bands_of(look, name)
-    quality += [expect(BANDS, told, severity="warn", per=bool(look.partition), stopBeyond=1)] if told else []
+    quality += banded(look, _bands(look, name))
     return {**made, **({"quality": quality} if quality else {})}
 
 
-def bands_of(look: Look, name: str) -> dict[str, Any]:
-    """Return the bands of a column's numbers, as they stand in the contract."""
+def banded(look: Look, learnt: Mapping[str, list[float]]) -> list[dict[str, Any]]:
+    """Return the rules that hold numbers within their bands: those that stop far outside, and those that only tell."""
+    values = {name: learnt[name] for name in learnt if name.partition(" ")[0] not in bands.SENSITIVE}
+    jumps = learnt.get("top", [0, 0])[1] > 0.5
+    firm = {} if 0 < look.known < bands.FEW else {name: band for name, band in values.items() if not (jumps and name in QUANTILES)}
+    told = {name: band for name, band in learnt.items() if name not in firm}
+    per = bool(look.partition)
+    made = [expect(BANDS, nested(firm), severity="warn", per=per, stopBeyond=1)] if firm else []
+    return made + ([expect(BANDS, nested(told), severity="warn", per=per)] if told else [])
+
+
+def _bands(look: Look, name: str) -> dict[str, list[float]]:
+    """Return the band of each of a column's numbers."""
     column, kind = look.frame[name], look.kinds[name]
     if len(look.kinds) > WIDE or name in look.partition or name in look.mixed:
         return {}
-    wanted = ["missing", "frozen"]
     different = distinct(column)
     few = different <= 12 and len(column) >= 10 * different
-    if different > 0.9 * len(column) and kind in {"string", "integer"}:
-        return nested(bands.learn(look.frame, name, ["missing"], look.parts))
+    if different > 0.9 * len(column) and (kind == "string" or (kind == "integer" and name != look.target)):
+        return bands.learn(look.frame, name, ["missing"], look.parts, partitions=look.known)
+    wanted = ["missing", "frozen"]
     if kind in {"string", "boolean"} or (few and kind in {"integer", "number"}):
-        counts = column.value_counts()
-        labels = [text_of(value) for value in counts.index[:12]] if few else []
-        wanted += [f"share {text_of(value)}" for value in counts.index[:6] if not few and counts[value] >= 0.03 * len(column)]
-        wanted += [f"share {label}" for label in labels] + ["others"] * bool(labels) + ["distinct"] * (not few) + ["top"] * (not few)
-        wanted += ["length"] * (kind == "string" and not few)
+        wanted += _of_values(column, few=few) + ["length"] * (kind == "string" and not few)
     elif kind in {"integer", "number"}:
-        wanted += ["mean", "median", "q05", "q95", "spread", "zeros", "fractions", "tens", "top", "distinct"]
-        wanted += [*(f"correlation {other}" for other in look.together.get(name, ())), *(f"by {value}" for value in look.slices)]
+        wanted += [*NUMBERS, *(f"correlation {other}" for other in look.together.get(name, ())), *(f"by {value}" for value in look.slices)]
     elif kind == "timestamp":
-        wanted += ["hour", "midnight", *(["days", "span", "daily"] if look.partition else [])]
+        wanted += ["hour", "midnight", *(["days", "span", "daily"] if look.partition else QUANTILES if closed(column) else [])]
     if look.target and name != look.target and name not in look.leakage:
         wanted.append(f"tells {look.target}")
-    return nested(bands.learn(look.frame, name, wanted, look.parts, look.others))
+    return bands.learn(look.frame, name, wanted, look.parts, look.others, partitions=look.known)
+
+
+def _of_values(column: pd.Series, *, few: bool) -> list[str]:
+    """Return the numbers that say how often each value is there."""
+    counts = column.value_counts()
+    if few:
+        return [*(f"share {text_of(value)}" for value in counts.index), "others"]
+    return [*(f"share {text_of(value)}" for value in counts.index[:6] if counts[value] >= 0.03 * len(column)), "distinct", "top"]
 
 
 def nested(flat: Mapping[str, list[float]]) -> dict[str, Any]:
+    """Return bands as they stand in a contract."""
     made: dict[str, Any] = {}
     for name, band in flat.items():
         kind, _, inner = name.partition(" ")

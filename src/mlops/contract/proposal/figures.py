@@ -39,19 +39,19 @@ def limits(look: Look, name: str, quality: list[dict[str, Any]], remarks: list[s
     low, high = float(values.min()), float(values.max())
     _sentinels(name, values, remarks)
     physical = _physical(name, low, high)
-    if look.kinds[name] == "integer" and (name in look.keys or name in look.partition):
+    if look.kinds[name] == "integer" and name in look.partition:
         return {}
     wide = high - low or abs(high) or 1.0
     far = (low - 10 * wide if low < 0 or physical is None else 0.0, high + 10 * wide)
     near = (max(0.0, low - wide) if low >= 0 else low - wide, high + wide)
-    limits = physical or far
+    near, limits = (far, (None, None)) if look.kinds[name] == "integer" and name in look.keys else (near, physical or far)
     if not all(map(math.isfinite, (*far, *near))):
         return {}
     options = {side: plain(value, way) for side, value, way in (("minimum", limits[0], -1), ("maximum", limits[1], 1)) if value is not None}
     if physical is None or None in physical:
         arguments = {"minimum": plain(near[0], -1), "maximum": plain(near[1], 1)}
         quality.append({"metric": "invalidValues", "arguments": arguments, "mustBe": 0, "severity": "warn"})
-    return {"logicalTypeOptions": options}
+    return {"logicalTypeOptions": options} if options else {}
 
 
 def plain(value: float, way: int) -> float:

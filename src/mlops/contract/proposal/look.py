@@ -28,6 +28,8 @@ class Look:
     """Column -> its logical type; of a column of mixed values: string."""
     mixed: Mapping[str, str]
     parts: tuple[np.ndarray, ...]
+    known: int
+    """Partitions; 0 where the table comes as a whole."""
     partition: tuple[str, ...]
     keys: tuple[str, ...]
     leakage: tuple[str, ...]

@@ -7,12 +7,17 @@ from typing import Any
 import pandas as pd
 
 from mlops.contract import bands
-from mlops.contract.custom import BANDS, DETERMINED, RELATION
+from mlops.contract.custom import DETERMINED, RELATION
 from mlops.contract.expressions import quoted
+from mlops.contract.proposal.columns import banded
 from mlops.contract.proposal.look import WIDE, Look, expect
 from mlops.contract.relations import find
 from mlops.contract.rules import printable
 from mlops.contract.statistics import numbers, tells
+from mlops.contract.suite import days_of
+
+FAR = 0.2
+"""Share of the rows: when more break a relation, it is not the rows that are odd."""
 
 
 def table_rules(look: Look, labels: pd.Series | None, remarks: list[str]) -> list[dict[str, Any]]:
@@ -25,14 +30,13 @@ def table_rules(look: Look, labels: pd.Series | None, remarks: list[str]) -> lis
         extra = {"mostly": _mostly(relation.breaks)} if relation.breaks else {}
         if relation.determines:
             remarks.append(f"{', '.join(relation.columns[:-1])} determines {relation.columns[-1]}")
-            made.append(expect(DETERMINED, {"column_list": list(relation.columns), **extra}, severity="warn"))
+            made.append(expect(DETERMINED, {"column_list": list(relation.columns), **extra}, severity="warn", stopBeyond=FAR))
         else:
             remarks.append(f"{relation.text} in {'all' if not relation.breaks else 'nearly all'} rows")
-            made.append(expect(RELATION, {"expression": relation.text, **extra}, severity="warn"))
+            made.append(expect(RELATION, {"expression": relation.text, **extra}, severity="warn", stopBeyond=FAR))
     made += _in_partition(look)
     if not look.keys and len(look.kinds) <= WIDE:
-        told = bands.learn(look.frame, "", ["duplicates"], look.parts)
-        made += [expect(BANDS, told, severity="warn", per=bool(look.partition), stopBeyond=1)] if told else []
+        made += banded(look, bands.learn(look.frame, "", ["duplicates"], look.parts, partitions=look.known))
     tell_giveaways(look, remarks)
     return made
 
@@ -65,7 +69,13 @@ def _volume(look: Look, labels: pd.Series | None) -> list[dict[str, Any]]:
         ]
     sizes = labels.value_counts()
     least, most = max(1, int(sizes.min() / 2)), int(sizes.max() * 2)
-    return [{"metric": "rowCount", "arguments": {"per": "partition"}, "mustBeBetween": [least, most], "severity": "stop"}]
+    made = [{"metric": "rowCount", "arguments": {"per": "partition"}, "mustBeBetween": [least, most], "severity": "stop"}]
+    daily = sizes / [days_of(str(label)) for label in sizes.index]
+    if len(daily) >= bands.FEW and daily.notna().all():
+        room = max(0.7 * (daily.max() - daily.min()), 0.03 * daily.median())
+        limits = [float(f"{daily.min() - room:.3g}"), float(f"{daily.max() + room:.3g}")]
+        made.append({"metric": "rowCount", "arguments": {"per": "partition", "each": "day"}, "mustBeBetween": limits, "severity": "warn"})
+    return made
 
 
 def tell_giveaways(look: Look, remarks: list[str]) -> None:
