@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.contract.custom import Body, read_custom
 from mlops.contract.rules import Range, Rule
+from mlops.spec.source import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 BY_ROW = {"required", "set", "pattern", "length", "range", "tidy", "relation", "determined", "unique"}
 COMPARISONS = ("mustBe", "mustBeGreaterThan", "mustBeGreaterOrEqualTo", "mustBeLessThan", "mustBeLessOrEqualTo", "mustBeBetween")
+ARGUMENTS = ("per", "previous", "each", "properties", "validValues", "pattern", "minimum", "maximum")
 METRICS = (
     "rowCount; of a column nullValues, missingValues, duplicateValues, and invalidValues with validValues, pattern, minimum or maximum"
 )
@@ -64,6 +66,12 @@ def read_quality(reading: Reading, at: Keys, table: str, column: str, body: Mapp
 
 
 def _one(reading: Reading, at: Keys, given: Mapping[str, Any], column: str) -> Body | None:
+    for key in ("mustNotBe", "mustNotBeBetween", *(COMPARISONS if given.get("type") == "custom" else ())):
+        if given.get(key) is not None:
+            reading.note((*at, key), f"`{key}` cannot be checked here", f"What can: {METRICS}, with {', '.join(COMPARISONS)}.")
+    for key in given.get("arguments") or {}:
+        if key not in ARGUMENTS:
+            reading.note((*at, "arguments", key), f"the argument {key!r} cannot be checked", did_you_mean(str(key), ARGUMENTS))
     if given.get("type") == "sql":
         hint = "Write what must hold of a row as `type: custom`: docs/how-to/contract.md, relations between columns."
         reading.note(at, "a rule in SQL cannot be checked here: the tables are files", hint)
