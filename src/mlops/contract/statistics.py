@@ -19,6 +19,7 @@ missing says nothing, and breaks nothing.
     share VALUE, others       share of a value; of those that are not named
     correlation COLUMN        Pearson's, with another column of numbers
     by COLUMN=VALUE           mean of the rows where another column has a value
+    duplicates repeated       of a table: share of the rows that are there before; that an earlier partition has, whatever its name
     tells COLUMN              how much of another column's variance this one explains by itself, 0 to 1
 """
 
@@ -54,8 +55,9 @@ PLAIN = (
         "hour",
         "midnight",
     ),
-    *("days", "span", "daily", "others", "age", "duplicates"),
+    *("days", "span", "daily", "others", "age", "duplicates", "repeated"),
 )
+OF_TABLES = ("duplicates", "repeated")
 NESTED = ("shares", "correlation", "tells", "by")
 _QUANTILE = re.compile(r"q\d{2}")
 _NUMBERS = {"mean", "median", "spread", "zeros", "fractions", "negative", "tens", "highest", "lowest"}
@@ -83,7 +85,7 @@ def measure(
     """
     wanted = list(names)
     if not column:
-        return {name: [_duplicates(frame.iloc[rows]) for rows in pieces] for name in wanted}
+        return {name: _duplicates(frame, pieces) if name == "duplicates" else _repeated(frame, pieces) for name in wanted}
     coded, others = _Coded(frame[column], wanted), others or Others(frame)
     found: dict[str, list[float]] = {name: [] for name in wanted}
     for rows in pieces:
@@ -325,14 +327,31 @@ def tells(values: np.ndarray, target: np.ndarray, *, ordered: bool) -> float:
     return max(0.0, (share - chance) / (1 - chance)) if chance < 1 else math.nan
 
 
-def _duplicates(frame: pd.DataFrame) -> float:
-    """Return the share of rows that are there before, in all their values."""
+def _duplicates(frame: pd.DataFrame, pieces: Sequence[np.ndarray]) -> list[float]:
+    """Return for each piece the share of rows that are there before in it, in all their values."""
+    return [float(_hashes(frame.iloc[rows]).duplicated().mean()) if len(rows) else math.nan for rows in pieces]
+
+
+def _repeated(frame: pd.DataFrame, pieces: Sequence[np.ndarray]) -> list[float]:
+    """Return for each piece the share of rows that an earlier one has, but for the columns that name the piece: one value in each."""
+    import numpy as np
+
+    names = [name for name in frame if any(len(frame[name].iloc[rows].astype("str").unique()) > 1 for rows in pieces)]
+    if not names:
+        return [math.nan] * len(pieces)
+    hashes = _hashes(frame[names]).to_numpy()
+    found, seen = [], np.empty(0, dtype=hashes.dtype)
+    for rows in pieces:
+        found.append(float(np.isin(hashes[rows], seen).mean()) if len(seen) and len(rows) else math.nan)
+        seen = np.concatenate([seen, hashes[rows]])
+    return found
+
+
+def _hashes(frame: pd.DataFrame) -> pd.Series:
+    """Return a number for each row that is the same where all its values are."""
     import pandas as pd
 
-    if frame.empty:
-        return math.nan
     try:
-        hashes = pd.util.hash_pandas_object(frame, index=False)
+        return pd.util.hash_pandas_object(frame, index=False)
     except TypeError:
-        hashes = frame.map(repr).agg("\0".join, axis=1)
-    return float(hashes.duplicated().mean())
+        return pd.util.hash_pandas_object(frame.map(repr), index=False)

@@ -42,9 +42,10 @@ def limits(look: Look, name: str, quality: list[dict[str, Any]], remarks: list[s
     if look.kinds[name] == "integer" and name in look.partition:
         return {}
     wide = high - low or abs(high) or 1.0
-    far = (low - 10 * wide if low < 0 or physical is None else 0.0, high + 10 * wide)
+    named = look.kinds[name] == "integer" and name in look.keys
+    far = (low - 10 * wide if low < 0 or (physical is None and not named) else 0.0, high + 10 * wide)
     near = (max(0.0, low - wide) if low >= 0 else low - wide, high + wide)
-    near, limits = (far, (None, None)) if look.kinds[name] == "integer" and name in look.keys else (near, physical or far)
+    near, limits = (far, (None, None)) if named else (near, physical or far)
     if not all(map(math.isfinite, (*far, *near))):
         return {}
     options = {side: plain(value, way) for side, value, way in (("minimum", limits[0], -1), ("maximum", limits[1], 1)) if value is not None}

@@ -34,9 +34,11 @@ def table_rules(look: Look, labels: pd.Series | None, remarks: list[str]) -> lis
         else:
             remarks.append(f"{relation.text} in {'all' if not relation.breaks else 'nearly all'} rows")
             made.append(expect(RELATION, {"expression": relation.text, **extra}, severity="warn", stopBeyond=FAR))
-    made += _in_partition(look)
-    if not look.keys and len(look.kinds) <= WIDE:
-        made += banded(look, bands.learn(look.frame, "", ["duplicates"], look.parts, partitions=look.known))
+    timed = _in_partition(look)
+    made += timed
+    wanted = ["duplicates"] * (not look.keys) + ["repeated"] * (look.known > 1 and not timed)
+    if wanted and len(look.kinds) <= WIDE:
+        made += banded(look, bands.learn(look.frame, "", wanted, look.parts, partitions=look.known))
     tell_giveaways(look, remarks)
     return made
 
