@@ -141,7 +141,8 @@ def _floor(name: str, middle: float, size: int, scale: float) -> float:
     wide = scale or abs(middle) * 0.1
     if kind == "by":
         wide, size = wide or abs(middle) * 0.1, max(1, size // 5)
-    return max(wide * _FLOORS.get(kind, 0.35), 4 * wide / math.sqrt(size), abs(middle) * 1e-6, 1e-9)
+    errors = 4 if kind in {"mean", "by"} else 5 if kind == "median" else 8  # a quantile's own error is 1.3 to 2.1 times that of a mean
+    return max(wide * _FLOORS.get(kind, 0.35), errors * wide / math.sqrt(size), abs(middle) * 1e-6, 1e-9)
 
 
 def _outward(value: float, way: int, wide: float) -> float:
