@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from mlops.contract.rules import Contract
     from mlops.contract.tables import Chunks
 
 
@@ -33,7 +34,7 @@ def check(arguments: argparse.Namespace) -> int:
 
     path = contract_file(arguments.contract)
     contract = load(path)
-    frames = tables(contract.tables, data_folder(arguments.data))
+    frames = frames_of(contract, arguments.data)
     verdict = judge(contract, frames)
     details = describe(contract, [finding for finding in verdict.findings if finding.outcome != "held"], frames)
     rows = sum(map(verdict.leaving, frames))
@@ -99,8 +100,8 @@ def diff(arguments: argparse.Namespace) -> int:
     new_path = contract_file(arguments.new)
     new, old = load(new_path), read_old(arguments.old, new_path)
     changes = compare(old, new)
-    folder = data_folder(arguments.data, needed=bool(arguments.data))
-    effects = consequences(old, new, {name: whole(table) for name, table in tables(new.tables, folder).items()}) if folder else ()
+    frames = frames_of(new, arguments.data, needed=bool(arguments.data))
+    effects = consequences(old, new, {name: whole(table) for name, table in frames.items()}) if frames else ()
     if arguments.json:
         print(json.dumps({"changes": [change.facts for change in changes], "partitions": [effect.facts for effect in effects]}))
         return 0
@@ -111,7 +112,7 @@ def diff(arguments: argparse.Namespace) -> int:
     for effect in effects:
         print(f"  {effect}")
     if not effects:
-        print("  the past would be judged as before" if folder else "  what it would do to the past: with --data DIR, or after make run")
+        print("  the past would be judged as before" if frames else "  what it would do to the past: with --data DIR, or after make run")
     return 0
 
 
@@ -151,7 +152,7 @@ def _checked_now(arguments: argparse.Namespace) -> tuple[dict[str, Any], Path]:
     from mlops.contract.standard import load
 
     contract = load(contract_file(arguments.contract))
-    frames = tables(contract.tables, Path(arguments.data))
+    frames = frames_of(contract, arguments.data)
     verdict = hold(contract, frames)
     broken = [finding for finding in verdict.findings if finding.outcome != "held"]
     return record(verdict, describe(contract, broken, frames), sum(map(verdict.leaving, frames))), Path(arguments.data)
@@ -188,6 +189,33 @@ def data_folder(given: str, *, needed: bool = True) -> Path | None:
     if not found and needed:
         raise UsageError("no run has imported data yet", hint="make run, or --data DIR with one TABLE.parquet for each table.")
     return found[-1] if found else None
+
+
+def frames_of(contract: Contract, given: str, *, needed: bool = True) -> dict[str, pd.DataFrame | Chunks]:
+    """Return the tables that a contract is held against.
+
+    Args:
+        contract: The contract.
+        given: A folder of TABLE.parquet; for a contract of one table whatever `mlops adopt` takes as well; empty for what the newest run
+            imported, or else the data beside the contract (data/NAME/source.yml).
+        needed: Whether it is an error that there are none; else nothing is returned.
+
+    Raises:
+        UsageError: There are none.
+        JobFailed: One cannot be read.
+    """
+    from mlops.datasets.detection import detect
+    from mlops.datasets.reading import read
+    from mlops.datasets.source import FILE, read_source
+
+    table = contract.tables[0]
+    alone, beside = len(contract.tables) == 1, contract.path.parent / contract.path.name.partition(".")[0] / FILE
+    if alone and given and not (Path(given) / f"{table.name}.parquet").is_file():
+        return {table.name: read(detect(given), types=table.types)}
+    folder = data_folder(given, needed=needed and not (alone and beside.is_file()))
+    if folder is None and alone and beside.is_file():
+        return {table.name: read(read_source(beside), types=table.types)}
+    return tables(contract.tables, folder) if folder else {}
 
 
 def whole(table: pd.DataFrame | Chunks) -> pd.DataFrame:

@@ -51,7 +51,7 @@ def of_column(look: Look, name: str, description: str, remarks: list[str]) -> di
     quality: list[dict[str, Any]] = []
     if kind in {"integer", "number"}:
         made |= limits(look, name, quality, remarks)
-    elif kind == "string":
+    elif kind == "string" and name not in look.partition:
         text(look, name, quality, remarks)
     elif kind in {"timestamp", "date"}:
         times(look, name, quality, remarks)
