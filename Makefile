@@ -63,9 +63,12 @@ adopt: $(ready)  ## DATA=file-or-url TARGET=column [NAME= TASK= TIME= GROUP= DRO
 	  mlops adopt "$$DATA" --target "$$TARGET" $${NAME:+--name "$$NAME"} $${TASK:+--task "$$TASK"} $${TIME:+--time "$$TIME"} \
 	  $${GROUP:+--group "$$GROUP"} $${METRIC:+--metric "$$METRIC"} $${POSITIVE:+--positive "$$POSITIVE"} $${DRY:+--dry-run} "$${more[@]}"
 
-.PHONY: run plan try comment train promote rollback status monitor stop report ui
+.PHONY: data run plan try comment train promote rollback status monitor stop report ui
 run: $(ready)  ## from raw data to the production endpoint
 	@mlops deliver $(model) $(settings)
+
+data: $(ready)  ## fetch what lies elsewhere, verify the digests, hold the data against their contract
+	@mlops data refresh $(model)
 
 plan: $(ready)  ## what this branch asks of CI, and why not more
 	@mlops plan
@@ -100,7 +103,7 @@ report: $(ready)  ## RUN=n: open the page about a run
 ui: $(ready)  ## MLflow's pages about all runs and models
 	@mlops ui
 
-.PHONY: check pages test workflows audit bench adoptions format clean lock
+.PHONY: check pages test workflows audit bench adoptions faults format clean lock
 check: $(ready)  ## lint, types and quick tests, in under a minute
 	@ruff check . && ruff format --check . && mypy && mlops check && pytest -n 2 --dist loadgroup -m "not slow"
 
@@ -121,6 +124,9 @@ bench: $(ready)  ## the measurements of docs/benchmarks.md, in your machine's nu
 
 adoptions: $(ready) $(tables)  ## [ONLY=names]: some sixty public tables, each adopted and taken to production, for docs/adopt.md
 	@python -m benchmarks.adoptions $${ONLY:-}
+
+faults: $(ready)  ## faults of data against the contracts, and against other tools: many minutes, writes docs/faults.md
+	@python -m tests.contract.faults
 
 format: $(ready)  ## let ruff put the code in order
 	@ruff check --fix-only --exit-zero . && ruff format .

@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-from timed import timed
+from timed import read, timed
 
 rules = json.loads(Path(sys.argv[3]).read_text(encoding="utf-8"))
-tables = {name: pd.read_parquet(Path(sys.argv[1], f"{name}.parquet")) for name in dict.fromkeys(rule["table"] for rule in rules)}
+tables = read(sys.argv[1], dict.fromkeys(rule["table"] for rule in rules), int(sys.argv[4]))
 TYPES = {
     "string": pd.api.types.is_string_dtype,
     "integer": pd.api.types.is_integer_dtype,

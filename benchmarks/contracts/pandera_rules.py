@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
-from timed import timed
+from timed import read, timed
 
 rules = json.loads(Path(sys.argv[3]).read_text(encoding="utf-8"))
-tables = {name: pd.read_parquet(Path(sys.argv[1], f"{name}.parquet")) for name in dict.fromkeys(rule["table"] for rule in rules)}
+tables = read(sys.argv[1], dict.fromkeys(rule["table"] for rule in rules), int(sys.argv[4]))
 
 
 def checks(rule):

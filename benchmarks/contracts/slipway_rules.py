@@ -1,17 +1,15 @@
 """The contract as the pipeline's step checks it: Great Expectations, then examples and history of what broke."""
 
 import sys
-from pathlib import Path
 
-import pandas as pd
 from plain import contract_of
-from timed import timed
+from timed import read, timed
 
 from mlops.contract.check import check
 from mlops.contract.detail import describe
 
 contract = contract_of(sys.argv[2])
-tables = {table.name: pd.read_parquet(Path(sys.argv[1], f"{table.name}.parquet")) for table in contract.tables}
+tables = read(sys.argv[1], [table.name for table in contract.tables], int(sys.argv[4]))
 
 
 def run():

@@ -6,6 +6,17 @@ import threading
 import time
 from pathlib import Path
 
+import pandas as pd
+
+
+def read(folder, names, years=1):
+    """Return tables by name; with the largest, which has a year in its key, so many times, each in a year of its own."""
+    tables = {name: pd.read_parquet(Path(folder, f"{name}.parquet")) for name in names}
+    if years > 1:
+        name = max(tables, key=lambda name: len(tables[name]))
+        tables[name] = pd.concat([tables[name].assign(year=tables[name]["year"] + n) for n in range(years)], ignore_index=True)
+    return tables
+
 
 def _resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20

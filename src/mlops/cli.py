@@ -86,10 +86,66 @@ CONTRACT = {
             _CONTRACT,
             _DATA,
             _argument("--only", metavar="NAME", default="", help="a fault, or a family of them (docs/faults.md)"),
+            _argument("--target", metavar="COLUMN", default="", help="what is learnt: faults of labels happen to it"),
             _argument("--at-least", metavar="SHARE", type=float, help="exit 1 where a smaller share than this (0 to 1) is caught"),
         ),
     ),
-    "docs": Verb("contract:docs", "write a contract and its last results as pages", "mlops contract docs", (_CONTRACT,)),
+    "docs": Verb(
+        "contract:docs",
+        "build Great Expectations' Data Docs from the results that a run has kept, or from a check of data now",
+        "mlops contract docs latest --open",
+        (
+            _argument("run", nargs="?", default="latest", metavar="RUN", help="number, name or latest (the default)"),
+            _CONTRACT,
+            _argument("--data", metavar="DIR", default="", help="check the tables in this folder now, instead of a run's results"),
+            _argument(
+                "--out", metavar="DIR", default="", help="where to write (default: data-docs in the run's folder, or beside the data)"
+            ),
+            _argument("--open", action="store_true", help="open it in the browser"),
+        ),
+    ),
+}
+
+DATA = {
+    "list": Verb(
+        "data:list_",
+        "list a data set's files, what is wrong with them, its versions, and what was made from each",
+        "mlops data list",
+        (_MODEL,),
+    ),
+    "add": Verb(
+        "data:add",
+        "add a new month (or another file): held against the contract and the history first, then put in place whole or not at all",
+        "mlops data add 2014-01.csv.gz",
+        (
+            _argument("file", metavar="FILE", help="the file; its name says which partition it is"),
+            _argument("--partition", metavar="NAME", default="", help="which partition it is, where its name does not say so"),
+            _argument(
+                "--replace", action="store_true", help="put it in the place of a file that is there with other bytes; the old one is kept"
+            ),
+            _argument("--gap", action="store_true", help="add it although partitions are missing in between"),
+            _argument("--dry-run", action="store_true", help="try it, and say what would be done; change nothing"),
+            _MODEL,
+        ),
+    ),
+    "restore": Verb(
+        "data:restore",
+        "bring back exactly the files of an old version, or say which are gone",
+        "mlops data restore v3 /tmp/then",
+        (
+            _argument(
+                "version", metavar="VERSION", help="the beginning of a data version, a model version (v3), a run's number, a git revision"
+            ),
+            _argument("folder", metavar="DIR", help="where to; it must be empty, or not there"),
+            _MODEL,
+        ),
+    ),
+    "refresh": Verb(
+        "data:refresh",
+        "fetch what is elsewhere, verify the digests, hold the data against their contract (make data)",
+        "mlops data refresh",
+        (_MODEL,),
+    ),
 }
 
 VERBS = {
@@ -129,6 +185,7 @@ VERBS = {
     "contract": Verb(
         "", "what must hold in the data: check, profile, diff, test, docs", "mlops contract check", facts=False, parts=CONTRACT
     ),
+    "data": Verb("", "a data set's files and versions: list, add, restore, refresh", "mlops data list", facts=False, parts=DATA),
     "plan": Verb(
         "change:plan",
         "what a change asks of CI: models to train, code to check; and of what it does not, the proof",

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from counts import of, tell
+
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
@@ -32,6 +34,7 @@ def main(argv=None):
     cleaned.to_parquet(args.cleaned / "flights.parquet", index=False, compression="zstd")
     print(f"{len(flights):,} rows in, {len(flights) - len(cleaned):,} cancelled or diverted, {len(cleaned):,} rows out")
     print(f"{len(flights.columns)} columns in, {len(cleaned.columns)} out: without {', '.join(leakage)}; with {args.target}")
+    tell("clean", **of(flights, cleaned))
     print(f"{len(cleaned):,} flights, {cleaned[args.target].mean():.1%} late")
 
 

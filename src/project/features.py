@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from counts import of, tell
+
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
@@ -33,6 +35,7 @@ def main(argv=None):
     table[wanted].to_parquet(args.table, index=False, compression="zstd")
     print(f"{len(flights):,} rows in, {len(table):,} out; {len(flights.columns)} columns in, {len(wanted)} out")
     print(f"{table[weather].notna().any(axis=1).mean():.1%} with weather, {table['seats'].notna().mean():.1%} with a plane")
+    tell("features", **of(flights, table[wanted]))
     print(f"{len(features)} features, {len(table):,} rows")
 
 

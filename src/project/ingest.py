@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from counts import tell
 from digests import check_digests
 from rawfile import read_csv
 
@@ -33,6 +34,7 @@ def main(argv=None):
     for table, frame in [(name, flights), *((path.stem, read_csv(path, types[path.stem])) for path in tables)]:
         frame.to_parquet(args.raw / f"{table}.parquet", index=False, compression="zstd")
         print(f"{table}: {len(frame):,} rows, {len(frame.columns)} columns")
+        tell("import", table, files_in=len(months) if table == name else 1, rows_out=len(frame), columns_out=len(frame.columns))
     print(f"{len(months)} month{'s' * (len(months) > 1)}, {len(flights):,} rows")
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from counts import of, tell
+
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
@@ -37,6 +39,8 @@ def main(argv=None):
         part.to_parquet(getattr(args, name), index=False, compression="zstd")
         span = f"{part[args.month].min()} to {part[args.month].max()}, {part[args.target].mean():.1%} late" if len(part) else "none"
         print(f"{name}: {len(part):,} rows, {span}")
+    rows = {f"rows_{name}": len(part) for name, part in parts.items()}
+    tell("split", **of(table, pd.concat(parts.values())), **rows)
     print(", ".join(f"{len(part):,} {name}" for name, part in parts.items()))
 
 

@@ -9,6 +9,7 @@ import mlflow
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from counts import tell
 from model import build, predictors
 from saved import save, trusted_types
 
@@ -41,6 +42,10 @@ def main(argv=None):
     data, target = predictors(table, features, categories), table[args.target]
     with threadpool_limits(args.threads):
         model = build(features, categories, **settings).fit(data, target)
+    for part, branch in (("transform", "words"), ("normalise", "numbers")):  # both are in the model: served as they were learnt
+        told = model["columns"].output_indices_[branch]
+        columns = next(found for name, _, found in model["columns"].transformers_ if name == branch)
+        tell(part, rows_in=len(data), rows_out=len(data), columns_in=len(columns), columns_out=told.stop - told.start)
     save(model, args.model, data.head(2), categories, args.requirements.split(","), trusted_types(args.project, args.name))
     if "MLFLOW_RUN_ID" in os.environ:
         mlflow.log_params(settings | {"features": ",".join(features)})

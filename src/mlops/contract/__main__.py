@@ -13,13 +13,16 @@ from mlops.contract.page import render
 from mlops.contract.quarantine import write_rows
 from mlops.contract.record import record
 from mlops.contract.standard import load
-from mlops.contract.tables import memory_limit, open_table, told
-from mlops.contract.terminal import sentence, stopped
+from mlops.contract.tables import memory_limit, open_table, parquet, told
+from mlops.contract.terminal import listed, sentence, stopped
+from mlops.datasets import counts
 from mlops.errors import JobFailed, MlopsError
 from mlops.files import write_atomic, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from mlops.contract.check import Verdict
 
 
 def parser() -> argparse.ArgumentParser:
@@ -72,13 +75,27 @@ def run(contract_file: Path, data: Path, valid: Path, quarantine: Path, report: 
     write_json(report / "validation.json", record(verdict, details, count))
     write_atomic(report / "report.html", render(verdict, list(details.values()), count))
     if verdict.stops:
+        for finding in verdict.stops:
+            print("\n".join(listed(details[finding.rule.name])))
         raise JobFailed(stopped(contract, [details[finding.rule.name] for finding in verdict.stops], report / "report.html"))
     for name in frames:
         print(write_rows(verdict, name, data, valid, quarantine))
+        print(_counted(verdict, name, data, valid))
     for item in details.values():
         print(sentence(item))
     warnings = f"{len(broken)} warning{'s' * (len(broken) != 1)}"
     return f"{len(verdict.findings)} expectations, {warnings}, {count:,} row{'s' * (count != 1)} to quarantine"
+
+
+def _counted(verdict: Verdict, name: str, data: Path, valid: Path) -> str:
+    """Return the line that the run's page and MLflow count rows and columns by."""
+    rows, gone = verdict.counts[name], verdict.leaving(name)
+    widths = []
+    for folder in (data, valid):
+        with parquet(folder / f"{name}.parquet") as file:
+            widths.append(int(file.metadata.num_columns))
+    columns = {"columns_in": widths[0], "columns_out": widths[1]}
+    return counts.line("validate", name, rows_in=rows, rows_out=rows - gone, rows_quarantined=gone, **columns)
 
 
 if __name__ == "__main__":

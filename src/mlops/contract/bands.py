@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlops.contract.statistics import measure
+from mlops.contract.statistics import Others, measure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,29 +24,33 @@ _FLOORS = {"mean": 0.1, "median": 0.15, "by": 0.15}
 """In standard deviations; a quantile far out moves more than the middle."""
 LARGE = 200_000
 """Rows of a table without partitions that its tenths are drawn from."""
-_SHARES = {"missing", "zeros", "fractions", "negative", "top", "frozen", "midnight", "share", "others", "duplicates", "tells"}
+_SHARES = {"missing", "zeros", "fractions", "negative", "tens", "top", "frozen", "midnight", "share", "others", "duplicates", "tells"}
 
 
 def pieces(labels: pd.Series | None, rows: int, seed: int = 0) -> list[np.ndarray]:
     """Return the positions of the rows of each partition; of a table with fewer than two, those of random tenths (or thirds of a short one)."""
     if labels is not None:
-        found = list(labels.groupby(labels, sort=True).indices.values())
+        found = [np.asarray(rows) for rows in labels.groupby(labels, sort=True).indices.values()]
         if len(found) > 1:
             return found
     mixed = np.random.default_rng(seed).permutation(rows)
     return [np.sort(part) for part in np.array_split(mixed[:LARGE], TENTHS if rows >= 1_000 else 3) if len(part)]
 
 
-def learn(frame: pd.DataFrame, column: str, names: Iterable[str], parts: Sequence[np.ndarray]) -> dict[str, list[float]]:
+def learn(
+    frame: pd.DataFrame, column: str, names: Iterable[str], parts: Sequence[np.ndarray], others: Others | None = None
+) -> dict[str, list[float]]:
     """Return a band for each of the numbers that says something: one that allows all that there could be is left out."""
-    found = measure(frame, column, names, [*parts, np.arange(len(frame))])
+    found = measure(frame, column, names, [*parts, np.arange(len(frame))], others)
     size = min(map(len, parts))
+    there = frame[column].notna().to_numpy() if column else np.ones(len(frame), dtype=bool)
+    known = max(1, min(int(there[rows].sum()) for rows in parts))
     scale = _scale(found)
     made: dict[str, list[float]] = {}
     for name, values in found.items():
         seen = [value for value in values if not math.isnan(value)]
         if seen:
-            low, high = _band(name, seen, size, scale)
+            low, high = _band(name, seen, size if name == "missing" else known, scale)
             if not (name.partition(" ")[0] in _SHARES and low <= 0 and high >= 1):
                 made[name] = [_outward(low, -1), _outward(high, 1)]
     if sum(name.startswith("share ") for name in made) < sum(name.startswith("share ") for name in found):

@@ -41,7 +41,7 @@ class Finding:
     total: int = 0
     observed: str = ""
     """What was found instead, where that is one value or a reason."""
-    rows: Sequence[int] = field(default=(), repr=False, compare=False)
+    rows: Sequence[int] | np.ndarray = field(default=(), repr=False, compare=False)
     """Positions of the rows that break it, in order; of partitions where the rule is about them."""
 
     @property
@@ -148,6 +148,8 @@ def _findings(
     checks: Sequence[Check], blocked: Mapping[str, Finding], judged: Iterable[Judged], frames: Mapping[str, pd.DataFrame | Chunks]
 ) -> list[Finding]:
     """Return one finding per declared rule, in the contract's order."""
+    import numpy as np
+
     entries: dict[str, Any] = {}
     rows: dict[str, np.ndarray] = {}
     for part in judged:
@@ -161,11 +163,11 @@ def _findings(
         elif entry is None:
             found.append(Finding(item.rule, "not evaluated", observed="Great Expectations gave no result for it"))
         else:
-            found.append(_finding(item, entry, len(frames[item.rule.table]), rows.get(item.rule.name, ())))
+            found.append(_finding(item, entry, len(frames[item.rule.table]), rows.get(item.rule.name, np.empty(0, dtype=np.int64))))
     return found
 
 
-def _finding(item: Check, entry: Any, count: int, rows: Sequence[int]) -> Finding:
+def _finding(item: Check, entry: Any, count: int, rows: np.ndarray) -> Finding:
     raised = _raised(entry.exception_info or {})
     if raised:
         return Finding(item.rule, "not evaluated", total=count, observed=f"the expectation raised: {printable(raised, 200)}")

@@ -45,8 +45,16 @@ def run_rows(engine: Engine, name: str, table: Chunks, checks: Sequence[Check]) 
     whole = [check for check in checks if check not in by_row and check not in unique]
     parts = [_by_chunk(engine, name, table, by_row)] if by_row else []
     parts += [_unique(engine, name, table, check) for check in unique]
-    parts += [engine.run(name, table.whole(check.rule.columns, f"the rule {check.rule.name}"), [check]) for check in whole]
+    parts += [engine.run(name, _of_check(table, check), [check]) for check in whole]
     return _side_by_side(parts)
+
+
+def _of_check(table: Chunks, check: Check) -> pd.DataFrame:
+    """Return what a rule that is not about single rows needs: its columns, or the names of all."""
+    if check.rule.kind == "columns":
+        first: pd.DataFrame = next(table.frames())
+        return first.iloc[:0]
+    return table.whole(check.rule.columns, f"the rule {check.rule.name}")
 
 
 def partition_numbers(table: Chunks, labels: pd.Series, rules: Sequence[Rule]) -> pd.DataFrame:
@@ -130,13 +138,15 @@ def _rows_numbered(table: Chunks, columns: list[str], wanted: np.ndarray) -> pd.
     import pandas as pd
 
     if not len(wanted):
-        return next(table.frames(columns)).iloc[:0]
+        first: pd.DataFrame = next(table.frames(columns))
+        return first.iloc[:0]
     parts = []
     for frame in table.frames(columns):
         numbers = _numbers(frame, columns)
         place = np.minimum(np.searchsorted(wanted, numbers), len(wanted) - 1)
         parts.append(frame[(wanted[place] == numbers) & frame.notna().any(axis=1)])
-    return pd.concat(parts)
+    found: pd.DataFrame = pd.concat(parts)
+    return found
 
 
 def _numbers(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
@@ -144,7 +154,8 @@ def _numbers(frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
     import pandas as pd
 
     plain = {name: frame[name].astype("float64") if frame[name].dtype.kind in "iuf" else frame[name] for name in columns}
-    return pd.util.hash_pandas_object(pd.DataFrame(plain), index=False).to_numpy()
+    numbers: np.ndarray = pd.util.hash_pandas_object(pd.DataFrame(plain), index=False).to_numpy()
+    return numbers
 
 
 def _added(one: Result, other: Result) -> Result:

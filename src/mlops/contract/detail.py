@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from mlops.contract.rules import Contract, Table
 
 EXAMPLES = 10
+SHOWN = 24
+"""Partitions of a history that are drawn, the last ones."""
+BARS = "▁▂▃▄▅▆▇█"
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,17 @@ class Detail:
     """Key and value of the first rows that break it."""
     remark: str
     """What it looks like, or nothing."""
+
+    @property
+    def drawn(self) -> str:
+        """The last partitions as one line: `2013-01 ▁▁▁▁▁▁▁█ 2013-08`, by share of rows, or by the number that the rule is about."""
+        shown = self.history[-SHOWN:]
+        heights = [share.failed / max(1, share.rows) if share.value is None else abs(share.value) for share in shown]
+        most = max(heights, default=0.0)
+        if len(shown) < 2 or not most:
+            return ""
+        bars = "".join(BARS[min(round(height / most * (len(BARS) - 1)), len(BARS) - 1)] for height in heights)
+        return f"{shown[0].partition} {bars} {shown[-1].partition}"
 
     @property
     def broken_in(self) -> tuple[str, ...]:
@@ -99,7 +113,7 @@ def _medians(frame: pd.DataFrame | Chunks, column: str, labels: pd.Series) -> pd
 
 def _history(finding: Finding, labels: pd.Series) -> tuple[Share, ...]:
     sizes = labels.groupby(labels, sort=True).size()
-    broken = labels.iloc[finding.rows].value_counts()
+    broken = labels.iloc[list(finding.rows)].value_counts()
     return tuple(Share(printable(str(name)), int(broken.get(name, 0)), int(size)) for name, size in sizes.items())
 
 

@@ -12,13 +12,12 @@ from mlops.contract.standard import load
 from mlops.errors import UsageError
 
 if TYPE_CHECKING:
-    from mlops.contract.rules import Range
     from collections.abc import Iterator, Mapping
 
     import pandas as pd
 
     from mlops.contract.check import Verdict
-    from mlops.contract.rules import Contract, Rule
+    from mlops.contract.rules import Contract, Range, Rule
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,17 @@
 """Expectations that Great Expectations has not, registered with it as its own extension points have it, on the one metric of metrics.py."""
 
+# mypy: disallow-subclassing-any=False, disallow-untyped-decorators=False
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from mlops.contract.expressions import parse
-from mlops.contract.metrics import CONDITIONS, _OneMetric  # before anything imports the whole of Great Expectations
+from mlops.contract import gx as _gx  # noqa: F401 - before anything imports all of Great Expectations
 
 # isort: split
 from great_expectations.expectations.expectation import ColumnMapExpectation, MulticolumnMapExpectation
 
+from mlops.contract.expressions import parse
+from mlops.contract.metrics import CONDITIONS, OneMetric
 from mlops.contract.relations import determined
 from mlops.contract.text import untidy
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class ExpectRowsToKeep(_OneMetric, MulticolumnMapExpectation):
+class ExpectRowsToKeep(OneMetric, MulticolumnMapExpectation):
     """Expect a relation between the columns of a row to hold (see expressions.py for what can be written)."""
 
     expression: str
@@ -28,7 +30,7 @@ class ExpectRowsToKeep(_OneMetric, MulticolumnMapExpectation):
     arguments: ClassVar[tuple[str, ...]] = ("expression",)
 
 
-class ExpectColumnValuesToKeep(_OneMetric, ColumnMapExpectation):
+class ExpectColumnValuesToKeep(OneMetric, ColumnMapExpectation):
     """Expect a relation that names one column to hold in each row."""
 
     expression: str
@@ -36,14 +38,14 @@ class ExpectColumnValuesToKeep(_OneMetric, ColumnMapExpectation):
     arguments: ClassVar[tuple[str, ...]] = ("expression",)
 
 
-class ExpectColumnsToDetermineTheLast(_OneMetric, MulticolumnMapExpectation):
+class ExpectColumnsToDetermineTheLast(OneMetric, MulticolumnMapExpectation):
     """Expect equal values in all columns but the last to have equal values in the last."""
 
     ignore_row_if: str = "never"
     map_metric = "columns.determine"
 
 
-class ExpectStatisticsToBeWithin(_OneMetric, MulticolumnMapExpectation):
+class ExpectStatisticsToBeWithin(OneMetric, MulticolumnMapExpectation):
     """Expect the numbers of each piece of a table (see statistics.py) to be within their bands."""
 
     bands: dict[str, Any]
@@ -52,7 +54,7 @@ class ExpectStatisticsToBeWithin(_OneMetric, MulticolumnMapExpectation):
     arguments: ClassVar[tuple[str, ...]] = ("bands",)
 
 
-class ExpectColumnValuesToBeTidy(_OneMetric, ColumnMapExpectation):
+class ExpectColumnValuesToBeTidy(OneMetric, ColumnMapExpectation):
     """Expect no blanks at the ends, no broken characters, and no word that stands for a missing value; `allow` lists exceptions."""
 
     allow: list[str]

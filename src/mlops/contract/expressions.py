@@ -83,7 +83,7 @@ class Expression:
         for column in self.needed:
             if frame[column].hasnans:
                 kept = kept | frame[column].isna()
-        return kept.fillna(value=True).astype(bool)
+        return kept.fillna(value=True).astype(bool)  # type: ignore[no-any-return]
 
 
 def parse(text: str) -> Expression:

@@ -50,7 +50,7 @@ def _leanly() -> Iterator[None]:
 
 
 class _Later(ModuleType):
-    """A module that is imported when something of it is asked for. (The standard library's LazyLoader imports at the next `import` already.)"""
+    """A module that is imported when something of it is asked for; the standard library's LazyLoader imports at the next `import` already."""
 
     def __getattr__(self, name: str) -> Any:
         if sys.modules.get(self.__name__) is self:

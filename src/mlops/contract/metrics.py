@@ -6,12 +6,15 @@ that says which metrics it needs; a metric that says how it is computed): they l
 well, but where one goes through a column value by value. Verdicts, results and their words stay its own; a test holds both ways side by side.
 """
 
+# mypy: disallow-subclassing-any=False, disallow-untyped-decorators=False
 from __future__ import annotations
 
 import inspect
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from mlops.contract import gx as _gx  # noqa: F401 - before anything imports the whole of Great Expectations
+from mlops.contract import gx as _gx  # noqa: F401 - before anything imports all of Great Expectations
+
+# isort: split
 from great_expectations.core.id_dict import IDDict
 from great_expectations.core.result_format import ResultFormat
 from great_expectations.execution_engine import PandasExecutionEngine
@@ -32,7 +35,7 @@ VALUES = 200
 """Values that Great Expectations lists of those that it did not expect."""
 
 
-def _between(column: pd.Series, **limits: Any) -> pd.Series:
+def _between(column: pd.Series, **limits: Any) -> Any:
     from pandas.api import types
 
     numbers = not any(isinstance(limits.get(end), str) for end in ("min_value", "max_value"))
@@ -74,8 +77,8 @@ class RowsJudged(MetricProvider):
     value_keys = ("condition", "arguments")
 
     @metric_value(engine=PandasExecutionEngine)
-    def _pandas(  # noqa: N805 - Great Expectations calls it so
-        cls: Any,
+    def _pandas(
+        cls: Any,  # noqa: N805 - Great Expectations calls it with the class
         execution_engine: PandasExecutionEngine,
         metric_domain_kwargs: Mapping[str, Any],
         metric_value_kwargs: Mapping[str, Any],
@@ -100,7 +103,7 @@ class RowsJudged(MetricProvider):
         }
 
 
-class _OneMetric:
+class OneMetric:
     """An expectation about rows that needs the one metric above."""
 
     arguments: ClassVar[tuple[str, ...]] = ()
@@ -129,25 +132,25 @@ class _OneMetric:
         return super()._validate(metrics.get(METRIC, metrics), **more)  # type: ignore[misc]
 
 
-class ExpectColumnValuesToNotBeNull(_OneMetric, core.ExpectColumnValuesToNotBeNull):
+class ExpectColumnValuesToNotBeNull(OneMetric, core.ExpectColumnValuesToNotBeNull):
     pass
 
 
-class ExpectColumnValuesToBeBetween(_OneMetric, core.ExpectColumnValuesToBeBetween):
+class ExpectColumnValuesToBeBetween(OneMetric, core.ExpectColumnValuesToBeBetween):
     arguments = ("min_value", "max_value", "strict_min", "strict_max")
 
 
-class ExpectColumnValuesToBeInSet(_OneMetric, core.ExpectColumnValuesToBeInSet):
+class ExpectColumnValuesToBeInSet(OneMetric, core.ExpectColumnValuesToBeInSet):
     arguments = ("value_set",)
 
 
-class ExpectColumnValuesToMatchRegex(_OneMetric, core.ExpectColumnValuesToMatchRegex):
+class ExpectColumnValuesToMatchRegex(OneMetric, core.ExpectColumnValuesToMatchRegex):
     arguments = ("regex",)
 
 
-class ExpectColumnValuesToBeUnique(_OneMetric, core.ExpectColumnValuesToBeUnique):
+class ExpectColumnValuesToBeUnique(OneMetric, core.ExpectColumnValuesToBeUnique):
     pass
 
 
-class ExpectCompoundColumnsToBeUnique(_OneMetric, core.ExpectCompoundColumnsToBeUnique):
+class ExpectCompoundColumnsToBeUnique(OneMetric, core.ExpectCompoundColumnsToBeUnique):
     pass

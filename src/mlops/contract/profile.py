@@ -20,7 +20,7 @@ from mlops.contract.draft import Draft, write
 from mlops.contract.expressions import quoted
 from mlops.contract.relations import find
 from mlops.contract.rules import Table, printable
-from mlops.contract.statistics import numbers, tells, text_of
+from mlops.contract.statistics import Others, numbers, tells, text_of
 from mlops.contract.suite import ACCEPTED, kind_of, partition_labels
 from mlops.contract.text import DAYS, NUMBERS, untidy
 from mlops.errors import UsageError
@@ -70,6 +70,7 @@ class _Look:
     target: str
     together: Mapping[str, tuple[str, ...]]
     """Column of numbers -> those that go with it."""
+    others: Others
     slices: tuple[str, ...]
     """The values of one column of few, as origin=EWR."""
 
@@ -119,7 +120,7 @@ def propose(
     parts = tuple(bands.pieces(labels, len(frame)))
     known = {name: kind for name, kind in kinds.items() if name not in mixed and name not in partition}
     together, slices = _together(frame, known), _slices(frame, known)
-    look = _Look(frame, kinds, mixed, parts, tuple(partition), key, tuple(leakage), target, together, slices)
+    look = _Look(frame, kinds, mixed, parts, tuple(partition), key, tuple(leakage), target, together, Others(frame), slices)
     columns = [_column(look, name, (descriptions or {}).get(name, ""), remarks) for name in kinds]
     quality = _table(look, labels, remarks)
     draft = Draft(table, owner, licence, tuple(leakage), columns, quality)
@@ -136,19 +137,20 @@ def _together(frame: pd.DataFrame, kinds: Mapping[str, str]) -> dict[str, tuple[
         found = pd.DataFrame({name: numbers(sample[name]) for name in names}).corr().abs().to_numpy(copy=True)
     found[np.tril_indices(len(names))] = 0
     strong = {
-        name: [other for other in np.argsort(-row)[:2] if row[other] >= 0.5] for name, row in zip(names, np.nan_to_num(found), strict=True)
+        name: [other for other in np.argsort(-row)[:3] if row[other] >= 0.4] for name, row in zip(names, np.nan_to_num(found), strict=True)
     }
     return {name: tuple(names[other] for other in others) for name, others in strong.items() if others}
 
 
 def _slices(frame: pd.DataFrame, kinds: Mapping[str, str]) -> tuple[str, ...]:
     """Return the values of the text column with two to six, of which the rarest is the most frequent."""
-    best, found = 0, ()
+    best = 0
+    found: tuple[str, ...] = ()
     for name, kind in kinds.items():
         if kind != "string" or "=" in name or not 2 <= _distinct(frame[name]) <= 6:
             continue
         counts = frame[name].value_counts()
-        if int(counts.min()) > max(best, 200):
+        if int(counts.min()) > max(best, 50):
             best, found = int(counts.min()), tuple(f"{name}={value}" for value in counts.index)
     return found
 
@@ -311,7 +313,7 @@ def _text(look: _Look, name: str, quality: list[dict[str, Any]], remarks: list[s
         remarks.append(
             f"{printable(name)} writes the same word in {len(alike[0])} ways: {', '.join(map(repr, map(printable, alike[0][:3])))}"
         )
-    if len(values) <= FEW and len(look.frame) >= 10 * len(values):
+    if len(values) <= FEW and len(look.frame) >= 10 * len(values) and (counts == 1).mean() < 0.25:
         quality.append({"metric": "invalidValues", "arguments": {"validValues": sorted(values)}, "mustBe": 0, "severity": "warn"})
     elif pattern := _pattern(values):
         quality.append({"metric": "invalidValues", "arguments": {"pattern": pattern}, "mustBe": 0, "severity": "warn"})
@@ -375,7 +377,9 @@ def _times(look: _Look, name: str, quality: list[dict[str, Any]], remarks: list[
         if count > max(1, 0.001 * len(days)):
             remarks.append(f"{printable(name)} is {day} in {count:,} rows: does it mean missing?")
     if column.max() <= pd.Timestamp.now(tz="UTC" if column.dt.tz is not None else None):
-        quality.append(_expect(RELATION, {"expression": f"{quoted(name)} <= now()"}, severity="warn"))
+        first = (column.min() - max(column.max() - column.min(), pd.Timedelta(days=365))).strftime("%Y-%m-%d")
+        expression = f'{quoted(name)} >= "{first}" and {quoted(name)} <= now()'
+        quality.append(_expect(RELATION, {"expression": expression}, severity="warn"))
 
 
 def _bands(look: _Look, name: str) -> dict[str, Any]:
@@ -395,13 +399,13 @@ def _bands(look: _Look, name: str) -> dict[str, Any]:
         wanted += [f"share {label}" for label in labels] + ["others"] * bool(labels) + ["distinct"] * (not few) + ["top"] * (not few)
         wanted += ["length"] * (kind == "string" and not few)
     elif kind in {"integer", "number"}:
-        wanted += ["mean", "median", "q05", "q95", "spread", "zeros", "fractions", "top", "distinct"]
+        wanted += ["mean", "median", "q05", "q95", "spread", "zeros", "fractions", "tens", "top", "distinct"]
         wanted += [*(f"correlation {other}" for other in look.together.get(name, ())), *(f"by {value}" for value in look.slices)]
     elif kind == "timestamp":
         wanted += ["hour", "midnight", *(["days", "span", "daily"] if look.partition else [])]
     if look.target and name != look.target and name not in look.leakage:
         wanted.append(f"tells {look.target}")
-    return _nested(bands.learn(look.frame, name, wanted, look.parts))
+    return _nested(bands.learn(look.frame, name, wanted, look.parts, look.others))
 
 
 def _nested(flat: Mapping[str, list[float]]) -> dict[str, Any]:

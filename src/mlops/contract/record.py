@@ -21,12 +21,13 @@ def record(verdict: Verdict, details: Mapping[str, Detail], quarantined: int) ->
         quarantined: Rows that leave their tables.
 
     Returns:
-        `success`, the number of `declared` rules, `rows` by table, rows `quarantined`, the `rules`, and Great Expectations' `results` by frame.
+        `success`, `contract` and `owner`, the number of `declared` rules, `rows` by table, rows `quarantined`, the `rules`, and Great Expectations' `results` by frame.
     """
     rules = [_rule(finding) | _detail(details.get(finding.rule.name)) for finding in verdict.findings]
     results = {name: _strict(result.to_json_dict()) for name, result in verdict.results.items()}
+    whose = {"contract": verdict.contract.name, "owner": verdict.contract.owner}
     counts = {"declared": len(rules), "rows": dict(verdict.counts), "quarantined": quarantined}
-    return {"success": not verdict.stops, **counts, "rules": rules, "results": results}
+    return {"success": not verdict.stops, **whose, **counts, "rules": rules, "results": results}
 
 
 def _rule(finding: Finding) -> dict[str, Any]:
@@ -37,10 +38,13 @@ def _rule(finding: Finding) -> dict[str, Any]:
 
 
 def _detail(item: Detail | None) -> dict[str, Any]:
-    """Return rows that break it and rows in all of each partition where it is broken, and the first of the rows with their keys."""
+    """Return its history drawn, rows that break it and all rows of each partition where it is broken, and the first of the rows with their keys."""
     if item is None:
         return {}
     return {
+        "drawn": item.drawn,
+        "since": item.broken_in[0] if item.broken_in else "",
+        "remark": item.remark,
         "broken_in": {s.partition: [s.failed, s.rows] for s in item.history if s.failed},
         "examples": [": ".join(filter(None, example)) for example in item.examples],
     }

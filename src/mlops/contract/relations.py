@@ -118,9 +118,19 @@ def _factors(given: Sequence[np.ndarray], last: np.ndarray) -> np.ndarray | None
     factors, _, rank, _ = np.linalg.lstsq(made, target, rcond=None)
     if rank < made.shape[1] or np.abs(made @ factors - target).max() > 1e-3 * target.std():
         return None
-    factors = np.array([float(f"{factor:.6g}") for factor in factors])
-    factors[-1] = 0.0 if abs(factors[-1]) < 1e-6 * target.std() else factors[-1]
-    return None if (factors[:-1] == 0).any() else factors
+    return _plain(factors, made, target)
+
+
+def _plain(factors: np.ndarray, made: np.ndarray, target: np.ndarray) -> np.ndarray | None:
+    """Return the factors without the constant where it is not needed, and with the fewest figures that do as well; None where one is 0."""
+    best = float(np.abs(made @ factors - target).max()) + 1e-9 * float(target.std())
+    without = np.append(np.linalg.lstsq(made[:, :-1], target, rcond=None)[0], 0.0)
+    for given in (without, factors):
+        for digits in range(1, 8):
+            short = np.array([float(f"{factor:.{digits}g}") for factor in given])
+            if (short[:-1] != 0).all() and np.abs(made @ short - target).max() <= 1.5 * best:
+                return short
+    return None
 
 
 def _fits(frame: pd.DataFrame, given: tuple[str, ...], last: str, factors: np.ndarray) -> Relation | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlops.errors import JobFailed, UsageError
 
@@ -56,7 +56,7 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table with its times as times: ISO 8601, in every row that has a value."""
     import pandas as pd
 
-    made = {}
+    made: dict[Any, pd.Series] = {}
     for name in frame:
         there = frame[name].dropna()
         if (

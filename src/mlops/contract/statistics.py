@@ -6,6 +6,7 @@ missing says nothing, and breaks nothing.
     missing                   share of rows without a value
     mean median spread q05 …  of numbers (true is 1); spread is the standard deviation, q05 the 5 % quantile
     zeros fractions negative  share of the values that are 0, are no whole number, are below 0
+    tens                      share of the values that ten divides
     distinct                  how many values there are
     top                       share of the commonest value
     frozen                    longest run of one value, as a share of the rows
@@ -31,12 +32,27 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PLAIN = (
-    *("missing", "mean", "median", "spread", "zeros", "fractions", "negative", "distinct", "top", "frozen", "length", "hour", "midnight"),
+    *(
+        "missing",
+        "mean",
+        "median",
+        "spread",
+        "zeros",
+        "fractions",
+        "negative",
+        "tens",
+        "distinct",
+        "top",
+        "frozen",
+        "length",
+        "hour",
+        "midnight",
+    ),
     *("days", "span", "daily", "others", "duplicates"),
 )
 NESTED = ("shares", "correlation", "tells", "by")
 _QUANTILE = re.compile(r"q\d{2}")
-_NUMBERS = {"mean", "median", "spread", "zeros", "fractions", "negative"}
+_NUMBERS = {"mean", "median", "spread", "zeros", "fractions", "negative", "tens"}
 _BINS = 20
 
 
@@ -45,7 +61,9 @@ def known(name: str) -> bool:
     return name in PLAIN or name in NESTED or bool(_QUANTILE.fullmatch(name))
 
 
-def measure(frame: pd.DataFrame, column: str, names: Iterable[str], pieces: Sequence[np.ndarray]) -> dict[str, list[float]]:
+def measure(
+    frame: pd.DataFrame, column: str, names: Iterable[str], pieces: Sequence[np.ndarray], others: Others | None = None
+) -> dict[str, list[float]]:
     """Return each of the numbers for each of the pieces of a table.
 
     Args:
@@ -53,17 +71,18 @@ def measure(frame: pd.DataFrame, column: str, names: Iterable[str], pieces: Sequ
         column: What is measured; empty for the table itself (`duplicates`).
         names: Which numbers, with their argument after a blank: `mean`, `share EWR`, `correlation dep_delay`.
         pieces: Positions of the rows of each piece.
+        others: What was made of other columns before, for the same table.
     """
     wanted = list(names)
     if not column:
         return {name: [_duplicates(frame.iloc[rows]) for rows in pieces] for name in wanted}
-    coded = _Coded(frame[column], wanted)
+    coded, others = _Coded(frame[column], wanted), others or Others(frame)
     found: dict[str, list[float]] = {name: [] for name in wanted}
     for rows in pieces:
         for name in wanted:
             kind, _, other = name.partition(" ")
             if kind in {"correlation", "tells", "by"}:
-                found[name].append(_together(kind, coded, frame, other, rows))
+                found[name].append(_together(kind, coded, others, other, rows))
             else:
                 found[name].append(coded.number(kind, other, rows, wanted))
     return found
@@ -199,30 +218,55 @@ def _of_numbers(kind: str, values: np.ndarray) -> float:
         "zeros": (values == 0).mean,
         "fractions": (values % 1 != 0).mean,
         "negative": (values < 0).mean,
+        "tens": (values % 10 == 0).mean,
     }
     with np.errstate(all="ignore"):
         made = asked[kind]() if kind in asked else np.quantile(values, int(kind[1:]) / 100)
     return float(made) if np.isfinite(made) else math.nan
 
 
-def _together(kind: str, coded: _Coded, frame: pd.DataFrame, other: str, rows: np.ndarray) -> float:
-    import numpy as np
-    import pandas as pd
+class Others:
+    """The columns that a column is compared with, in numbers; each is made once for all that is measured of a table."""
 
-    if kind == "by":
-        name, _, value = other.partition("=")
-        inside = rows[(frame[name].iloc[rows].astype(str) == value).to_numpy()] if name in frame and coded.numeric else rows[:0]
-        values = coded.floats[inside]
-        return _of_numbers("mean", values[~np.isnan(values)])
-    if other not in frame:
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.frame = frame
+        self.made: dict[str, Any] = {}
+
+    def numbers(self, name: str) -> np.ndarray:
+        """Return a column as floats: numbers as they are, of other values which one it is."""
+        import pandas as pd
+
+        if name not in self.made:
+            column = self.frame[name]
+            plain = pd.api.types.is_numeric_dtype(column.dtype)
+            self.made[name] = numbers(column) if plain else _codes(column)[0].astype(float)
+        return self.made[name]  # type: ignore[no-any-return]
+
+    def words(self, name: str) -> tuple[np.ndarray, list[str]]:
+        """Return which of its values each row has, and these as they stand in a contract."""
+        key = f"{name}="
+        if key not in self.made:
+            codes, labels = _codes(self.frame[name])
+            self.made[key] = codes, [text_of(label) for label in labels]
+        return self.made[key]  # type: ignore[no-any-return]
+
+
+def _together(kind: str, coded: _Coded, others: Others, other: str, rows: np.ndarray) -> float:
+    import numpy as np
+
+    name, _, value = other.partition("=") if kind == "by" else (other, "", "")
+    if name not in others.frame or (kind != "tells" and not coded.numeric):
         return math.nan
-    second = frame[other].iloc[rows]
-    target = numbers(second) if pd.api.types.is_numeric_dtype(second.dtype) else _codes(second)[0].astype(float)
+    if kind == "by":
+        codes, labels = others.words(name)
+        inside = coded.floats[rows[codes[rows] == labels.index(value)]] if value in labels else np.empty(0)
+        return _of_numbers("mean", inside[~np.isnan(inside)])
+    target = others.numbers(name)[rows]
     if kind == "tells":
         return tells(coded.floats[rows] if coded.numeric else coded.codes[rows].astype(float), target, ordered=coded.numeric)
-    first = coded.floats[rows] if coded.numeric else np.empty(0)
-    both = ~np.isnan(first) & ~np.isnan(target) if len(first) else np.zeros(0, dtype=bool)
-    first, target = first[both], target[both] if len(both) else target[:0]
+    first = coded.floats[rows]
+    both = ~(np.isnan(first) | np.isnan(target))
+    first, target = first[both], target[both]
     if len(first) < 3 or first.std() == 0 or target.std() == 0:
         return math.nan
     return float(np.corrcoef(first, target)[0, 1])

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops.contract.rules import Range
-from mlops.contract.statistics import measure
+from mlops.contract.statistics import Others, measure
 from mlops.contract.tables import Chunks
 from mlops.errors import Problem, SpecError
 
@@ -48,7 +48,7 @@ class Check:
     arguments: Mapping[str, Any]
 
 
-def compile_rule(rule: Rule, path: Path, frames: Mapping[str, pd.DataFrame] | None = None) -> Check:
+def compile_rule(rule: Rule, path: Path, frames: Mapping[str, pd.DataFrame | Chunks] | None = None) -> Check:
     """Return the expectation that a rule is; a rule about another table needs that table's frame.
 
     Raises:
@@ -103,7 +103,7 @@ def _expectation(rule: Rule) -> tuple[str, dict[str, Any]]:
     return "expect_column_values_to_be_between", {**column, **_between(given["range"])}
 
 
-def _of_another(rule: Rule, frames: Mapping[str, pd.DataFrame]) -> tuple[str, dict[str, Any]]:
+def _of_another(rule: Rule, frames: Mapping[str, pd.DataFrame | Chunks]) -> tuple[str, dict[str, Any]]:
     """Return the expectation that a column's values are among those of another table's column."""
     table, column = rule.arguments["to"]
     there = frames[table][column].dropna().unique().tolist() if table in frames and column in frames[table] else []
@@ -213,7 +213,7 @@ def _labels_of_chunks(table: Table, chunks: Chunks) -> pd.Series:
     """Return the same as a category, which takes a byte or two for each row."""
     import pandas as pd
 
-    parts = [pd.Categorical(partition_labels(table, frame)) for frame in chunks.frames(table.partition)]
+    parts = [pd.Series(partition_labels(table, frame)).astype("category") for frame in chunks.frames(table.partition)]
     return pd.Series(pd.api.types.union_categoricals(parts, sort_categories=True), name="partition")
 
 
@@ -229,6 +229,7 @@ def _words(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
 
 def partitions(frame: pd.DataFrame, labels: pd.Series, rules: Sequence[Rule]) -> pd.DataFrame:
     """Return one row per partition, with the statistic that each of the rules is about under the rule's name."""
+    import numpy as np
     import pandas as pd
 
     grouped = frame.groupby(labels, sort=True)
@@ -248,7 +249,7 @@ def partitions(frame: pd.DataFrame, labels: pd.Series, rules: Sequence[Rule]) ->
             made[rule.name] = grouped[rule.columns[0]].agg(statistic)
     whole = pd.DataFrame(made, index=grouped.size().index)
     names = whole.index
-    more = numbers(frame, [grouped.indices[name] for name in names], [r for r in rules if r.kind == "distribution"])
+    more = numbers(frame, [np.asarray(grouped.indices[name]) for name in names], [r for r in rules if r.kind == "distribution"])
     return pd.concat([whole, more.set_axis(names)], axis=1).rename_axis("partition").reset_index()
 
 
@@ -259,7 +260,8 @@ def numbers(frame: pd.DataFrame, pieces: Sequence[np.ndarray], rules: Sequence[R
     wanted: dict[str, dict[str, None]] = {}
     for rule in rules:
         wanted.setdefault(_of(rule), {}).update(dict.fromkeys(rule.arguments["bands"]))
-    found = {column: measure(frame, column, names, pieces) for column, names in wanted.items()}
+    others = Others(frame)
+    found = {column: measure(frame, column, names, pieces, others) for column, names in wanted.items()}
     made: dict[str, Any] = {"rows": list(map(len, pieces))}
     made |= {f"{rule.name} {name}": found[_of(rule)][name] for rule in rules for name in rule.arguments["bands"]}
     return pd.DataFrame(made, index=range(len(pieces)))

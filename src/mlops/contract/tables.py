@@ -131,7 +131,7 @@ def open_table(path: Path, limit: int) -> pd.DataFrame | Chunks:
         first = next(file.iter_batches(batch_size=SAMPLED, columns=columns, use_threads=False), None)
     each = first.to_pandas(ignore_metadata=True).memory_usage(deep=True).sum() / len(first) if first is not None and len(first) else 0.0
     if each * rows > limit:
-        step = int(min(max(CHUNK / each, 1_000), 500_000))
+        step = int(min(max(min(CHUNK, limit / SHARE) / each, 1_000), 500_000))
         return Chunks(path, rows, tuple(columns), float(each), limit, step)
     try:
         return pd.read_parquet(path).reset_index(drop=True)
@@ -178,7 +178,8 @@ def _free() -> int:
 
 
 def _size(count: float) -> str:
-    return f"{count / 2**30:.1f} GB" if count >= 2**30 else f"{count / 2**20:.0f} MB"
+    unit, size = next(((unit, size) for unit, size in (("GB", 2**30), ("MB", 2**20)) if count >= size), ("KB", 2**10))
+    return f"{count / size:.3g} {unit}"
 
 
 def first_rows(table: pd.DataFrame | Chunks, rows: Any) -> pd.DataFrame:
@@ -191,6 +192,6 @@ def first_rows(table: pd.DataFrame | Chunks, rows: Any) -> pd.DataFrame:
     for frame in table.frames():
         inside = [row for row in wanted if row in frame.index]
         found += [frame.loc[inside]] if inside else []
-        if wanted and frame.index.stop > max(wanted):
+        if wanted and frame.index[-1] >= max(wanted):
             break
     return pd.concat(found) if found else pd.DataFrame(columns=list(table.columns))

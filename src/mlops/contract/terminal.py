@@ -47,6 +47,13 @@ def _weight(item: Detail) -> float:
     return bool(item.examples) * (1 + item.finding.rule.per_partition + item.finding.failed / max(1, rows))
 
 
+def listed(item: Detail) -> list[str]:
+    """Return the broken rule with its history drawn and every example, for the log: the message at the end has room for two."""
+    drawn = item.drawn
+    lines = [sentence(item), f"    {drawn}" if drawn else "", f"    {item.remark}" if item.remark else ""]
+    return [line for line in lines if line] + [f"    {': '.join(filter(None, example))}" for example in item.examples]
+
+
 def _before(item: Detail) -> str:
     first = item.broken_in[0] if item.broken_in else ""
     shown = [share for share in item.history if share.partition < first][-2:]

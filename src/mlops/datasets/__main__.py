@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops.contract.standard import load
-from mlops.datasets import digests, parts
+from mlops.datasets import counts, digests, parts
 from mlops.datasets.columns import typed
 from mlops.datasets.reading import raw
 from mlops.datasets.source import read_source
@@ -62,12 +62,15 @@ def run(source_file: Path, contract_file: Path, folder: Path, partitions: str) -
         raise UsageError(f"the contract has {len(contract.tables)} tables, and a source is one", where=str(contract_file))
     table = contract.tables[0]
     wanted = None if partitions in {"", "all"} else tuple(partitions.split(","))
-    digests.check(source.folder, _files(source, wanted))
+    files = _files(source, wanted)
+    digests.check(source.folder, files)
     found = raw(source, partitions=wanted)
     kept = _known(found, table.types, source)
     frame = typed(kept, source, table.types, where=str(source_file))
     folder.mkdir(parents=True, exist_ok=True)
     frame.to_parquet(folder / f"{table.name}.parquet", index=False, compression="zstd")
+    rows = {"files_in": max(1, len(files)), "rows_in": found.num_rows, "rows_out": len(frame)}
+    print(counts.line("import", table.name, **rows, columns_in=found.num_columns, columns_out=len(frame.columns)))
     return f"{table.name}: {found.num_rows:,} rows, {found.num_columns} columns in; {len(frame):,} rows, {len(frame.columns)} columns out"
 
 

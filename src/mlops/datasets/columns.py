@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from mlops.datasets.values import SIGNS, shape
 from mlops.errors import JobFailed
 
 if TYPE_CHECKING:
@@ -170,16 +171,26 @@ def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def number(column: pa.ChunkedArray, source: Source) -> pa.ChunkedArray:
     """Return a column of words as whole numbers or numbers where every one is; else as it is."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     if column.null_count == len(column):
         return column.cast(pa.float64()) if len(column) else column
-    clean = digits(column, source)
+    bare = pc.utf8_trim_whitespace(column)
+    found = _cast(bare) if source.decimal == "." else None
+    if found is None and pc.all(pc.match_substring_regex(bare, f"^{shape(source.decimal, source.thousands)}$")).as_py():
+        found = _cast(digits(bare, source))
+    return column if found is None else found
+
+
+def _cast(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    import pyarrow as pa
+
     for kind in (pa.int64(), pa.float64()):
         try:
-            return clean.cast(kind)
+            return column.cast(kind)
         except pa.ArrowInvalid:
             continue
-    return column
+    return None
 
 
 def number_or_null(column: pa.ChunkedArray, source: Source) -> pa.ChunkedArray:
@@ -192,7 +203,7 @@ def number_or_null(column: pa.ChunkedArray, source: Source) -> pa.ChunkedArray:
 
 
 def digits(column: pa.ChunkedArray, source: Source) -> pa.ChunkedArray:
-    """Return words with numbers as a program writes them: a point, no thousands, no plus, no spaces around."""
+    """Return words with numbers as a program writes them: a point, no thousands, no plus, no sign of money or percent (12 % is 12)."""
     import pyarrow.compute as pc
 
     column = pc.utf8_trim_whitespace(column)
@@ -200,7 +211,7 @@ def digits(column: pa.ChunkedArray, source: Source) -> pa.ChunkedArray:
         column = pc.replace_substring(column, source.thousands, "")
     if source.decimal != ".":
         column = pc.replace_substring(column, source.decimal, ".")
-    return pc.replace_substring_regex(column, r"^\+([0-9.])", r"\1")
+    return pc.replace_substring_regex(column, SIGNS, "")
 
 
 def times(column: pa.ChunkedArray, form: str) -> pa.ChunkedArray:

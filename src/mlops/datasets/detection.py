@@ -58,6 +58,7 @@ def detected(data: str, *, folder: Path | None = None, day_first: bool | None = 
         source, table = _kept(source, table)
     if not table.num_rows:
         raise UsageError("there is a header and no rows", where=data, hint="Ask for the file again.")
+    _no_second_header(source, table)
     gone, note = _numbers_only(table)
     source = replace(source, drop=gone, notes=(*source.notes, *note))
     table = table.drop_columns(list(gone))
@@ -154,6 +155,28 @@ def _back(source: Source, table: pa.Table) -> list[str]:
     return [old.get(name, name) for name in table.column_names]
 
 
+def _no_second_header(source: Source, table: pa.Table) -> None:
+    """Refuse a text in which the header is there again as a row, as where files were joined.
+
+    Raises:
+        UsageError: With the row.
+    """
+    import pyarrow.compute as pc
+
+    if source.format != "csv" or not source.header:
+        return
+    old = dict(zip(table.column_names, _back(source, table), strict=True))
+    rows = None
+    for name in [name for name in table.column_names if name != source.partition and old[name]][:5]:
+        same = pc.equal(table.column(name).cast("string"), old[name].split("#")[0])
+        rows = same if rows is None else pc.and_(rows, same)
+    if rows is not None and table.num_columns > 1 and pc.any(rows).as_py():
+        count = pc.sum(rows).as_py()
+        row = pc.index(rows, True).as_py() + 1
+        where = str(source.folder / source.files)
+        raise UsageError(f"row {row:,} repeats the header{f' ({count:,} rows do)' if count > 1 else ''}", where=where, hint="Delete it.")
+
+
 def _numbers_only(table: pa.Table) -> tuple[tuple[str, ...], tuple[Note, ...]]:
     """Return the columns without a name of their own that only count the rows, or are empty."""
     gone, notes = [], []
@@ -196,7 +219,7 @@ def understood(source: Source, table: pa.Table, *, day_first: bool | None = None
     plainly = {name: why for name, column in columns.items() if (why := plain_number(column)) is not None}
     words = {name: _distinct(column) for name, column in columns.items() if pa.types.is_string(column.type) and name not in plainly}
     way, counts = way_of(words)
-    counts["decimal . thousands none"] += len(plainly)
+    counts = {key: count + len(plainly) * key.startswith("decimal .") for key, count in counts.items()}
     missing: dict[str, str] = {}
     text = [name for name, why in plainly.items() if why]
     notes = [Note(name, "kept as text", "certain", plainly[name]) for name in text]
@@ -224,7 +247,7 @@ def understood(source: Source, table: pa.Table, *, day_first: bool | None = None
 
 
 def _numbers_note(way: Way, counts: Mapping[str, int]) -> Note:
-    best = max(counts.values())
+    best = counts[f"decimal {way.decimal} thousands {way.thousands or 'none'}"]
     others = [key for key, count in counts.items() if count == best and not key.startswith(f"decimal {way.decimal} ")]
     why = f"{best} column{'s are' if best > 1 else ' is'} numbers so, {counts['decimal . thousands none']} with a point alone"
     return Note("numbers", f"decimal {way.decimal!r}, thousands {way.thousands!r}", "unsure" if others else "likely", why, tuple(others))

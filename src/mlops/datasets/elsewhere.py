@@ -25,7 +25,7 @@ def fetched(source: Source) -> Path:
         UsageError: The URL's kind is not known, or a variable in it is not set.
         PlatformError: It cannot be fetched.
     """
-    kept = _cache() / source.sha256 / _name(source.url) if source.sha256 else None
+    kept = _cache() / source.sha256 / name_of(source.url) if source.sha256 else None
     if kept is not None and kept.is_file() and digest_file(kept) == f"sha256:{source.sha256}":
         return kept
     path = fetch(source.url)
@@ -44,7 +44,7 @@ def fetch(url: str) -> Path:
     import fsspec  # type: ignore[import-untyped]
 
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / _name(url)
+        path = Path(folder) / name_of(url)
         try:
             with fsspec.open(filled(url), "rb") as far, path.open("wb") as near:
                 shutil.copyfileobj(far, near)
@@ -63,10 +63,16 @@ def fetch(url: str) -> Path:
     return kept
 
 
+def cached(sha256: str) -> Path | None:
+    """Return the file with this digest that was fetched before, or None."""
+    return next((path for path in (_cache() / sha256).glob("*") if path.is_file()), None) if sha256 else None
+
+
 def _cache() -> Path:
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "slipway" / "data"
 
 
-def _name(url: str) -> str:
+def name_of(url: str) -> str:
+    """Return the name of the file that a URL is about."""
     return Path(unquote(urlsplit(url).path)).name or "data"

@@ -81,6 +81,10 @@ _WAYS = (
 )
 
 
+SIGNS = r"^\+|[$€£%]|\s"
+"""What stands beside the digits of a number and is none of it: 12 % is 12."""
+
+
 @dataclass(frozen=True)
 class Way:
     """How numbers are written."""
@@ -103,7 +107,7 @@ def shape(decimal: str, thousands: str) -> str:
     """Return the regular expression of a number that is written so."""
     point, group = re.escape(decimal), re.escape(thousands)
     whole = rf"(?:[0-9]+|[0-9]{{1,3}}(?:{group}[0-9]{{3}})+)" if thousands else "[0-9]+"
-    return rf"\s*[-+]?(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][-+]?[0-9]+)?\s*"
+    return rf"\s*[-+]?[$€£]?\s?(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][-+]?[0-9]+)?(?:\s?[%€])?\s*"
 
 
 def way_of(columns: Mapping[str, pd.Series]) -> tuple[Way, dict[str, int]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.ci.host import current
+from mlops.datasets.listing import DATA, version_among
 from mlops.delivery import files, stations
 from mlops.delivery.compare import compare_step, read_evidence
 from mlops.delivery.moves import put
@@ -237,6 +238,7 @@ class Delivery:
                 "slipway.dirty": str(maker.get("dirty")).lower(),
                 FINGERPRINT: files.fingerprint(ws, self.settings),
                 MADE: made(ws.root, maker, current(os.environ).context.run_url),
+                DATA: version_among(maker["inputs"]),
             },
         )
         self.facts["version"] = version.version

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops.datasets.change import settle_before_reading
+from mlops.datasets.listing import version_of
 from mlops.engine.events import Event, Finished, RunFinished, RunStarted
 from mlops.engine.freshness import Fresh, Recipe, Stale
 from mlops.engine.loop import Products, Task, execute
@@ -239,12 +241,21 @@ class LocalRun:
         for name, bound in self.pipeline.values.items():
             kind = self.pipeline.inputs[name].type
             if isinstance(bound, Asset):
-                inputs[name] = {"type": kind, "path": shown(bound.path, self.root), "digest": self.digests.of(bound.path)}
+                inputs[name] = {"type": kind, **self._asset(bound.path)}
             elif isinstance(bound, Literal):
                 inputs[name] = {"type": kind, "value": bound.value}
         path = shown(self.pipeline.path.resolve(), self.root)
         who = {"user": self.origin.user, "commit": self.origin.commit, "dirty": self.origin.dirty}
         return {"model": self.options.model, "pipeline": path, "experiment": self.pipeline.experiment, **who, "inputs": inputs}
+
+    def _asset(self, path: Path) -> dict[str, str]:
+        """Return where an input is, its digest, and the version of the data set that it is, where it is one."""
+        folder = path if path.is_dir() else path.parent if path.name == "source.yml" else None
+        if folder is not None:
+            settle_before_reading(folder)
+        facts = {"path": shown(path, self.root), "digest": self.digests.of(path)}
+        version = version_of(folder, self.digests.of, self.home) if folder is not None else None
+        return facts | ({"version": version} if version else {})
 
     def _outputs(self) -> None:
         """Bind the pipeline's own outputs to what the steps wrote, where they did."""

@@ -294,6 +294,7 @@ def _contract_lines(contract: Mapping[str, Any]) -> Iterator[str]:
     quarantined = figures.real(contract.get("quarantined"))
     parts += [f"{quarantined:,.0f} row{'s' * (quarantined != 1)} set aside"] if quarantined and not stops else []
     mark = "✘" if stops or held + len(broken) < declared else "✔"
+    parts += [f"owner: {text(contract['owner'], 80)}"] if broken and contract.get("owner") else []
     more = [f"  - and {len(broken) - 5} more" if len(broken) > 5 else ""]
     yield "\n".join(filter(None, [f"{mark} **Data contract**: {', '.join(parts)}", *map(_broken_rule, broken[:5]), *more]))
 
@@ -301,12 +302,15 @@ def _contract_lines(contract: Mapping[str, Any]) -> Iterator[str]:
 def _broken_rule(rule: Mapping[str, Any]) -> str:
     examples = ", ".join(code(example, 100) for example in (rule.get("examples") or [])[:3])
     found = text(str(rule.get("found") or "").removeprefix("broken: "), 120)
-    about = f"  - {'✘' if rule.get('stops') else '⚠'} {code(rule.get('about'))} {text(rule.get('says'), 120)}: {found}"
+    since = f", since {code(rule['since'], 60)}" if rule.get("since") else ""
+    about = f"  - {'✘' if rule.get('stops') else '⚠'} {code(rule.get('about'))} {text(rule.get('says'), 120)}: {found}{since}"
     return f"{about}{f' — {examples}' if examples else ''}"
 
 
 def _sections(facts: Mapping[str, Any], jobs: Sequence[Job], *, charts: bool) -> Iterator[_Block]:
     yield from _section(1, _why(facts), _changes(facts))
+    contract = mapping(facts.get("contract"))
+    yield from _section(1, "The data: rows that break the contract, and since when", _broken_rows(contract))
     slices = _slices(facts)
     yield from _section(2, f"Slices: {len(slices)}, drawn on one scale", _slice_table(facts, slices))
     rules = [rule for rule in mappings(facts.get("rules")) if rule.get("mode") != "off"]
@@ -357,6 +361,19 @@ def _slice_table(facts: Mapping[str, Any], slices: Sequence[Difference]) -> str:
         rows.append([name, figures.count(one.rows), *numbers])
     few = "<sub>?: too few rows for an interval, so that it counts for nothing. ◂ ▸: beyond the scale.</sub>"
     return f"{table(head, rows, 'lrrrlcc')}\n\n{few}"
+
+
+def _broken_rows(contract: Mapping[str, Any]) -> str:
+    """Every broken rule with its history drawn and the first rows that break it, by their key."""
+    parts = []
+    for rule in mappings(contract.get("broken")):
+        examples = [code(example, 160) for example in rule.get("examples") or []]
+        if examples or rule.get("drawn"):
+            told = [code(rule[name], 200) for name in ("drawn",) if rule.get(name)] + [text(rule["remark"], 200)] * bool(rule.get("remark"))
+            head = f"**{code(rule.get('about'))}** {text(rule.get('says'), 160)} {' · '.join(told)}"
+            parts.append("\n".join([head, "", *(f"- {example}" for example in examples)]))
+    whose = f"Owner of the contract: {text(contract['owner'], 120)}." if parts and contract.get("owner") else ""
+    return "\n\n".join([*parts, *([whose] if whose else [])])
 
 
 def _rule_table(rules: Sequence[Mapping[str, Any]]) -> str:

@@ -28,6 +28,11 @@ class Expectation:
     stops: bool
     examples: tuple[str, ...] = ()
     """The first rows that break it, by their key."""
+    since: str = ""
+    """The first partition that breaks it."""
+    drawn: str = ""
+    """The last partitions as a line of bars."""
+    remark: str = ""
 
     @property
     def tone(self) -> str:
@@ -45,6 +50,7 @@ class Contract:
     summary: str = ""
     """What the step that checked it said of itself."""
     missing: str = ""
+    owner: str = ""
 
     @property
     def tone(self) -> str:
@@ -65,7 +71,9 @@ def read_contract(validation: Piece, summary: str = "") -> Contract:
     found = rules or [_result(entry) for suite in suites for entry in mappings(suite.get("results"))]
     held, evaluated = (_counted(suites, f"{which}_expectations") for which in ("successful", "evaluated"))
     declared = int(real(mapping(validation.value).get("declared")) or max(len(found), evaluated))
-    return Contract(held, evaluated, declared, tuple(sorted(found, key=lambda e: e.held)), summary)
+    return Contract(
+        held, evaluated, declared, tuple(sorted(found, key=lambda e: e.held)), summary, owner=line(mapping(validation.value).get("owner"))
+    )
 
 
 def _counted(suites: list[dict[str, Any]], name: str) -> int:
@@ -91,7 +99,8 @@ def _rule(entry: dict[str, Any]) -> Expectation:
     told = found if held else ": ".join(filter(None, (line(entry.get("outcome")), found)))
     examples = entry.get("examples")
     rows = tuple(map(line, examples)) if isinstance(examples, list) else ()
-    return Expectation(f"{line(entry.get('table'))}.{about}", says, held, told, entry.get("severity") != "warn", rows)
+    more = {name: line(entry.get(name)) for name in ("since", "drawn", "remark")}
+    return Expectation(f"{line(entry.get('table'))}.{about}", says, held, told, entry.get("severity") != "warn", rows, **more)
 
 
 def _result(result: dict[str, Any]) -> Expectation:

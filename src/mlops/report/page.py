@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.files import write_atomic
-from mlops.report import charts, comparison, figures, pieces
+from mlops.report import charts, comparison, figures, pieces, preparation
 from mlops.report.changes import since_champion
 from mlops.report.comparison import mapping, mappings
 from mlops.report.contract import read_contract
@@ -87,6 +87,7 @@ def _view(found: Pieces) -> dict[str, Any]:
         "rules": pieces.rules(found.verdict.value),
         "unreached": run.get("state") != "completed" and not (found.evidence or found.verdict or found.evaluation["metrics"]),
         "contract": read_contract(found.validation, found.validated),
+        "preparation": preparation.parts(run, found.folder),
         "previous": found.previous,
         "changes": since_champion(found),
         "steps": steps,

@@ -75,10 +75,20 @@ SHAPE = Record(
                 "missing": Text(200),
                 "broken": Many(
                     Record(
-                        {"about": Text(120), "says": Text(200), "found": Text(200), "stops": Flag(), "examples": Many(Text(160), 3)}
+                        {
+                            "about": Text(120),
+                            "says": Text(200),
+                            "found": Text(200),
+                            "stops": Flag(),
+                            "examples": Many(Text(160), 10),
+                            "since": Text(60),
+                            "drawn": Text(160),
+                            "remark": Text(200),
+                        }
                     ),
                     20,
                 ),
+                "owner": Text(120),
             }
         ),
         "leakage": Record({"declared": Number(), "used": Many(Text(80), 20)}),
@@ -221,6 +231,7 @@ def _contract(found: Pieces) -> dict[str, Any]:
         "warnings": sum(not rule.stops for rule in broken),
         "quarantined": mapping(found.validation.value).get("quarantined"),
         "missing": contract.missing,
+        "owner": contract.owner,
         "broken": [{**vars(rule), "examples": list(rule.examples)} for rule in sorted(broken, key=lambda rule: not rule.stops)],
     }
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops.datasets import counts
+from mlops.datasets.listing import DATA, version_among
 from mlops.engine import events
 from mlops.errors import PlatformError
 from mlops.local.runs import alive
@@ -126,6 +128,7 @@ class Tracker:
             "mlflow.runName": facts["name"],
             "mlflow.source.name": facts["pipeline"],
             "mlflow.source.type": "JOB",
+            DATA: version_among(facts["inputs"]),
             **self._shared_tags(),
             **self.pipeline.tags,
         }
@@ -189,13 +192,17 @@ class Tracker:
         log = self.record.step_folder(step) / "log.txt"
         if log.is_file():
             self._client.log_artifact(run, str(log))
-        metrics = self._client.get_run(run).data.metrics
-        if metrics:
-            from mlflow.entities import Metric
-
-            stamp = int(at * 1000)
-            self._client.log_batch(self._parent, metrics=[Metric(name, value, stamp, 0) for name, value in metrics.items()])
+        counted = counts.metrics(step, counts.read(log))
+        named = {name if "/" in name else f"{step}/{name}": value for name, value in counted.items()}
+        self._measure(self._parent, {**self._client.get_run(run).data.metrics, **named}, at)
+        self._measure(run, counted, at)
         self._client.set_terminated(run, status, end_time=int(at * 1000))
+
+    def _measure(self, run: str, metrics: Mapping[str, float], at: float) -> None:
+        from mlflow.entities import Metric
+
+        if metrics:
+            self._client.log_batch(run, metrics=[Metric(name, value, int(at * 1000), 0) for name, value in metrics.items()])
 
     def _finish(self, status: str) -> None:
         for step, facts in self.record.facts["steps"].items():

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.errors import JobFailed, PlatformError, UsageError
+from mlops.errors import JobFailed, UsageError
 from mlops.files import write_atomic
 from mlops.verbs.pipelines import place
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import argparse
 
     import pandas as pd
+
+    from mlops.contract.tables import Chunks
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -85,7 +87,7 @@ def diff(arguments: argparse.Namespace) -> int:
     new, old = load(new_path), read_old(arguments.old, new_path)
     changes = compare(old, new)
     folder = data_folder(arguments.data, needed=bool(arguments.data))
-    effects = consequences(old, new, tables(new.tables, folder)) if folder else ()
+    effects = consequences(old, new, {name: whole(table) for name, table in tables(new.tables, folder).items()}) if folder else ()
     if arguments.json:
         print(json.dumps({"changes": [change.facts for change in changes], "partitions": [effect.facts for effect in effects]}))
         return 0
@@ -101,8 +103,45 @@ def diff(arguments: argparse.Namespace) -> int:
 
 
 def docs(arguments: argparse.Namespace) -> int:
-    """Write a contract and its last results as pages."""
-    raise PlatformError(f"mlops contract {arguments.part} is not there yet")
+    """Build Great Expectations' Data Docs, and say where they are."""
+    from mlops.contract.docs import build
+
+    record, place = _checked_now(arguments) if arguments.data else _kept(arguments.run)
+    page = build(record, Path(arguments.out) if arguments.out else place / "data-docs")
+    print(json.dumps({"docs": str(page)}) if arguments.json else page)
+    if arguments.open:
+        import webbrowser
+
+        if not webbrowser.open(page.resolve().as_uri()):
+            print("(no browser here: open the file above)", file=sys.stderr)
+    return 0
+
+
+def _kept(run: str) -> tuple[dict[str, Any], Path]:
+    """Return the results that a run has kept, and its folder."""
+    from mlops.local.runs import find_run
+    from mlops.report.pieces import read_pieces
+
+    folder = find_run(place()[1], run)
+    found = read_pieces(folder).validation
+    if not found or not isinstance(found.value.get("results"), dict):
+        hint = "Name a run that checked its data, or check data now: mlops contract docs --contract FILE --data DIR"
+        raise JobFailed(f"there are no results of Great Expectations: {found.missing or 'none are kept'}", where=str(folder), hint=hint)
+    return dict(found.value), folder
+
+
+def _checked_now(arguments: argparse.Namespace) -> tuple[dict[str, Any], Path]:
+    """Return the results of a check of the tables in a folder, and that folder."""
+    from mlops.contract.check import check as hold
+    from mlops.contract.detail import describe
+    from mlops.contract.record import record
+    from mlops.contract.standard import load
+
+    contract = load(contract_file(arguments.contract))
+    frames = tables(contract.tables, Path(arguments.data))
+    verdict = hold(contract, frames)
+    broken = [finding for finding in verdict.findings if finding.outcome != "held"]
+    return record(verdict, describe(contract, broken, frames), sum(map(verdict.leaving, frames))), Path(arguments.data)
 
 
 def contract_file(given: str) -> Path:
@@ -138,7 +177,14 @@ def data_folder(given: str, *, needed: bool = True) -> Path | None:
     return found[-1] if found else None
 
 
-def tables(wanted: tuple[Any, ...], folder: Path | None) -> dict[str, pd.DataFrame]:
+def whole(table: pd.DataFrame | Chunks) -> pd.DataFrame:
+    """Return all rows of a table in memory."""
+    import pandas as pd
+
+    return table if isinstance(table, pd.DataFrame) else pd.concat(table.frames(), ignore_index=True)
+
+
+def tables(wanted: tuple[Any, ...], folder: Path | None) -> dict[str, pd.DataFrame | Chunks]:
     """Return the tables of a contract that are in a folder.
 
     Raises:

@@ -180,3 +180,21 @@ def test_help_teaches(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     assert "Example: python -m mlops.contract" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_log_of_a_stopped_step_has_the_history_and_ten_rows_by_their_key(step, trips, capsys):
+    spoilt = pd.concat([trips] * 3, ignore_index=True).assign(id=range(36))
+    spoilt.loc[20:, "miles"] = 1000
+    with pytest.raises(SystemExit):
+        step(spoilt)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "    2024-01 ▅▅█ 2024-03"
+    assert [line for line in lines if line.endswith("miles 1000")] == [f"    {row}: miles 1000" for row in range(20, 30)]
+
+
+def test_the_record_says_whose_it_is_and_since_when(step, trips, tmp_path, capsys):
+    trips.loc[8:, "miles"] = 1000
+    stopped(step, capsys, trips)
+    record = json.loads((tmp_path / "report/validation.json").read_text())
+    broken = next(rule for rule in record["rules"] if rule["outcome"] == "broken")
+    assert (record["owner"], broken["since"], broken["drawn"]) == ("trips team", "2024-03", "2024-01 ▁▁█ 2024-03")

@@ -28,6 +28,7 @@ def refused(data):
         ("cut.csv.gz", gzip.compress(GOOD.encode())[:-30], "the file is damaged"),
         ("ragged.csv", GOOD + "1,2,3,4\n" + GOOD[4:], "row 202 has 4 fields, and the header has 2"),
         ("short.csv", "a,b,c\n" + "1,2,3\n" * 50 + "4\n", "row 52 has 1 field, and the header has 3"),
+        ("joined.csv", GOOD + GOOD, "row 201 repeats the header"),
         ("bad.jsonl", '{"a": 1}\n{"a": \n', "line 2: not JSON"),
         ("words.json", '["a", "b"]', "not a list of objects"),
         ("cut.parquet", b"PAR1" + b"x" * 50, "not a Parquet file"),

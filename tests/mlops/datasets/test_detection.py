@@ -93,6 +93,16 @@ def test_thousands_are_told_from_decimals(put, told):
     assert frame["a"][3] == 1003.5
 
 
+def test_money_and_percents_are_numbers(put, told):
+    _, frame = told(put("t.csv", "price,share\n" + "".join(f'"$1,{100 + i}.50",{i}%\n' for i in range(40))))
+    assert (frame["price"][3], frame["share"][3]) == (1103.5, 3)
+
+
+def test_thousands_are_only_where_three_digits_follow(put, told):
+    _, frame = told(put("t.csv", "a,b\n" + "".join(f'"1,{100 + i}","{i % 9},{i % 7},2"\n' for i in range(40))))
+    assert (frame["a"][3], frame["b"][3]) == (1103, "3,3,2")
+
+
 def test_words_for_missing_are_taken_where_the_rest_are_numbers(put, told):
     source, frame = told(put("t.csv", "age,name\n" + "".join(f"{'NA' if i % 5 == 0 else i},n{i}\n" for i in range(40))))
     assert source.missing == ("NA",)

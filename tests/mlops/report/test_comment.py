@@ -82,14 +82,19 @@ def test_a_challenger_of_the_baseline_that_does_not_win_leaves_production_empty(
 
 def test_data_that_break_the_contract_are_said_to_with_the_rows(tmp_path, sample):
     rule = {"table": "flights", "columns": ["distance"], "severity": "stop", "wording": "must be 1 to 5000", "outcome": "broken"}
-    told = {**rule, "failed": 66, "total": 29_327, "observed": "", "examples": ["2013-08-01 HA51 JFK: distance 8017.6"]}
+    rows = ["2013-08-01 HA51 JFK: distance 8017.6", *(f"2013-08-0{day} HA51 JFK: distance 8017.6" for day in range(2, 10))]
+    since = {"since": "2013-08", "drawn": "2013-01 ▁▁▁▁▁▁▁█ 2013-08"}
+    told = {**rule, "failed": 66, "total": 29_327, "observed": "", "examples": rows, **since}
     run = sample.run_facts(state="failed", outputs={})
     run["steps"]["validate"] |= {"state": "failed", "reason": "it ended with exit code 1"}
     folder = sample.make_run(tmp_path, run, sample.delivery_facts("failed", error="validate failed"))
-    sample.write(folder, "steps/validate/outputs/report/validation.json", {**sample.VALIDATION, "rules": [told], "quarantined": 2})
+    sample.write(folder, "steps/validate/outputs/report/validation.json", {**sample.VALIDATION, "owner": "flights team", "rules": [told]})
     text = rendered(verdict.gather(folder))
     assert text.startswith("### 🔴 Model check of flights: the data break the contract ✘ — not ready to merge")
-    assert "  - ✘ `flights.distance` must be 1 to 5000: 66 of 29,327 — `2013-08-01 HA51 JFK: distance 8017.6`" in text
+    assert "  - ✘ `flights.distance` must be 1 to 5000: 66 of 29,327, since `2013-08` — `2013-08-01 HA51 JFK: distance 8017.6`" in text
+    assert "`2013-01 ▁▁▁▁▁▁▁█ 2013-08`" in text
+    assert text.count("- `2013-08-0") == 9
+    assert "owner: flights team" in text
 
 
 def test_a_slice_that_falls_is_why_a_better_model_is_kept(judged, sample):

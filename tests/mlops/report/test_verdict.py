@@ -32,7 +32,7 @@ def test_a_promoted_run_is_told_whole(facts):
     assert [metric["name"] for metric in facts["metrics"]] == ["auc", "average_precision", "log_loss", "brier", "calibration_error"]
     assert {change["name"] for change in facts["changes"]} == {"learning_rate", "hour_of_week", "commit"}
     assert facts["contract"] | {"broken": len(facts["contract"]["broken"])} == {
-        "declared": 3, "held": 2, "warnings": 1, "quarantined": None, "missing": "", "broken": 1,
+        "declared": 3, "held": 2, "warnings": 1, "quarantined": None, "missing": "", "owner": "", "broken": 1,
     }  # fmt: skip
     assert facts["leakage"] == {"declared": 1, "used": []}
 

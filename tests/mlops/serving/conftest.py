@@ -147,6 +147,7 @@ class Place:
         return (self.home / "key").read_text().strip()
 
     def client(self, **more: Any) -> httpx.Client:
+        more.setdefault("limits", httpx.Limits(keepalive_expiry=60))  # else the client itself gives up a connection on a busy machine
         headers = {"Authorization": f"Bearer {self.key}"}
         return httpx.Client(base_url=self.look().address or "", headers=headers, timeout=10, trust_env=False, **more)
 

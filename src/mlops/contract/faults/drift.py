@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 drift = Family("drift")
-FLAT = "https://pypi.org/project/ioos-qartod/0.0.3"
+FLAT = "https://github.com/ioos/ioos_qc"
 DISTRIBUTION = "https://docs.greatexpectations.io/docs/reference/learn/data_quality_use_cases/distribution"
 JENGA = "https://github.com/schelterlabs/jenga"
 
@@ -74,7 +74,7 @@ def clipped(case: Case) -> pd.DataFrame:
     return case.put(case.given.clip(upper=float(case.given.quantile(0.8))))
 
 
-@drift.fault("https://en.wikipedia.org/wiki/Attenuation", of=quantity)
+@drift.fault(FLAT, of=quantity)
 def damped(case: Case) -> pd.DataFrame:
     """A smoothing filter was put in upstream: values lie half as far from their mean."""
     return case.put(case.given.mean() + 0.5 * (case.given - case.given.mean()))
@@ -89,7 +89,7 @@ def slices_against_each_other(case: Case) -> pd.DataFrame:
     return case.put(case.given.where(~one, case.given + step * (1 - share)).where(one, case.given - step * share))
 
 
-@drift.fault("https://www.jstor.org/stable/2346786", of=quantity, share=0.3)
+@drift.fault("https://en.wikipedia.org/wiki/Whipple%27s_index", of=quantity, share=0.3)
 def heaped_at_round_numbers(case: Case) -> pd.DataFrame:
     """People round what they read: a third of the values is a multiple of the nearest step."""
     step = max(1.0, float(case.given.std()))
@@ -100,7 +100,7 @@ def _running(subject: Subject) -> list[Columns]:
     return [(name,) for name in subject.quantities if len(subject.rows) >= 40]
 
 
-@drift.fault("https://en.wikipedia.org/wiki/Instrument_drift", of=_running)
+@drift.fault("https://en.wikipedia.org/wiki/Calibration", of=_running)
 def creeping_offset(case: Case) -> pd.DataFrame:
     """A sensor drifts: from first to last row the offset grows to one standard deviation."""
     import numpy as np

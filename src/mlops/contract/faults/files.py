@@ -61,7 +61,7 @@ def windows_line_ends(path: Path, chance: np.random.Generator) -> None:  # noqa:
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
 
 
-@files.of_file("https://github.com/pandas-dev/pandas/issues/9294", share=0.0)
+@files.of_file("https://github.com/whitfin/s3-concat/issues/3", share=0.0)
 def header_again_inside(path: Path, chance: np.random.Generator) -> None:
     """Files were put one after the other, and the header stands inside again."""
     lines = path.read_bytes().splitlines(keepends=True)

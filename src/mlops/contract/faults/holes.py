@@ -46,14 +46,17 @@ class Tried:
     """Of a hole: the rule that would close it, as it stands in a contract."""
 
 
-def holes(contract: Contract, frames: Mapping[str, pd.DataFrame], only: str, tell: Callable[[str, int, int], None]) -> tuple[Tried, ...]:
+def holes(
+    contract: Contract, frames: Mapping[str, pd.DataFrame], tell: Callable[[str, int, int], None], *, only: str = "", target: str = ""
+) -> tuple[Tried, ...]:
     """Try a contract.
 
     Args:
         contract: What is tried.
         frames: Table -> its rows as they are: sound, by this contract or not.
-        only: The name of a fault, or of a family of them; all where it is empty.
         tell: Called with a table, and how many of how many faults were tried in it.
+        only: The name of a fault, or of a family of them; all where it is empty.
+        target: The column that is learnt: faults of labels happen to it.
 
     Raises:
         UsageError: There is no such fault, or no table that is large enough.
@@ -65,14 +68,14 @@ def holes(contract: Contract, frames: Mapping[str, pd.DataFrame], only: str, tel
     tables = [table for table in contract.tables if len(frames.get(table.name, ())) >= FEWEST]
     if not tables:
         raise UsageError(f"no table has {FEWEST} rows", where=str(contract.path), hint="Name the folder of the tables: --data DIR")
-    return tuple(tried for table in tables for tried in _of_table(contract, table, frames[table.name], faults, tell))
+    return tuple(tried for table in tables for tried in _of_table(contract, table, frames[table.name], faults, target, tell))
 
 
 def _of_table(
-    contract: Contract, table: Table, frame: pd.DataFrame, faults: list[Fault], tell: Callable[[str, int, int], None]
+    contract: Contract, table: Table, frame: pd.DataFrame, faults: list[Fault], target: str, tell: Callable[[str, int, int], None]
 ) -> Iterator[Tried]:
     alone = replace(contract, tables=(_without_others(table),))
-    stage = _Stage.of(alone, table, frame[[name for name in table.types if name in frame]])
+    stage = _Stage.of(alone, table, frame[[name for name in table.types if name in frame]], target)
     for number, fault in enumerate(faults, start=1):
         tell(table.name, number, len(faults))
         trial = stage.attempt(fault)
@@ -99,10 +102,10 @@ class _Stage:
     proposed: Contract
 
     @classmethod
-    def of(cls, contract: Contract, table: Table, frame: pd.DataFrame) -> _Stage:
+    def of(cls, contract: Contract, table: Table, frame: pd.DataFrame, target: str) -> _Stage:
         newest, earlier, beside = _parts(table, frame)
-        types = {name: kind for name, kind in table.types.items() if name in newest and name not in table.leakage}
-        subject = Subject(newest, earlier, types, table.key, table.partition)
+        types = {name: kind for name, kind in table.types.items() if name in newest and (name not in table.leakage or name == target)}
+        subject = Subject(newest, earlier, types, table.key, table.partition, target)
         told = propose(
             table.name,
             earlier if len(earlier) else frame,

@@ -37,7 +37,7 @@ def labels_of_the_row_before(case: Case) -> pd.DataFrame:
     return case.put(case.given.shift(1, fill_value=case.given.iloc[0]))
 
 
-@labels.fault("https://cleanlab.ai/blog/learn/label-errors-image-datasets/", of=_classes, share=0.2)
+@labels.fault("https://arxiv.org/abs/2103.14749", of=_classes, share=0.2)
 def one_class_taken_for_another(case: Case) -> pd.DataFrame:
     """Of the largest class, half is labelled as the next one."""
     counts = case.given.value_counts()

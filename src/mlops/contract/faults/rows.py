@@ -37,7 +37,7 @@ def only_a_preview(case: Case) -> pd.DataFrame:
     return case.rows.head(20)
 
 
-@rows.fault("https://edition.cnn.com/2021/12/30/business/santander-christmas-day-payment-error/index.html", of=table)
+@rows.fault("https://www.santandercb.co.uk/news-articles/duplicate-payments", of=table)
 def batch_twice(case: Case) -> pd.DataFrame:
     """A job was run twice, and every row is there twice."""
     return _joined(case.rows, case.rows)
@@ -101,14 +101,14 @@ def _numbers(subject: Subject) -> list[tuple[str, ...]]:
     return [subject.quantities] if len(subject.quantities) >= 2 else []
 
 
-@rows.fault("https://frictionlessdata.io/blog/2018/07/16/validating-scraped-data-using-goodtables/", of=_numbers, share=0.0)
+@rows.fault("https://www.tandfonline.com/doi/full/10.1080/00031305.2017.1375989", of=_numbers, share=0.0)
 def a_line_of_totals(case: Case) -> pd.DataFrame:
     """The last line holds the sums."""
     total = case.rows.tail(1).assign(**{name: case.rows[name].sum() for name in case.columns})
     return _joined(case.rows, total)
 
 
-@rows.fault("https://www.nature.com/articles/d41586-021-02486-7", of=quantity)
+@rows.fault("https://support.microsoft.com/en-us/office/sort-data-in-a-range-or-table-62d0b95d-2a90-4610-a6ae-2e545c4a4654", of=quantity)
 def one_column_sorted(case: Case) -> pd.DataFrame:
     """Somebody sorted one column and not the others."""
     return case.put(case.given.sort_values(ignore_index=True))

@@ -52,7 +52,7 @@ def another_case_in_some(case: Case) -> pd.DataFrame:
     return case.put(case.given.mask(case.some(0.1), case.given.str.swapcase()))
 
 
-@words.fault("https://github.com/pandas-dev/pandas/issues/14317", of=category, share=0.05)
+@words.fault("https://github.com/tidyverse/readr/issues/1570", of=category, share=0.05)
 def blanks_nobody_sees(case: Case) -> pd.DataFrame:
     """Some words end in a blank that does not break the line."""
     return case.put(case.given.mask(case.some(0.05), case.given + "\N{NO-BREAK SPACE}"))
@@ -89,7 +89,7 @@ def quotes_left_on(case: Case) -> pd.DataFrame:
     return case.put('"' + case.given + '"')
 
 
-@words.fault("https://arxiv.org/abs/1904.02285", of=category, share=0.02)
+@words.fault("https://github.com/OpenRefine/OpenRefine/wiki/Clustering-In-Depth", of=category, share=0.02)
 def letters_exchanged(case: Case) -> pd.DataFrame:
     """Slips of the keyboard: two letters changed places in some words."""
     wrong = case.given.str.replace(r"^(.)(.)", r"\2\1", regex=True)

@@ -16,6 +16,8 @@ from columns import WINDOW, read_columns
 from metrics import HIGHER, curves, metrics
 from saved import load, trusted_types
 
+ANSWER, SCORE = "(answer)", "(score)"  # beside the table's own columns
+
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
@@ -37,10 +39,10 @@ def main(argv=None):
     parts = {name: pd.read_parquet(getattr(args, name)) for name in ("train", "test")}
     place = model.classes_.tolist().index(columns.positive)
     for part in parts.values():
-        part["score"] = model.predict_proba(part[features])[:, place]
-        part["answer"] = (part[columns.target] == columns.positive).astype("int64")
-    test, share = parts["test"], float(parts["train"]["answer"].mean())
-    target, score, baseline = test["answer"].to_numpy(), test["score"].to_numpy(), np.full(len(test), share)
+        part[SCORE] = model.predict_proba(part[features])[:, place]
+        part[ANSWER] = (part[columns.target] == columns.positive).astype("int64")
+    test, share = parts["test"], float(parts["train"][ANSWER].mean())
+    target, score, baseline = test[ANSWER].to_numpy(), test[SCORE].to_numpy(), np.full(len(test), share)
     beside = {f"baseline_{name}": value for name, value in metrics(target, baseline).items()}
     found = {"rows": len(test), "positive_share": float(target.mean())} | metrics(target, score) | beside
     result = {
@@ -62,8 +64,8 @@ def main(argv=None):
 
 
 def summary(rows):
-    answer = rows["answer"].to_numpy()
-    return {"rows": len(rows), "positive_share": float(answer.mean()), **metrics(answer, rows["score"].to_numpy())}
+    answer = rows[ANSWER].to_numpy()
+    return {"rows": len(rows), "positive_share": float(answer.mean()), **metrics(answer, rows[SCORE].to_numpy())}
 
 
 def importance(model, test, features, columns, args):

@@ -69,10 +69,10 @@ def tell(model, data):
     transform = model["transform"]
     for name, part, places in transform.transformers_:
         out = transform.output_indices_[name]
+        taken, made = len(places) if isinstance(places, list) else 1, out.stop - out.start
         steps = ", ".join(part.named_steps) if hasattr(part, "named_steps") else str(part)
-        print(
-            f"  {name}: {len(data):,} rows, {len(places) if isinstance(places, list) else 1} columns in, {out.stop - out.start} out ({steps})"
-        )
+        print(f"  {name}: {len(data):,} rows, {taken} columns in, {made} out ({steps})")
+        print(f"counts {name} rows_in={len(data)} rows_out={len(data)} columns_in={taken} columns_out={made}")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from columns import WINDOW, read_columns
 from metrics import HIGHER, curves, metrics
 from saved import load, trusted_types
 
+ANSWER, SCORE = "(answer)", "(score)"  # beside the table's own columns
+
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
@@ -36,9 +38,9 @@ def main(argv=None):
     model, features = load(args.model, trusted_types(args.project, args.name))
     parts = {name: pd.read_parquet(getattr(args, name)) for name in ("train", "test")}
     for part in parts.values():
-        part["score"], part["answer"] = model.predict(part[features]), part[columns.target].astype("float64")
-    test, mean = parts["test"], float(parts["train"]["answer"].mean())
-    target, score, baseline = test["answer"].to_numpy(), test["score"].to_numpy(), np.full(len(test), mean)
+        part[SCORE], part[ANSWER] = model.predict(part[features]), part[columns.target].astype("float64")
+    test, mean = parts["test"], float(parts["train"][ANSWER].mean())
+    target, score, baseline = test[ANSWER].to_numpy(), test[SCORE].to_numpy(), np.full(len(test), mean)
     beside = {f"baseline_{name}": value for name, value in metrics(target, baseline).items()}
     found = {"rows": len(test), "mean_target": float(target.mean())} | metrics(target, score) | beside
     result = {
@@ -58,8 +60,8 @@ def main(argv=None):
 
 
 def summary(rows):
-    answer = rows["answer"].to_numpy()
-    return {"rows": len(rows), "mean_target": float(answer.mean()), **metrics(answer, rows["score"].to_numpy())}
+    answer = rows[ANSWER].to_numpy()
+    return {"rows": len(rows), "mean_target": float(answer.mean()), **metrics(answer, rows[SCORE].to_numpy())}
 
 
 def importance(model, test, features, columns, args):

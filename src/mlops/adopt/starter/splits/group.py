@@ -33,6 +33,7 @@ def main(argv=None):
     for name, rows in (("train", train), ("test", test)):
         table.iloc[sorted(rows)].to_parquet(getattr(args, name), index=False, compression="zstd")
         print(f"{name}: {len(rows):,} rows of {group.iloc[rows].nunique():,} groups")
+    print(f"counts split rows_in={len(table)} rows_out={len(train) + len(test)} rows_train={len(train)} rows_test={len(test)}")
     print(f"{len(table):,} rows in, {len(train):,} train, {len(test):,} test, no group in both")
 
 

@@ -23,6 +23,7 @@ def main(argv=None):
     train, test = train_test_split(table, test_size=args.share, random_state=args.seed)
     for name, part in (("train", train), ("test", test)):
         part.sort_index().to_parquet(getattr(args, name), index=False, compression="zstd")
+    print(f"counts split rows_in={len(table)} rows_out={len(train) + len(test)} rows_train={len(train)} rows_test={len(test)}")
     print(f"{len(table):,} rows in, {len(train):,} train, {len(test):,} test, none in both")
 
 

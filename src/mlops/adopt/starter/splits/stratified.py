@@ -34,6 +34,7 @@ def main(argv=None):
     for name, part in (("train", train), ("test", test)):
         part.sort_index().to_parquet(getattr(args, name), index=False, compression="zstd")
     print(f"{alone.sum():,} rows alone in their class: learnt from, not tested on")
+    print(f"counts split rows_in={len(table)} rows_out={len(train) + len(test)} rows_train={len(train)} rows_test={len(test)}")
     print(f"{len(table):,} rows in, {len(train):,} train, {len(test):,} test, none in both")
 
 

@@ -29,6 +29,7 @@ def main(argv=None):
         part.to_parquet(getattr(args, name), index=False, compression="zstd")
         print(f"{name}: {len(part):,} rows, {part[columns.time].min()} to {part[columns.time].max()}")
     print(f"{time.isna().sum():,} rows without {columns.time}: learnt from, not tested on")
+    print(f"counts split rows_in={len(table)} rows_out={len(table)} rows_train={before.sum()} rows_test={(~before).sum()}")
     print(f"{len(table):,} rows in, {before.sum():,} train until {args.until}, {(~before).sum():,} test after it, none in both")
 
 

@@ -1,0 +1,158 @@
+"""Adopting: a working project in one commit, from tables of each task; and nothing where it is refused."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlops.cli import main
+from mlops.settings import read_environment, read_project
+
+ROOT = Path(__file__).parents[3]
+NAMES = ("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME")
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A copy of what git knows of this project, committed: with the example, or with what took its place."""
+    root = tmp_path / "repository"
+    for name in subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, text=True, check=True).stdout.split("\0"):
+        if name and (ROOT / name).is_file():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, root / name)
+    for name in NAMES:
+        monkeypatch.setenv(name, "a")
+        monkeypatch.setenv(name.replace("NAME", "EMAIL"), "a@example.org")
+    for words in (["init", "-q"], ["add", "-A", "-f"], ["commit", "-qm", "start"]):
+        subprocess.run(["git", "-C", root, *words], check=True)
+    monkeypatch.chdir(root)
+    return root
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A table of a task, as a CSV file outside of the repository: what is asked depends on `size` and `kind`."""
+
+    def make(task, rows=120):
+        dice = np.random.default_rng(7)
+        size, kind = dice.normal(size=rows), dice.choice(["rot", "grün"], rows)
+        score = size + (kind == "rot") + dice.normal(scale=0.3, size=rows)
+        answer = {
+            "binary": np.where(score > 0.5, "yes", "no"),
+            "multiclass": np.digitize(score, [0, 1]).astype(str),
+            "regression": score.round(4),
+        }[task]
+        answer = np.array([f"c{value}" for value in answer]) if task == "multiclass" else answer
+        frame = pd.DataFrame({"größe, cm": size.round(4), "kind": kind, "always": "x", "answer": answer})
+        path = tmp_path / f"{task}.csv"
+        frame.to_csv(path, index=False)
+        return path
+
+    return make
+
+
+def git(root, *words):
+    return subprocess.run(["git", "-C", root, *words], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_a_table_becomes_a_project_whose_files_hold_no_mistake(repository, table, task, capsys):
+    assert main(["adopt", str(table(task)), "--target", "answer", "--name", read_name(repository)]) == 0
+    assert main(["check"]) == 0
+    assert "confirmed by its interval" in capsys.readouterr().out
+    assert git(repository, "status", "--porcelain") == ""
+    model = next(iter(read_project(repository).models.values()))
+    assert (model.task, model.target) == (task, "answer")
+
+
+def read_name(root):
+    """The name of the model that is there, so that it is replaced."""
+    return next(iter(read_project(root).models))
+
+
+@pytest.mark.slow
+def test_the_example_leaves_no_trace_in_files_that_are_yours(repository, table, capsys):
+    old = read_name(repository)
+    assert main(["adopt", str(table("binary")), "--target", "answer", "--yes"]) == 0
+    ours = [f":!{line.lstrip('/')}" for line in (repository / "src/mlops/ours.txt").read_text().splitlines() if line.startswith("/")]
+    found = subprocess.run(
+        ["git", "grep", "-il", old, "--", ".", *ours], cwd=repository, capture_output=True, text=True, check=False
+    ).stdout
+    assert found == ""
+
+
+@pytest.mark.slow
+def test_one_revert_undoes_it_whole(repository, table, capsys):
+    before = git(repository, "rev-parse", "HEAD^{tree}")
+    main(["adopt", str(table("regression")), "--target", "answer"])
+    git(repository, "revert", "--no-edit", "HEAD")
+    assert git(repository, "rev-parse", "HEAD^{tree}") == before
+
+
+@pytest.mark.slow
+def test_a_rehearsal_shows_the_difference_and_changes_nothing(repository, table, capsys):
+    before = git(repository, "rev-parse", "HEAD")
+    assert main(["adopt", str(table("binary")), "--target", "answer", "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert "+++ b/src/project/project.yml" in told
+    assert "Nothing was changed" in told
+    assert (git(repository, "rev-parse", "HEAD"), git(repository, "status", "--porcelain")) == (before, "")
+
+
+@pytest.mark.slow
+def test_a_second_model_comes_beside_with_gates_of_its_own(repository, table, capsys):
+    first = read_name(repository)
+    assert main(["adopt", str(table("regression")), "--target", "answer", "--name", "second-one"]) == 0
+    assert main(["check"]) == 0
+    project = read_project(repository)
+    assert list(project.models) == [first, "second-one"]
+    gate = read_environment(repository, "staging", project.models["second-one"]).gate
+    assert gate.compare.metric == "rmse"
+    assert f"models: [{first}, second-one]" in (repository / ".azure-pipelines/ci.yml").read_text()
+
+
+@pytest.mark.slow
+def test_adopting_again_replaces_the_model_whole(repository, table, capsys):
+    main(["adopt", str(table("binary")), "--target", "answer"])
+    main(["adopt", str(table("multiclass")), "--target", "answer"])
+    assert list(read_project(repository).models) == ["multiclass"]
+    assert not (repository / "data/binary").exists()
+    assert git(repository, "status", "--porcelain") == ""
+
+
+def test_work_that_is_not_committed_is_named_and_refused(repository, table, capsys):
+    (repository / "src/project/clean.py").write_text("mine")
+    assert main(["adopt", str(table("binary")), "--target", "answer"]) == 2
+    assert "not committed: src/project/clean.py" in capsys.readouterr().err
+
+
+def test_a_commit_that_nobody_could_make_is_refused_before_any_work(repository, table, capsys, monkeypatch):
+    for name in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{name}_NAME", "")
+        monkeypatch.setenv(f"GIT_{name}_EMAIL", "")
+    assert main(["adopt", str(table("binary")), "--target", "answer"]) == 2
+    assert "git config user.name" in capsys.readouterr().err
+
+
+def test_the_data_themselves_may_lie_in_the_repository(repository, table, capsys):
+    from mlops.adopt.repository import ready
+
+    given = repository / "data/mine.csv"
+    given.write_bytes(table("binary").read_bytes())
+    ready(repository, str(given))
+
+
+def test_the_starter_names_every_step_that_the_pipelines_run():
+    from mlops.adopt import pipelines
+    from mlops.adopt.write import STARTER
+
+    for task in ("binary", "multiclass", "regression"):
+        there = {path.name for folder in ("every", task) for path in (STARTER / folder).glob("*.py")} | {"split.py"}
+        programs = [made.program for made in (pipelines.IMPORT, pipelines.CLEAN, pipelines.TRAIN, pipelines.EVALUATE, pipelines.SCORE)]
+        assert {program for program in programs if not program.startswith("-m")} <= there
+        assert not any(re.search(r"\{\{|<name>", path.read_text()) for path in STARTER.rglob("*.py") if path.name != "by_hand.py")

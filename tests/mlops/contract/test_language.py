@@ -1,0 +1,107 @@
+"""What a contract can say beyond a column's plain words, from its text to the verdict."""
+
+import pandas as pd
+import pytest
+
+from mlops.contract.check import check
+from mlops.contract.standard import load
+from mlops.errors import SpecError
+
+TABLE = "    customProperties: [{property: leakage, value: [fare]}]\n"
+
+
+def custom(kind, kwargs, more=""):
+    return f"{{type: custom, engine: great-expectations, implementation: {{type: {kind}, kwargs: {kwargs}}}{more}}}"
+
+
+def of_table(rule):
+    return TABLE, f"{TABLE}    quality:\n      - {rule}\n"
+
+
+def of_miles(rule):
+    line = "      - {name: miles, logicalType: number, logicalTypeOptions: {minimum: 0, maximum: 100}}"
+    return line, f"      - name: miles\n        logicalType: number\n        quality:\n          - {rule}"
+
+
+def broken(path, trips):
+    return {finding.rule.name: finding for finding in check(load(path), {"trips": trips}).findings if finding.outcome != "held"}
+
+
+def test_a_relation_names_the_rows_that_break_it(write, trips):
+    path = write(of_table(custom("expect_rows_to_keep", '{expression: "fare == 2.5 * miles"}')))
+    trips.loc[[3, 7], "fare"] = 1.0
+    assert list(broken(path, trips)["trips.relation"].rows) == [3, 7]
+
+
+def test_a_column_that_others_determine_is_the_commonest_for_them(write, trips):
+    path = write(of_table(custom("expect_columns_to_determine_the_last", "{column_list: [city, fare]}")))
+    trips["fare"] = trips["city"].map({"York": 4.0, "Bath": 9.0})
+    assert broken(path, trips) == {}
+    trips.loc[5, "fare"] = 8.0
+    assert list(broken(path, trips)["trips.determined"].rows) == [5]
+
+
+def test_a_band_warns_and_far_outside_of_it_stops(write, trips):
+    bands = custom(
+        "expect_column_to_be_as_before",
+        "{mean: [0, 10]}",
+        ", severity: warn, customProperties: [{property: per, value: partition}, {property: stopBeyond, value: 1}]",
+    )
+    path = write(of_miles(bands))
+    trips.loc[8:, "miles"] += 5
+    found = broken(path, trips)
+    assert {name: finding.rule.severity for name, finding in found.items()} == {"trips.miles.distribution": "warn"}
+    assert found["trips.miles.distribution"].observed == "mean 14.5 (before 0 to 10)"
+    trips.loc[8:, "miles"] += 20
+    assert [finding.rule.severity for finding in broken(path, trips).values()] == ["warn", "stop"]
+
+
+def test_a_partition_is_compared_with_those_before_it(write, trips):
+    rule = "{metric: rowCount, arguments: {per: partition, previous: 2}, unit: percent, mustBeBetween: [80, 125]}"
+    path = write(of_table(rule))
+    assert broken(path, trips) == {}
+    assert list(broken(path, trips.iloc[:10])["trips.rows"].rows) == [2]
+
+
+def test_untidy_text_is_told_and_a_word_that_is_allowed_is_not(write, trips):
+    path = write(
+        (
+            "        enum: [{value: York}, {value: Bath}]\n",
+            f"        quality: [{custom('expect_column_values_to_be_tidy', '{allow: [none]}')}]\n",
+        )
+    )
+    trips["city"] = ["York", "none", "N/A", " Bath", "CafÃ©", "=cmd()", "<b>x", *["Bath"] * 5]
+    assert list(broken(path, trips)["trips.city.tidy"].rows) == [2, 3, 4, 5, 6]
+
+
+def test_another_column_is_told_where_the_contract_wants_none(write, trips):
+    path = write((TABLE, "    customProperties: [{property: otherColumns, value: stop}]\n"))
+    assert broken(path, trips.assign(new=1))["trips.columns"].observed == "unexpected new"
+
+
+def test_values_must_be_in_the_other_table(write, trips):
+    city = "  - name: cities\n    properties:\n      - {name: town, logicalType: string}\n"
+    column = "        enum: [{value: York}, {value: Bath}]\n"
+    path = write((column, column + "        relationships: [{type: foreignKey, to: cities.town}]\n"))
+    path.write_text(path.read_text() + city)
+    frames = {"trips": trips, "cities": pd.DataFrame({"town": ["York"]})}
+    found = {f.rule.name: f for f in check(load(path), frames).findings if f.outcome != "held"}
+    assert list(found["trips.city.reference"].rows) == [1, 3, 5, 7, 9, 11]
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        (custom("expect_rows_to_keep", '{expression: "miles <="}'), "cannot be checked: not an expression"),
+        (custom("expect_rows_to_keep", '{expression: "mile <= 1"}'), "is about 'mile', which is no column"),
+        (custom("expect_column_to_be_as_before", "{average: [1, 2]}"), "no number of a column is called 'average'"),
+        (custom("expect_column_to_be_as_before", "{mean: 3}"), "3 is no band"),
+        (custom("expect_column_to_be_as_before", "{mean: [3, 1]}"), "the wrong way round"),
+        (custom("expect_columns_to_determine_the_last", "{column_list: [id]}"), "needs two columns"),
+        ("{type: sql, query: select 1, mustBe: 0}", "a rule in SQL cannot be checked here"),
+    ],
+)
+def test_each_mistake_is_told_at_its_line(write, rule, says):
+    with pytest.raises(SpecError, match=says) as caught:
+        load(write(of_miles(rule)))
+    assert ":18:" in str(caught.value) or "which is no column" in says

@@ -1,0 +1,101 @@
+"""A contract proposed from data: the data pass it, an honest next part passes it, and what is wrong does not."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlops.contract.check import check
+from mlops.contract.profile import propose
+from mlops.contract.standard import load
+from mlops.errors import UsageError
+
+
+@pytest.fixture
+def verdict(tmp_path):
+    def verdict(proposal, frame):
+        path = tmp_path / "made.odcs.yml"
+        path.write_text(proposal.text, encoding="utf-8")
+        return check(load(path), {"made": frame})
+
+    return verdict
+
+
+def months(count, seed=3):
+    random = np.random.default_rng(seed)
+    rows = 400 * count
+    net = random.gamma(2, 50, rows).round(2)
+    frame = pd.DataFrame({"month": np.repeat([f"2024-{n + 1:02}" for n in range(count)], 400), "net": net, "tax": (net * 0.2).round(2)})
+    frame["total"] = (frame.net + frame.tax).round(2)
+    frame["code"] = [f"A{n:03}" for n in random.integers(0, 300, rows)]
+    frame["city"] = random.choice(["York", "Bath", "Leeds"], rows, p=[0.5, 0.3, 0.2])
+    return frame
+
+
+ODD = {
+    "all missing": [None] * 60,
+    "nothing but nan": [np.nan] * 60,
+    'quote " and: {brace}': range(60),
+    "\n": ["x"] * 60,
+    "mixed": [1, "a"] * 30,
+    "infinite": [np.inf, 1.0] * 30,
+    "lists": [[1], [2]] * 30,
+    "flag": [True, None] * 30,
+    "category": pd.Categorical(["u", "v"] * 30),
+    "huge": [1e300, -1e300] * 30,
+    "zone": pd.date_range("2020-01-01", periods=60, tz="Europe/Berlin"),
+    "emoji 😀": ["=cmd()", "<script>"] * 30,
+    "yes": ["no", "null"] * 30,
+}
+
+
+@pytest.mark.parametrize("rows", [1, 30, 60])
+def test_any_table_passes_what_was_proposed_from_it(verdict, rows):
+    frame = pd.DataFrame(ODD).iloc[:rows]
+    assert verdict(propose("made", frame), frame.reset_index(drop=True)).stops == ()
+
+
+def test_the_relations_that_hold_are_found():
+    told = " ".join(propose("made", months(4), partition=["month"]).remarks)
+    assert "abs(net - (5 * tax)) <=" in told
+    assert "abs(net - (0.83333 * total)) <=" in told
+
+
+def test_an_honest_next_month_passes_and_another_unit_does_not(verdict):
+    proposal, next_month = propose("made", months(4), partition=["month"]), months(5)
+    assert verdict(proposal, next_month).stops == ()
+    next_month.loc[next_month.month == "2024-05", "net"] *= 2.2
+    assert "made.net.distribution.far" in {finding.rule.name for finding in verdict(proposal, next_month).stops}
+
+
+def test_few_valued_text_becomes_a_set_and_fixed_form_text_a_pattern():
+    text = propose("made", months(2)).text
+    assert "validValues: [Bath, Leeds, York]" in text
+    assert "^[A-Z][0-9]{3}$" in text
+
+
+def test_what_stands_for_a_missing_value_is_told():
+    frame = months(1).assign(age=lambda f: np.where(f.index % 9 == 0, -999, 40 + f.index % 30), note=["N/A", "fine "] * 200)
+    told = " ".join(propose("made", frame).remarks)
+    assert "age is -999 in 45 rows" in told
+    assert "note holds a word for a missing value in 200 rows: 'N/A'" in told
+    assert "note holds blanks at an end in 200 rows: 'fine '" in told
+
+
+def test_a_column_that_gives_the_target_away_is_told():
+    """D10."""
+    frame = months(1).assign(late=lambda f: f.total > 100, fee=lambda f: f.total.gt(100) * 5.0)
+    assert "fee tells 100% of late by itself" in " ".join(propose("made", frame, target="late").remarks)
+
+
+def test_a_table_without_rows_or_with_a_name_twice_is_refused():
+    """D1, D4."""
+    with pytest.raises(UsageError, match="no rows"):
+        propose("made", pd.DataFrame({"a": []}))
+    with pytest.raises(UsageError, match="'a' twice"):
+        propose("made", pd.DataFrame([[1, 2]], columns=["a", "a"]))
+
+
+@pytest.mark.slow
+def test_two_thousand_columns_are_proposed_in_seconds():
+    frame = pd.DataFrame(np.random.default_rng(1).normal(size=(100, 2000)), columns=[f"c{n}" for n in range(2000)])
+    assert propose("made", frame).text.count("- name: c") + propose("made", frame).text.count("{name: c") == 2000
