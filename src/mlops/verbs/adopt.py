@@ -28,6 +28,7 @@ def adopt(arguments: argparse.Namespace) -> int:
     from mlops.adopt.look import Options, look
     from mlops.adopt.repository import ready
     from mlops.adopt.write import write
+    from mlops.datasets.source import secret
 
     root = find_root(Path.cwd())
     ready(root, arguments.data)
@@ -39,7 +40,7 @@ def adopt(arguments: argparse.Namespace) -> int:
         **{name: getattr(arguments, name) for name in given if getattr(arguments, name) is not None},
     )
     quiet = arguments.json
-    _say(f"  reading {arguments.data}", quiet=quiet)
+    _say(f"  reading {arguments.data}", quiet=quiet or secret(arguments.data))
     plan = look(arguments.data, arguments.target, name=arguments.name, options=options)
     if not (arguments.yes or quiet) and sys.stdin.isatty() and sys.stdout.isatty():
         told = _asked(plan, options)

@@ -39,8 +39,6 @@ def main(argv=None):
     cleaned.to_parquet(args.cleaned, index=False, compression="zstd")
     print(f"{len(table):,} rows in, {len(table) - len(answered):,} without {columns.target}, {len(answered) - len(once):,} there twice")
     print(f"{len(table.columns):,} columns in, {len(cleaned.columns):,} out: {len(columns.features):,} to learn from, and {columns.target}")
-    columns_out = len(cleaned.columns)
-    print(f"counts clean rows_in={len(table)} rows_out={len(cleaned)} columns_in={len(table.columns)} columns_out={columns_out}")
     print(f"counts clean rows_in={len(table)} rows_out={len(cleaned)} columns_in={len(table.columns)} columns_out={len(cleaned.columns)}")
     print(f"{len(cleaned):,} rows, {len(columns.features):,} columns to learn from")
 
