@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+from pandas.api.types import is_extension_array_dtype
 
 from columns import WINDOW, read_columns, typed, windows
 
@@ -34,15 +35,19 @@ def main(argv=None):
     taken = once if args.share >= 1 else once.sample(frac=args.share, random_state=args.seed).sort_index()
     wanted = [name for name in table if name in [*columns.features, *columns.beside, columns.target]]
     cleaned = typed(taken[wanted], columns).reset_index(drop=True)
+    cleaned[columns.target] = whole(cleaned[columns.target])
     if args.window != "none":
         cleaned[WINDOW] = windows(cleaned[columns.time], args.window)
     cleaned.to_parquet(args.cleaned, index=False, compression="zstd")
     print(f"{len(table):,} rows in, {len(table) - len(answered):,} without {columns.target}, {len(answered) - len(once):,} there twice")
     print(f"{len(table.columns):,} columns in, {len(cleaned.columns):,} out: {len(columns.features):,} to learn from, and {columns.target}")
-    columns_out = len(cleaned.columns)
-    print(f"counts clean rows_in={len(table)} rows_out={len(cleaned)} columns_in={len(table.columns)} columns_out={columns_out}")
     print(f"counts clean rows_in={len(table)} rows_out={len(cleaned)} columns_in={len(table.columns)} columns_out={len(cleaned.columns)}")
     print(f"{len(cleaned):,} rows, {len(columns.features):,} columns to learn from")
+
+
+def whole(answers):
+    """Return answers, of which none is missing any more, without the types that pandas has for what may be missing."""
+    return pd.Series(answers.tolist(), answers.index) if answers.dtype == "object" or is_extension_array_dtype(answers.dtype) else answers
 
 
 if __name__ == "__main__":
