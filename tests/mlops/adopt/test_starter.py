@@ -64,3 +64,9 @@ def test_a_target_with_gaps_is_a_plain_one_when_the_gaps_have_left(clean, module
     answers = module("model").answers(found)
     assert answers.dtype.kind in kind
     assert answers.tolist() == [value for value in pd.Series(target).tolist() if not pd.isna(value)]
+
+
+@pytest.mark.parametrize(("duplicates", "left"), [("keep", 5), ("drop", 4), ("twins", 3)])
+def test_of_rows_that_are_there_twice_one_stays(clean, duplicates, left):
+    rows = pd.DataFrame({"id": [1, 1, 2, 3, 4], "a": [1.0, 1, 1, 2, 1], "y": ["x", "x", "x", "x", "z"]})
+    assert len(clean(rows, duplicates)) == left

@@ -16,7 +16,10 @@ def main(argv=None):
     parser.add_argument("--table", required=True, help="name of the table")
     parser.add_argument("--columns", type=Path, required=True, help="columns.yml: what the model learns from, and as what")
     parser.add_argument(
-        "--duplicates", choices=["drop", "keep"], required=True, help="what becomes of rows that are the same in every column"
+        "--duplicates",
+        choices=["drop", "twins", "keep"],
+        required=True,
+        help="of rows that are the same in every column one stays (drop), or of those the same in all but what names them (twins)",
     )
     parser.add_argument("--window", required=True, help="how the time is cut: year, quarter, month, week, day, value; or none")
     parser.add_argument("--share", type=float, required=True, help="share of the rows that is taken, at random: 1 for all of them")
@@ -31,7 +34,8 @@ def main(argv=None):
     answered = table[table[columns.target].notna()]
     if answered.empty:
         sys.exit(f"clean: not one of {len(table):,} rows has a value in {columns.target}: there is nothing to learn from.")
-    once = answered.drop_duplicates() if args.duplicates == "drop" else answered
+    alike = {"drop": list(table), "twins": [*columns.features, *filter(None, [columns.group, columns.time]), columns.target]}
+    once = answered if args.duplicates == "keep" else answered.drop_duplicates(alike[args.duplicates])
     taken = once if args.share >= 1 else once.sample(frac=args.share, random_state=args.seed).sort_index()
     wanted = [name for name in table if name in [*columns.features, *columns.beside, columns.target]]
     cleaned = typed(taken[wanted], columns).reset_index(drop=True)
