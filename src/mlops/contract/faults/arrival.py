@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlops.datasets import digests
-from mlops.datasets.listing import SUMS, written
 from mlops.datasets.columns import typed
+from mlops.datasets.listing import SUMS, written
 from mlops.datasets.reading import raw
 from mlops.datasets.source import Source
 from mlops.errors import JobFailed
