@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from mlops.adopt import bring, card, edits, entry, gates, learnt, notebook, pipelines, readme, repository, windows
+from mlops.adopt import bring, card, edits, entry, gates, learnt, notebook, owned, pipelines, readme, repository, windows
 from mlops.adopt.layout import Layout
 from mlops.adopt.measure import HARMLESS, SCORING, Measured, measure
 from mlops.datasets.reading import read
@@ -72,7 +72,7 @@ def write(plan: Plan, root: Path, *, beside: bool, dry_run: bool, say: Callable[
     """
     began = time.monotonic()
     project = read_project(root)
-    old = _replaced(project, plan.name, beside=beside)
+    old = replaced(project, plan.name, beside=beside)
     layout = Layout(plan.name, first=old.package == "src/project" if old else False)
     with tempfile.TemporaryDirectory(prefix="mlops-adopt-") as folder:
         stage, out = Path(folder, "stage"), Path(folder, "out")
@@ -91,7 +91,7 @@ def write(plan: Plan, root: Path, *, beside: bool, dry_run: bool, say: Callable[
         _put(stage, f"{layout.data}/README.md", card.text(plan, layout, origin, measured))
         remarks += _project(plan, layout, stage, root, old, measured)
         removed = (
-            tuple(sorted(set(_old_files(root, old)) - {path.relative_to(stage).as_posix() for path in stage.rglob("*")})) if old else ()
+            tuple(sorted(set(owned.files(project, old)) - {path.relative_to(stage).as_posix() for path in stage.rglob("*")})) if old else ()
         )
         written = tuple(sorted(path.relative_to(stage).as_posix() for path in stage.rglob("*") if path.is_file()))
         diff = _diff(root, stage, layout)
@@ -102,8 +102,12 @@ def write(plan: Plan, root: Path, *, beside: bool, dry_run: bool, say: Callable[
     )
 
 
-def _replaced(project: Project, name: str, *, beside: bool) -> ModelSettings | None:
-    """Return the model whose place is taken: that of the same name, or the only one; None beside others."""
+def replaced(project: Project, name: str, *, beside: bool) -> ModelSettings | None:
+    """Return the model whose place is taken: that of the same name, or the only one; None beside others.
+
+    Raises:
+        UsageError: There are several, and none is named.
+    """
     if name in project.models:
         return project.models[name]
     if beside:
@@ -218,22 +222,6 @@ def _environments(plan: Plan, layout: Layout, stage: Path, root: Path, measured:
 def _section(text: str, key: str) -> str:
     found = yaml.safe_load(text).get(key)
     return yaml.safe_dump({key: found}, sort_keys=False, allow_unicode=True) if found else ""
-
-
-def _old_files(root: Path, old: ModelSettings) -> list[str]:
-    """Return the files of the model that is replaced, as far as git knows them: what else is in its folders is nobody's business."""
-    first = old.package == "src/project"
-    layout = Layout(old.name, first=first)
-    folder = str(Path(old.pipeline).parent)
-    data = (yaml.safe_load((root / old.pipeline).read_text(encoding="utf-8")).get("inputs") or {}).get("data")
-    places = [old.package, old.contract, layout.notebook, layout.tests, f"environments/{old.name}"]
-    places += [f"{folder}/components", f":(glob){folder}/*.yml"] if first else [folder]
-    if isinstance(data, dict) and "path" in data:
-        place = (root / old.pipeline).parent.joinpath(data["path"]).resolve()
-        places += [place.relative_to(root.resolve()).as_posix()] if place.is_relative_to(root.resolve()) else []
-    if first:
-        places += ["data/README.md"]
-    return [name for name in repository.tracked(root, *places) if name != PROJECT_FILE.as_posix()]
 
 
 def _put(stage: Path, name: str, text: str) -> None:

@@ -25,13 +25,17 @@ WIDTH = 110
 
 def adopt(arguments: argparse.Namespace) -> int:
     """Look at the data, say what was found, write a project for them, and say what comes next."""
-    from mlops.adopt.look import Options, look
+    from mlops.adopt.look import Options, look, name_of
+    from mlops.adopt.owned import check_name
     from mlops.adopt.repository import ready
-    from mlops.adopt.write import write
+    from mlops.adopt.write import replaced, write
     from mlops.datasets.source import secret
 
-    root = find_root(Path.cwd())
+    project = read_project(find_root(Path.cwd()))
+    root, name = project.root, arguments.name or name_of(arguments.data)
+    beside = bool(arguments.name) and arguments.name not in project.models
     ready(root, arguments.data)
+    check_name(project, name, arguments.data, replaced(project, name, beside=beside))
     given = {"task", "time", "group", "metric", "positive", "test_share"}
     options = Options(
         drop=tuple(arguments.drop),
@@ -47,7 +51,6 @@ def adopt(arguments: argparse.Namespace) -> int:
         plan = look(arguments.data, arguments.target, name=arguments.name, options=told) if told != options else plan
     _say(described(plan), quiet=quiet)
     _say("\n  trying it: the steps of the new project, in a temporary folder", quiet=quiet)
-    beside = bool(arguments.name) and arguments.name not in read_project(root).models
     changes = write(plan, root, beside=beside, dry_run=arguments.dry_run, say=lambda line: _say(f"    {line}", quiet=quiet))
     if quiet:
         print(json.dumps(_facts(plan, changes), ensure_ascii=False, default=str))
