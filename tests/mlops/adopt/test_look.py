@@ -64,3 +64,9 @@ def test_a_wide_and_a_long_table_are_looked_at_in_seconds(tmp_path):
         begin = time.process_time()
         look(str(tmp_path / f"{name}.parquet"), "y")
         assert time.process_time() - begin < 20
+
+
+def test_a_letter_names_no_row_though_no_two_are_alike(plan, base, draw):
+    letters = [" ".join(draw.choice(["bill", "phone", "late", "broken"], 15)) + f" {row}" for row in range(200)]
+    assert plan(base.assign(letter=letters)).keys == ()
+    assert plan(base.assign(title=[f"the house of {row}" for row in range(200)])).keys == ("title",)
