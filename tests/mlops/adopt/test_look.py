@@ -76,3 +76,9 @@ def test_rows_of_few_values_that_a_number_tells_apart_are_no_copies(plan, base, 
     answers = pd.DataFrame({name: draw.choice(["a", "b", "c"], 400) for name in "pqrs"})
     answers["t"] = answers["s"].where(draw.random(400) < 0.9, "a")
     assert plan(answers.assign(id=[f"K{n:05d}" for n in range(400)]), "p").facts["duplicates"] == "keep"
+
+
+def test_a_letter_names_no_row_though_no_two_are_alike(plan, base, draw):
+    letters = [" ".join(draw.choice(["bill", "phone", "late", "broken"], 15)) + f" {row}" for row in range(200)]
+    assert plan(base.assign(letter=letters)).keys == ()
+    assert plan(base.assign(title=[f"the house of {row}" for row in range(200)])).keys == ("title",)
