@@ -77,10 +77,11 @@ def write(plan: Plan, root: Path, *, beside: bool, dry_run: bool, say: Callable[
         stage.mkdir()
         origin = bring.bring(plan, stage / layout.data)
         say(f"{'data':<10}{origin}")
-        frame = read(read_source(stage / layout.data / "source.yml"))
+        source = read_source(stage / layout.data / "source.yml")
+        frame = read(source)
         if plan.split.kind == "time":
             plan = replace(plan, facts={**plan.facts, "window": windows.length_of(frame[plan.split.column])})
-        remarks = list(_contract(plan, layout, stage, frame))
+        remarks = list(_contract(plan, layout, stage, frame, source.partition))
         _code(plan, layout, stage)
         _settings(plan, layout, stage, project, old, "linear", tuple(HARMLESS))
         measured = measure(
@@ -112,8 +113,8 @@ def _replaced(project: Project, name: str, *, beside: bool) -> ModelSettings | N
     return next(iter(project.models.values()))
 
 
-def _contract(plan: Plan, layout: Layout, stage: Path, frame: pd.DataFrame) -> tuple[str, ...]:
-    """Write the contract that the data propose, and return what was seen."""
+def _contract(plan: Plan, layout: Layout, stage: Path, frame: pd.DataFrame, partition: str) -> tuple[str, ...]:
+    """Write the contract that the data propose, and return what was seen; `partition` is the column that the files' names make, if they do."""
     from mlops.contract.profile import propose
 
     leakage = [column.name for column in plan.columns if column.role == "leakage"]
@@ -122,6 +123,7 @@ def _contract(plan: Plan, layout: Layout, stage: Path, frame: pd.DataFrame) -> t
         layout.table,
         frame,
         keys=plan.keys,
+        partition=(partition,) if partition in frame else (),
         leakage=leakage,
         target=plan.target,
         logical=logical,
