@@ -79,10 +79,11 @@ def write(plan: Plan, root: Path, *, beside: bool, dry_run: bool, say: Callable[
         stage.mkdir()
         origin = bring.bring(plan, stage / layout.data)
         say(f"{'data':<10}{origin}")
-        frame = read(read_source(stage / layout.data / "source.yml"))
+        source = read_source(stage / layout.data / "source.yml")
+        frame = read(source)
         if plan.split.kind == "time":
             plan = replace(plan, facts={**plan.facts, "window": windows.length_of(frame[plan.split.column])})
-        remarks = list(_contract(plan, layout, stage, frame))
+        remarks = list(_contract(plan, layout, stage, frame, source.partition))
         _code(plan, layout, stage)
         _settings(plan, layout, stage, project, old, "linear", tuple(HARMLESS))
         measured = measure(
@@ -118,8 +119,8 @@ def replaced(project: Project, name: str, *, beside: bool) -> ModelSettings | No
     return next(iter(project.models.values()))
 
 
-def _contract(plan: Plan, layout: Layout, stage: Path, frame: pd.DataFrame) -> tuple[str, ...]:
-    """Write the contract that the data propose, and return what was seen."""
+def _contract(plan: Plan, layout: Layout, stage: Path, frame: pd.DataFrame, partition: str) -> tuple[str, ...]:
+    """Write the contract that the data propose, and return what was seen; `partition` is the column that the files' names make, if they do."""
     from mlops.contract.profile import propose
 
     leakage = [column.name for column in plan.columns if column.role == "leakage"]
@@ -128,6 +129,7 @@ def _contract(plan: Plan, layout: Layout, stage: Path, frame: pd.DataFrame) -> t
         layout.table,
         frame,
         keys=plan.keys,
+        partition=(partition,) if partition in frame else (),
         leakage=leakage,
         target=plan.target,
         logical=logical,
