@@ -32,6 +32,8 @@ SHOWN = ("src/project/project.yml", "src/project/columns.yml", "src/pipelines/tr
 """Files whose difference a rehearsal shows; the others are named."""
 
 
+FEW_ROWS = 160
+"""With fewer rows of training than this, a leaf of twenty would leave a tree next to nothing to part."""
 MANY_COLUMNS = 100
 WIDE = {"importance_rows": (200, "each column is shuffled, and there are many"), "importance_repeats": (1, "")}
 
@@ -163,16 +165,16 @@ def _settings(
 
 
 def parameters(plan: Plan, estimator: str) -> pipelines.Choices:
-    """Return the parameters of train.yml: those of trees by the number of rows, and what a search decides by."""
+    """Return the parameters of train.yml: of trees scikit-learn's own, with smaller leaves where there are few rows."""
     rows = plan.rows * (1 - plan.split.share)
     return pipelines.Choices(
         {
             "estimator": (estimator, "trees (boosted) or linear: a cross-validation found this one better"),
             "max_iter": (100, ""),
             "learning_rate": (0.1, ""),
-            "max_leaf_nodes": (31 if rows > 2_000 else 15, ""),
-            "min_samples_leaf": (20 if rows > 500 else 5, ""),
-            "l2_regularization": (1.0, ""),
+            "max_leaf_nodes": (31, ""),
+            "min_samples_leaf": (20 if rows >= FEW_ROWS else max(2, int(rows) // 8), ""),
+            "l2_regularization": (0.0, ""),
             "strength": (1.0, "of the linear model; see model.py"),
             "trials": (0, "how many settings of model.py's SEARCH are tried; 0: none, those above are taken"),
             "scoring": (SCORING[plan.metric], "what a search decides by"),
