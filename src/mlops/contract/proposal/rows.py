@@ -70,7 +70,7 @@ def _volume(look: Look, labels: pd.Series | None) -> list[dict[str, Any]]:
         count = len(look.frame)
         return [
             {"metric": "rowCount", "mustBeGreaterOrEqualTo": max(1, count // 2), "severity": "stop"},
-            {"metric": "rowCount", "mustBeBetween": [max(1, int(count * 0.9)), count * 3], "severity": "warn"},
+            {"metric": "rowCount", "mustBeBetween": [max(1, int(count * 0.95)), count * 3], "severity": "warn"},
         ]
     sizes = labels.value_counts()
     least, most = max(1, int(sizes.min() / 2)), int(sizes.max() * 2)
