@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MOST = 12
 """Columns of a kind that are named; of more, the number is told."""
 WIDTH = 110
+ABOUT_ALL = ("--task", "--positive", "--metric", "--time", "--group", "--key")
+"""The options of decisions about the whole table: a column may be called as such a decision is, as `time`."""
 
 
 def adopt(arguments: argparse.Namespace) -> int:
@@ -109,7 +111,11 @@ def described(plan: Plan) -> str:
     seconds = plan.facts.get("seconds_read")
     lines = [f"\n  {plan.name}   {plan.rows:,} rows, {len(plan.columns):,} columns" + (f", read in {seconds} s" if seconds else ""), ""]
     lines.append(_row("target", plan.target, "given", ""))
-    lines += [_row(item.about, item.value, item.sure, item.why) for item in plan.decisions if item.about not in names]
+    lines += [
+        _row(item.about, item.value, item.sure, item.why)
+        for item in plan.decisions
+        if item.about not in names or item.option.startswith(ABOUT_ALL)
+    ]
     used: dict[str, list[str]] = {}
     for column in plan.columns:
         if column.used:
@@ -172,7 +178,9 @@ def _columns(count: int) -> str:
 
 
 def _scores(scores: Any) -> str:
-    return ", ".join(f"{name} {value:.4g}" for name, value in scores.items())
+    from mlops.adopt.yamls import number
+
+    return ", ".join(f"{name} {number(value, 4)}" for name, value in scores.items())
 
 
 def _row(about: str, value: str, sure: str, why: str) -> str:
