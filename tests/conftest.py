@@ -3,6 +3,7 @@
 Tests that need the same packages or the same months of data are run by one worker: two would import and prepare all of it twice.
 """
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ from mlops.settings import read_project
 
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell has it for what it starts with `&`: tests of Ctrl-C need what a terminal gives
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TOGETHER = {
     "contract/test_pipelines.py": "pipelines",
