@@ -27,7 +27,7 @@ def bring(plan: Plan, folder: Path) -> str:
     """Lay the data into `folder` with source.yml and SHA256SUMS, and return where they came from."""
     source = read_source(plan.source)
     folder.mkdir(parents=True)
-    origin = source.url or _without_secret(source.database)
+    origin = source.url or source.database
     if source.files:
         origin, source = _files(plan, source, folder)
     elif source.snapshot:
@@ -77,7 +77,3 @@ def _above(pattern: Path) -> Path:
             break
         kept.append(piece)
     return Path(*kept)
-
-
-def _without_secret(database: str) -> str:
-    return database

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlops.datasets import partition
-from mlops.datasets.elsewhere import cached, name_of
+from mlops.datasets.address import name_of
+from mlops.datasets.elsewhere import cached
 from mlops.datasets.listing import SOURCE, SUMS, Listing, is_data_set, recorded
 from mlops.datasets.parts import parts
 from mlops.datasets.source import Source, read_source
