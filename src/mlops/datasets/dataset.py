@@ -6,6 +6,7 @@ it, says which files are the partitions.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -161,8 +162,8 @@ def troubles(data: DataSet, found: tuple[File, ...]) -> tuple[str, ...]:
     """Return what is wrong with the files, each as a sentence with what to do."""
     told = []
     for file in found:
-        path = data.folder / file.name
-        back = f"get it back: git -C {data.folder} checkout -- {file.name}"
+        path = shlex.quote(str(data.folder / file.name))
+        back = f"get it back: git -C {shlex.quote(str(data.folder))} checkout -- {shlex.quote(file.name)}"
         if file.trouble == "gone":
             told.append(f"{file.name} is listed in {SUMS} and gone: {back}")
         elif file.trouble == "altered":
