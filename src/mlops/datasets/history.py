@@ -28,7 +28,7 @@ def commits(folder: Path) -> tuple[Commit, ...]:
     """Return the commits that changed which files a data set is, the newest first; none outside of a repository."""
     logged = answer(folder, "log", "--all", "--format=%H %cI", "--", SUMS, SOURCE)
     found = []
-    for line in (logged or "").split("\n"):
+    for line in (logged or "").splitlines():
         sha, _, when = line.partition(" ")
         listing = at(folder, sha)
         if listing.files:
