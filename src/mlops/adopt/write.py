@@ -32,6 +32,8 @@ SHOWN = ("src/project/project.yml", "src/project/columns.yml", "src/pipelines/tr
 """Files whose difference a rehearsal shows; the others are named."""
 
 
+FEW_ROWS = 160
+"""With fewer rows of training than this, a leaf of twenty would leave a tree next to nothing to part."""
 MANY_COLUMNS = 100
 WIDE = {"importance_rows": (200, "each column is shuffled, and there are many"), "importance_repeats": (1, "")}
 
@@ -77,10 +79,11 @@ def write(plan: Plan, root: Path, *, beside: bool, dry_run: bool, say: Callable[
         stage.mkdir()
         origin = bring.bring(plan, stage / layout.data)
         say(f"{'data':<10}{origin}")
-        frame = read(read_source(stage / layout.data / "source.yml"))
+        source = read_source(stage / layout.data / "source.yml")
+        frame = read(source)
         if plan.split.kind == "time":
             plan = replace(plan, facts={**plan.facts, "window": windows.length_of(frame[plan.split.column])})
-        remarks = list(_contract(plan, layout, stage, frame))
+        remarks = list(_contract(plan, layout, stage, frame, source.partition))
         _code(plan, layout, stage)
         _settings(plan, layout, stage, project, old, "linear", tuple(HARMLESS))
         measured = measure(
@@ -116,8 +119,8 @@ def replaced(project: Project, name: str, *, beside: bool) -> ModelSettings | No
     return next(iter(project.models.values()))
 
 
-def _contract(plan: Plan, layout: Layout, stage: Path, frame: pd.DataFrame) -> tuple[str, ...]:
-    """Write the contract that the data propose, and return what was seen."""
+def _contract(plan: Plan, layout: Layout, stage: Path, frame: pd.DataFrame, partition: str) -> tuple[str, ...]:
+    """Write the contract that the data propose, and return what was seen; `partition` is the column that the files' names make, if they do."""
     from mlops.contract.profile import propose
 
     leakage = [column.name for column in plan.columns if column.role == "leakage"]
@@ -126,6 +129,7 @@ def _contract(plan: Plan, layout: Layout, stage: Path, frame: pd.DataFrame) -> t
         layout.table,
         frame,
         keys=plan.keys,
+        partition=(partition,) if partition in frame else (),
         leakage=leakage,
         target=plan.target,
         logical=logical,
@@ -167,16 +171,16 @@ def _settings(
 
 
 def parameters(plan: Plan, estimator: str) -> pipelines.Choices:
-    """Return the parameters of train.yml: those of trees by the number of rows, and what a search decides by."""
+    """Return the parameters of train.yml: of trees scikit-learn's own, with smaller leaves where there are few rows."""
     rows = plan.rows * (1 - plan.split.share)
     return pipelines.Choices(
         {
             "estimator": (estimator, "trees (boosted) or linear: a cross-validation found this one better"),
             "max_iter": (100, ""),
             "learning_rate": (0.1, ""),
-            "max_leaf_nodes": (31 if rows > 2_000 else 15, ""),
-            "min_samples_leaf": (20 if rows > 500 else 5, ""),
-            "l2_regularization": (1.0, ""),
+            "max_leaf_nodes": (31, ""),
+            "min_samples_leaf": (20 if rows >= FEW_ROWS else max(2, int(rows) // 8), ""),
+            "l2_regularization": (0.0, ""),
             "strength": (1.0, "of the linear model; see model.py"),
             "trials": (0, "how many settings of model.py's SEARCH are tried; 0: none, those above are taken"),
             "scoring": (SCORING[plan.metric], "what a search decides by"),

@@ -29,6 +29,7 @@ def adopt(arguments: argparse.Namespace) -> int:
     from mlops.adopt.owned import check_name
     from mlops.adopt.repository import ready
     from mlops.adopt.write import replaced, write
+    from mlops.datasets.address import secret
 
     project = read_project(find_root(Path.cwd()))
     root, name = project.root, arguments.name or name_of(arguments.data)
@@ -43,7 +44,7 @@ def adopt(arguments: argparse.Namespace) -> int:
         **{name: getattr(arguments, name) for name in given if getattr(arguments, name) is not None},
     )
     quiet = arguments.json
-    _say(f"  reading {arguments.data}", quiet=quiet)
+    _say(f"  reading {arguments.data}", quiet=quiet or secret(arguments.data))
     plan = look(arguments.data, arguments.target, name=arguments.name, options=options)
     if not (arguments.yes or quiet) and sys.stdin.isatty() and sys.stdout.isatty():
         told = _asked(plan, options)
@@ -113,17 +114,17 @@ def described(plan: Plan) -> str:
     for column in plan.columns:
         if column.used:
             used.setdefault(column.role, []).append(column.name)
-    lines += ["", f"  learnt from   {sum(map(len, used.values())):,} columns"]
+    lines += ["", f"  learnt from   {_columns(sum(map(len, used.values())))}"]
     lines += [_wrapped(f"    {role:<18}", _listed(columns)) for role, columns in used.items()]
     left = [column for column in plan.columns if not column.used and column.role != "target"]
     if left:
-        lines += ["", f"  left out      {len(left):,} columns"]
-        lines += [_wrapped(f"    {column.name:<18}", f"{column.role}: {column.why}") for column in left[:MOST]]
+        lines += ["", f"  left out      {_columns(len(left))}"]
+        lines += [_wrapped(f"    {column.name:<17} ", f"{column.role}: {column.why}") for column in left[:MOST]]
         lines += [f"    and {len(left) - MOST:,} more"] if len(left) > MOST else []
     kept = [suspect for suspect in plan.suspects if not suspect.left_out or not suspect.column]
     if kept:
         lines += ["", "  look at"]
-        lines += [_wrapped(f"    {suspect.column or 'rows':<18}", suspect.why) for suspect in kept[:MOST]]
+        lines += [_wrapped(f"    {suspect.column or 'rows':<17} ", suspect.why) for suspect in kept[:MOST]]
     unsure = [item for item in plan.decisions if item.sure == "unsure" and item.option]
     if unsure:
         lines += ["", "  unsure        the safe reading was taken; say otherwise with"]
@@ -164,6 +165,10 @@ def ended(plan: Plan, changes: Changes, *, several: bool) -> str:
     ]
     lines += [f"  next          {run}     # to production", "  then          make check   # and make test"]
     return "\n".join([*lines, f"  undo          git revert {changes.commit[:10]}"])
+
+
+def _columns(count: int) -> str:
+    return f"{count:,} column{'s' * (count != 1)}"
 
 
 def _scores(scores: Any) -> str:

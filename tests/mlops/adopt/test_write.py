@@ -68,6 +68,7 @@ def test_a_table_becomes_a_project_whose_files_hold_no_mistake(repository, table
     assert main(["check"]) == 0
     assert "confirmed by its interval" in capsys.readouterr().out
     assert git(repository, "status", "--porcelain") == ""
+    assert "__pycache__" not in git(repository, "ls-files")
     model = next(iter(read_project(repository).models.values()))
     assert (model.task, model.target) == (task, "answer")
 
