@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from mlops.datasets.address import name_of
 from mlops.errors import JobFailed
 from mlops.files import digest_bytes, digest_file, read_json, write_json
 from mlops.local.runs import now
@@ -91,8 +92,6 @@ def recorded(folder: Path) -> dict[str, str]:
 
 def pointed(source: bytes | None) -> dict[str, str]:
     """Return name -> digest of the file elsewhere that a source.yml points to; nothing where it points to none."""
-    from mlops.datasets.elsewhere import name_of
-
     try:
         body = yaml.safe_load(source or b"")
     except yaml.YAMLError:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlops.datasets.address import secret
 from mlops.datasets.parts import sample
-from mlops.datasets.source import Note, secret
+from mlops.datasets.source import Note
 from mlops.errors import UsageError
 from mlops.spec.source import did_you_mean
 
@@ -62,7 +63,7 @@ def place(data: str) -> Place:
         raise UsageError("no data named", hint="A file, a folder, a URL, or a database with #table.")
     if secret(data):
         hint = "Put it into a variable, and write ${NAME} in its place: 'postgresql://user:${NAME}@host/database#table'"
-        raise UsageError("a password in a URL would be written into a file", hint=hint)
+        raise UsageError("a password, token or signature in a URL would be written into a file", hint=hint)
     if _DATABASE.match(data):
         return _database(data)
     if _URL.match(data) and not data.startswith("file://"):

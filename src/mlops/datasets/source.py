@@ -6,13 +6,13 @@ wonders. Every mistake is told with its line, as in the other settings files.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from mlops.datasets.address import secret
 from mlops.files import write_atomic
 from mlops.settings import Reader
 from mlops.spec.source import Keys, read
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 FILE = "source.yml"
 FORMATS = ("csv", "parquet", "jsonl", "json", "excel", "sql")
 WHITESPACE = "whitespace"
-_PASSWORD = re.compile(r"://[^:/@\s]+:(?!\$\{)[^@\s]+@")
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,7 @@ def _check(reader: Reader, source: Source) -> None:
     if secret(source.database) or secret(source.url):
         reader.note(
             ("database",) if source.database else ("url",),
-            "a password stands in the file",
+            "a password, token or signature stands in the file",
             "Write ${NAME}: it is taken from the environment.",
         )
     if source.format == "csv" and source.decimal not in {".", ","}:
@@ -155,11 +154,6 @@ def _check(reader: Reader, source: Source) -> None:
         "".encode(source.encoding)
     except LookupError:
         reader.note(("encoding",), f"unknown encoding {source.encoding!r}", "Such as utf-8, latin-1, cp1252, utf-16.")
-
-
-def secret(url: str) -> bool:
-    """Return whether a URL holds a password that is written out."""
-    return _PASSWORD.search(url) is not None
 
 
 def _letter(reader: Reader, keys: Keys) -> str:

@@ -31,7 +31,7 @@ def adopt(arguments: argparse.Namespace) -> int:
     from mlops.adopt.owned import check_name
     from mlops.adopt.repository import ready
     from mlops.adopt.write import replaced, write
-    from mlops.datasets.source import secret
+    from mlops.datasets.address import secret
 
     project = read_project(find_root(Path.cwd()))
     root, name = project.root, arguments.name or name_of(arguments.data)

@@ -118,8 +118,10 @@ def diff(arguments: argparse.Namespace) -> int:
 
 def docs(arguments: argparse.Namespace) -> int:
     """Build Great Expectations' Data Docs, and say where they are."""
-    from mlops.contract.docs import build
+    from mlops.contract.docs import build, check_place
 
+    if arguments.out:
+        check_place(Path(arguments.out))
     record, place = _checked_now(arguments) if arguments.data else _kept(arguments.run)
     page = build(record, Path(arguments.out) if arguments.out else place / "data-docs")
     print(json.dumps({"docs": str(page)}) if arguments.json else page)

@@ -14,6 +14,7 @@ from tests.mlops.datasets.visits import Visits, month
 
 from mlops.datasets import change
 from mlops.datasets.listing import parse, written
+from mlops.datasets.source import Source
 from mlops.errors import JobFailed, PlatformError, UsageError
 from mlops.files import digest_file
 
@@ -30,7 +31,7 @@ def pointed(visits, tmp_path):
     shutil.copytree(visits.folder / "days", there)
     found = {str(path): digest_file(path).removeprefix("sha256:") for path in sorted(there.iterdir())}
     (visits.folder / "SHA256SUMS").write_text(written(found))
-    visits.pattern = f"{there}/*.csv.gz"
+    visits.source = Source(visits.folder / "source.yml", files=f"{there}/*.csv.gz")
     return there
 
 
@@ -196,6 +197,19 @@ def test_a_file_that_is_not_like_the_others_is_refused_by_its_name(visits, name,
 @pytest.mark.parametrize("name", ["  a month.csv.gz", "ein März.csv.gz", "二月.csv.gz"])
 def test_a_file_of_any_name_is_added_under_the_partition_s(visits, name):
     assert visits.add(visits.new("2024-04", name), partition="2024-04").addition.name == "days/2024-04.csv.gz"
+
+
+def test_what_to_do_about_a_file_is_a_command_that_can_be_pasted(visits, pointed):
+    from mlops.datasets.dataset import files, troubles
+
+    (pointed / "2024-02.csv.gz").write_bytes(b"other")
+    (elsewhere,) = troubles(visits.data, files(visits.data, digest_file))
+    assert f"`sha256sum {pointed}/2024-02.csv.gz`" in elsewhere
+    visits.source = None
+    visits.record()
+    (visits.folder / "days/2024-03.csv.gz").write_bytes(b"another")
+    (here,) = troubles(visits.data, files(visits.data, digest_file))
+    assert f"mlops data add '{visits.folder}/days/2024-03.csv.gz' --replace" in here
 
 
 def test_partitions_may_have_names_with_blanks_and_letters_of_any_script(tmp_path):
