@@ -59,10 +59,11 @@ def _environment(folder: Path) -> Path:
     import pandas as pd
     import pyarrow as pa
 
-    subprocess.run(["uv", "venv", "--quiet", "--python", sys.executable, str(folder)], check=True)
+    uv = str(Path(sys.executable).with_name("uv"))
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(folder)], check=True)
     python = folder / "bin/python"
     wanted = ["pandera[pandas]", f"pandas=={pd.__version__}", f"pyarrow=={pa.__version__}"]
-    subprocess.run(["uv", "pip", "install", "--quiet", "--python", str(python), *wanted], check=True)
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", str(python), *wanted], check=True)
     return python
 
 
@@ -97,7 +98,7 @@ def table(figures: dict[str, Any]) -> str:
     rows = [_row(figures, peer, rules, years) for rules, years in CASES for peer in PEERS]
     step, large = figures["step"], figures["large"]
     told = (
-        f"{_sentence(figures)}\n\n"
+        f"{_sentence(figures)} {len(step)} round{'s' * (len(step) != 1)}.\n\n"
         f"The step as a process of its own: {statistics.median(s['seconds'] for s in step):.2f} s, "
         f"{statistics.median(s['cpu'] for s in step):.2f} s of a processor, {max(s['peak'] for s in step):.0f} MB at most.\n\n"
         f"{large['rows']:,} rows: {large['seconds']:.0f} s, {large['cpu']:.0f} s of a processor, {large['peak']:.0f} MB at most. It said:\n\n"
