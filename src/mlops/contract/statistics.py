@@ -8,14 +8,18 @@ missing says nothing, and breaks nothing.
     zeros fractions negative  share of the values that are 0, are no whole number, are below 0
     tens                      share of the values that ten divides
     distinct                  how many values there are
-    top                       share of the commonest value
+    top highest lowest        share of the commonest value, of the greatest, of the least
+    order                     Pearson's with the place in the file: 1 where it is sorted
     frozen                    longest run of one value, as a share of the rows
     length                    mean length of text
+    median q05 …              of times as well, in years: 2013.5 is July 2, 2013
     hour midnight             of times: mean hour of the day, share at 00:00:00
+    age                       of times: days from the latest to now
     days span daily           of times: how many days there are, from the first to the last, rows a day
     share VALUE, others       share of a value; of those that are not named
     correlation COLUMN        Pearson's, with another column of numbers
     by COLUMN=VALUE           mean of the rows where another column has a value
+    duplicates repeated       of a table: share of the rows that are there before; that an earlier partition has, whatever its name
     tells COLUMN              how much of another column's variance this one explains by itself, 0 to 1
 """
 
@@ -44,16 +48,22 @@ PLAIN = (
         "tens",
         "distinct",
         "top",
+        "highest",
+        "lowest",
+        "order",
         "frozen",
         "length",
         "hour",
         "midnight",
     ),
-    *("days", "span", "daily", "others", "duplicates"),
+    *("days", "span", "daily", "others", "age", "duplicates", "repeated"),
 )
+OF_TABLES = ("duplicates", "repeated")
 NESTED = ("shares", "correlation", "tells", "by")
 _QUANTILE = re.compile(r"q\d{2}")
-_NUMBERS = {"mean", "median", "spread", "zeros", "fractions", "negative", "tens"}
+_NUMBERS = {"mean", "median", "spread", "zeros", "fractions", "negative", "tens", "highest", "lowest"}
+_TIMES = {"hour", "midnight", "days", "span", "daily", "age"}
+_YEAR = 365.2425
 _OF_CODES = {"distinct", "top", "frozen", "length", "share", "others", "tells"}
 _BINS = 20
 _OF_FLOATS: dict[str, Callable[[Any], Any]] = {
@@ -63,6 +73,8 @@ _OF_FLOATS: dict[str, Callable[[Any], Any]] = {
     "fractions": lambda values: (values % 1 != 0).mean(),
     "negative": lambda values: (values < 0).mean(),
     "tens": lambda values: (values % 10 == 0).mean(),
+    "highest": lambda values: (values == values.max()).mean(),
+    "lowest": lambda values: (values == values.min()).mean(),
 }
 
 
@@ -85,7 +97,7 @@ def measure(
     """
     wanted = list(names)
     if not column:
-        return {name: [_duplicates(frame.iloc[rows]) for rows in pieces] for name in wanted}
+        return {name: _duplicates(frame, pieces) if name == "duplicates" else _repeated(frame, pieces) for name in wanted}
     coded, others = _Coded(frame[column], wanted), others or Others(frame)
     parts = [_Part(coded, others, _place(rows), len(rows)) for rows in pieces]
     asked = [name.partition(" ")[::2] for name in wanted]
@@ -149,13 +161,23 @@ class _Part:
             return math.nan
         if kind == "missing":
             return 1 - float(self.column.there[self.rows].mean())
+        if kind in _TIMES or (self.column.times is not None and (kind == "median" or _QUANTILE.fullmatch(kind))):
+            return self._of_times(kind)
         if kind in _NUMBERS or _QUANTILE.fullmatch(kind):
             return self._of_floats(kind) if self.column.numeric and len(self.floats) else math.nan
         if kind in {"correlation", "tells", "by"}:
             return self._together(kind, other)
-        if kind in {"hour", "midnight", "days", "span", "daily"}:
-            return self._of_times(kind)
+        if kind == "order":
+            return correlation(self.column.floats[self.rows], self.places) if self.column.numeric else math.nan
         return self._of_codes(kind, other) if len(self.codes) else math.nan
+
+    @property
+    def places(self) -> np.ndarray:
+        """The place of each row in the table."""
+        import numpy as np
+
+        rows = self.rows
+        return np.arange(rows.start, rows.stop, dtype=float) if isinstance(rows, slice) else rows.astype(float)
 
     @cached_property
     def floats(self) -> np.ndarray:
@@ -197,12 +219,17 @@ class _Part:
 
     def _of_times(self, kind: str) -> float:
         import numpy as np
+        import pandas as pd
 
         if self.column.times is None:
             return math.nan
         times = self.column.times[self.rows][self.column.there[self.rows]]
         if not len(times):
             return math.nan
+        if kind == "median" or _QUANTILE.fullmatch(kind):
+            return float(np.quantile(_years(times), 0.5 if kind == "median" else int(kind[1:]) / 100))
+        if kind == "age":
+            return float((pd.Timestamp.now(tz=times.tz) - times.max()) / np.timedelta64(1, "D"))
         if kind == "span":
             return float((times.max() - times.min()) / np.timedelta64(1, "D"))
         if kind in {"days", "daily"}:
@@ -325,6 +352,12 @@ def correlation(one: np.ndarray, other: np.ndarray) -> float:
     return max(-1.0, min(1.0, float(one @ other) / spread)) if spread and math.isfinite(spread) else math.nan
 
 
+def _years(times: pd.DatetimeIndex) -> np.ndarray:
+    """Return times as years with their fraction."""
+    plain = times.tz_convert(None) if times.tz is not None else times
+    return 1970 + plain.as_unit("s").asi8 / (86_400 * _YEAR)
+
+
 def tells(values: np.ndarray, target: np.ndarray, *, ordered: bool) -> float:
     """Return the share of the target's variance between the values' groups (eta squared), less what chance gives it.
 
@@ -350,14 +383,31 @@ def tells(values: np.ndarray, target: np.ndarray, *, ordered: bool) -> float:
     return max(0.0, (share - chance) / (1 - chance)) if chance < 1 else math.nan
 
 
-def _duplicates(frame: pd.DataFrame) -> float:
-    """Return the share of rows that are there before, in all their values."""
+def _duplicates(frame: pd.DataFrame, pieces: Sequence[np.ndarray]) -> list[float]:
+    """Return for each piece the share of rows that are there before in it, in all their values."""
+    return [float(_hashes(frame.iloc[rows]).duplicated().mean()) if len(rows) else math.nan for rows in pieces]
+
+
+def _repeated(frame: pd.DataFrame, pieces: Sequence[np.ndarray]) -> list[float]:
+    """Return for each piece the share of rows that an earlier one has, but for the columns that name the piece: one value in each."""
+    import numpy as np
+
+    names = [name for name in frame if any(len(frame[name].iloc[rows].astype("str").unique()) > 1 for rows in pieces)]
+    if not names:
+        return [math.nan] * len(pieces)
+    hashes = _hashes(frame[names]).to_numpy()
+    found, seen = [], np.empty(0, dtype=hashes.dtype)
+    for rows in pieces:
+        found.append(float(np.isin(hashes[rows], seen).mean()) if len(seen) and len(rows) else math.nan)
+        seen = np.concatenate([seen, hashes[rows]])
+    return found
+
+
+def _hashes(frame: pd.DataFrame) -> pd.Series:
+    """Return a number for each row that is the same where all its values are."""
     import pandas as pd
 
-    if frame.empty:
-        return math.nan
     try:
-        hashes = pd.util.hash_pandas_object(frame, index=False)
+        return pd.util.hash_pandas_object(frame, index=False)
     except TypeError:
-        hashes = frame.map(repr).agg("\0".join, axis=1)
-    return float(hashes.duplicated().mean())
+        return pd.util.hash_pandas_object(frame.map(repr), index=False)

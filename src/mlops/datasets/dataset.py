@@ -161,7 +161,11 @@ def troubles(data: DataSet, found: tuple[File, ...]) -> tuple[str, ...]:
     told = []
     for file in found:
         path = data.folder / file.name
-        back = f"get it back: git -C {data.folder} checkout -- {file.name}"
+        back = (
+            "get it back"
+            if path.is_absolute() and not path.is_relative_to(data.folder)
+            else f"get it back: git -C {data.folder} checkout -- {file.name}"
+        )
         if file.trouble == "gone":
             told.append(f"{file.name} is listed in {SUMS} and gone: {back}")
         elif file.trouble == "altered":
