@@ -150,12 +150,12 @@ def _partition_range(rule: Rule, path: Path) -> Range:
     return limits
 
 
-def kinds(tables: Sequence[Table], frames: Mapping[str, pd.DataFrame | Chunks]) -> pd.DataFrame:
-    """Return one row with the kind of every column that the contract names, as `table.column`."""
+def kinds(found: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    """Return one row with the kind of every column that the contract names, as `table.column`; they are given by table and column."""
     import pandas as pd
 
-    row = {f"{t.name}.{name}": kind_of(frames[t.name], name) for t in tables for name in t.types}
-    return pd.DataFrame([row], dtype="object")
+    row = {f"{table}.{name}": kind for table, columns in found.items() for name, kind in columns.items()}
+    return pd.DataFrame([list(row.values())], columns=list(row), dtype="object")
 
 
 def kind_of(frame: pd.DataFrame | Chunks, name: str) -> str:

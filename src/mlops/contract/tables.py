@@ -89,9 +89,11 @@ def batches(path: Path, step: int, columns: Sequence[str] | None = None) -> Iter
     import pyarrow as pa
 
     with parquet(path) as file:
-        named = [name for name in (columns or _columns(file)) if name in file.schema_arrow.names]
+        schema = file.schema_arrow  # made anew each time that it is asked for
+        there = set(schema.names)
+        named = [name for name in (columns or _columns(schema)) if name in there]
         if not file.metadata.num_rows:
-            yield pa.RecordBatch.from_pylist([], schema=pa.schema([file.schema_arrow.field(name) for name in named]))
+            yield pa.RecordBatch.from_pylist([], schema=pa.schema([schema.field(name) for name in named]))
         yield from file.iter_batches(batch_size=step, columns=named, use_threads=False)
 
 
@@ -112,10 +114,10 @@ def parquet(path: Path) -> pq.ParquetFile:
         raise JobFailed(f"not a Parquet file that can be read: {error}", where=str(path), hint="Run the import again.") from error
 
 
-def _columns(file: pq.ParquetFile) -> list[str]:
-    about = file.schema_arrow.pandas_metadata or {}
+def _columns(schema: pa.Schema) -> list[str]:
+    about = schema.pandas_metadata or {}
     index = {name for name in about.get("index_columns", []) if isinstance(name, str)}
-    return [name for name in file.schema_arrow.names if name not in index]
+    return [name for name in schema.names if name not in index]
 
 
 def open_table(path: Path, limit: int) -> pd.DataFrame | Chunks:
@@ -127,7 +129,7 @@ def open_table(path: Path, limit: int) -> pd.DataFrame | Chunks:
     import pandas as pd
 
     with parquet(path) as file:
-        rows, columns = file.metadata.num_rows, _columns(file)
+        rows, columns = file.metadata.num_rows, _columns(file.schema_arrow)
         first = next(file.iter_batches(batch_size=SAMPLED, columns=columns, use_threads=False), None)
     each = first.to_pandas(ignore_metadata=True).memory_usage(deep=True).sum() / len(first) if first is not None and len(first) else 0.0
     if each * rows > limit:
