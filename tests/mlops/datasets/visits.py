@@ -35,6 +35,8 @@ def git(folder, *words):
 class Visits:
     """The data set in a folder whose name has a blank, its state folder, and new files beside it."""
 
+    source = None
+
     def __init__(self, root: Path) -> None:
         self.root, self.folder, self.home = root, root / "data/the visits", root / ".mlops"
         (self.folder / "days").mkdir(parents=True)
@@ -47,7 +49,6 @@ class Visits:
         (root / ".gitignore").write_text(".mlops/\n*.gz-new\n")
         self.commit("Begin")
         self.tried = []
-        self.source = None
 
     @property
     def data(self) -> DataSet:
