@@ -37,7 +37,7 @@ def _facts(plan: Plan, layout: Layout, origin: str, measured: Measured | None) -
         "Digests": "`SHA256SUMS`, checked before a byte is read",
         "How they are read": "`source.yml`",
         "Contract": f"`../{layout.name}.odcs.yml` (Open Data Contract Standard v3)",
-        "Question": f"`{cell(plan.target)}`, {plan.task}",
+        "Question": f"{code(plan.target)}, {plan.task}",
         "Persons": "not looked at: whether people are in the data is for you to say",
     }
     if measured is not None and measured.quarantined:
@@ -54,7 +54,7 @@ def _decisions(plan: Plan) -> str:
 def _columns(plan: Plan) -> str:
     lines = ["| column | role | type | missing | distinct | why |\n|---|---|---|---|---|---|\n"]
     for column in plan.columns[:MOST_COLUMNS]:
-        name = cell(column.name) + (f" (`{cell(column.raw)}` in the source)" if column.raw != column.name else "")
+        name = code(column.name) + (f" ({code(column.raw)} in the source)" if column.raw != column.name else "")
         lines.append(f"| {name} | {column.role} | {column.type} | {column.missing:.1%} | {column.distinct:,} | {cell(column.why)} |\n")
     if len(plan.columns) > MOST_COLUMNS:
         lines.append(f"\n{len(plan.columns) - MOST_COLUMNS:,} more: see the contract.\n")
@@ -66,9 +66,15 @@ def _suspects(plan: Plan) -> str:
     for suspect in plan.suspects:
         score = "" if suspect.score is None else f"{suspect.score:.2f}"
         lines.append(
-            f"| {cell(suspect.column) or 'rows'} | {score} | {'left out' if suspect.left_out else 'kept'} | {cell(suspect.why)} |\n"
+            f"| {code(suspect.column) if suspect.column else 'rows'} | {score} | {'left out' if suspect.left_out else 'kept'} | {cell(suspect.why)} |\n"
         )
     return "".join(lines)
+
+
+def code(words: str) -> str:
+    """Return words as a code span of a table: inside of one only its own sign and the table's must not stand."""
+    plain = " ".join(str(words).split()).replace("|", "\\|").replace("`", "'")
+    return f"`{plain}`"
 
 
 def cell(words: str) -> str:
