@@ -3,6 +3,7 @@
 Tests that need the same packages or the same months of data are run by one worker: two would import and prepare all of it twice.
 """
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,13 @@ from mlops.settings import read_project
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # as a shell has it for what it starts with `&`: tests of Ctrl-C need what a terminal gives
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 TOGETHER = {
+    "contract/test_pipelines.py": "pipelines",
     "project": "project",
     "mlops/contract": "contract",
     "mlops/registry": "registry",
@@ -21,6 +28,7 @@ TOGETHER = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in a hook of the same name
 def pytest_collection_modifyitems(items):
     here = Path(__file__).parent
     for item in items:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlops.adopt.learnt import slices
-from mlops.adopt.yamls import flow
+from mlops.adopt.yamls import flow, number
 from mlops.settings import METRICS
 
 if TYPE_CHECKING:
@@ -105,7 +105,11 @@ def gate_yaml(plan: Plan, measured: Measured) -> str:
     bound = "at_least" if METRICS[plan.metric] == "higher" else "at_most"
     lines += ["  # Limits stop: a broken one is red.", "  limits:"]
     lines += (
+<<<<<<< HEAD
         [f"    {plan.metric}: {{mode: on, {bound}: {gate.limit:g}}}   # half of what the model {_surely(measured)} over the guess"]
+=======
+        [f"    {plan.metric}: {{mode: on, {bound}: {number(gate.limit, 6)}}}   # half of what the model gained over the guess"]
+>>>>>>> main
         if gate.limit is not None
         else []
     )
@@ -123,7 +127,7 @@ def _surely(measured: Measured) -> str:
 
 def _fall(plan: Plan, measured: Measured) -> str:
     value = measured.metrics.get(SLICE_METRIC[plan.task])
-    return f"{0.1 * value:.2g}" if isinstance(value, float) and value > 0 else "0.05"
+    return number(0.1 * value, 2) if isinstance(value, float) and value > 0 else "0.05"
 
 
 def load_ms(measured: Measured) -> int:
@@ -151,7 +155,7 @@ def monitor_yaml(plan: Plan, measured: Measured) -> str:
   performance:               # where the answers are known by now; red, and asks for a new training
     mode: on
     metric: {plan.metric}
-    may_fall_by: {keep:.2g}        # below the held-out rows; only a fall that its own interval confirms counts
+    may_fall_by: {number(keep, 2)}        # below the held-out rows; only a fall that its own interval confirms counts
     windows: 2
     of_last: 3
   endpoint: on               # it serves the registered version, and answers as that did offline
@@ -160,7 +164,7 @@ def monitor_yaml(plan: Plan, measured: Measured) -> str:
 
 
 def told(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.4g}"
+    return "unknown" if value is None else number(value, 4)
 
 
 def put_section(text: str, key: str, section: str) -> str:

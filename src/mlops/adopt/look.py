@@ -236,11 +236,20 @@ def _column(facts: Facts, role: Role) -> Column:
     )
 
 
+def _name(facts: Facts) -> bool:
+    """Return whether no value is longer than a name: a letter to the support names no row."""
+    return int(facts.series.dropna().astype(str).str.len().max()) <= 60
+
+
 def _keys(facts: Mapping[str, Facts], roles: Mapping[str, Role], wish: Options) -> tuple[tuple[str, ...], Decision]:
     """Return the columns that name a row to a person."""
     if wish.keys:
         return wish.keys, Decision("keys", ", ".join(wish.keys), "given", "you said so", "--key COLUMN")
-    unique = [name for name, role in roles.items() if role.role in {"identifier", "text"} and facts[name].unique]
+    unique = [
+        name
+        for name, role in roles.items()
+        if facts[name].unique and (role.role == "identifier" or (role.role == "text" and _name(facts[name])))
+    ]
     unique.sort(key=lambda name: roles[name].role)
     if unique:
         return (unique[0],), Decision(

@@ -79,7 +79,7 @@ class Chunks:
             return pd.DataFrame(index=pd.RangeIndex(self.rows))
         need = self.bytes_per_row * self.rows * len(columns) / max(1, len(self.columns))
         if need > self.limit:
-            message = f"{why} needs {', '.join(columns)} whole, about {_size(need)}, and {_size(self.limit)} may be used"
+            message = f"{why} needs {', '.join(columns)} whole, about {size_told(need)}, and {size_told(self.limit)} may be used"
             raise JobFailed(message, where=str(self.path), hint=f"Give it more ({MEMORY_VARIABLE}=8G), or state the rule per row.")
         return pd.concat([frame[list(columns)] for frame in self.frames(columns)], ignore_index=True)
 
@@ -143,7 +143,7 @@ def told(name: str, table: pd.DataFrame | Chunks) -> str:
     """Return what is said of a table that is checked in chunks; nothing of others."""
     if not isinstance(table, Chunks):
         return ""
-    size = f"{table.rows:,} rows are about {_size(table.bytes_per_row * table.rows)} in memory, more than {_size(table.limit)}"
+    size = f"{table.rows:,} rows are about {size_told(table.bytes_per_row * table.rows)} in memory, more than {size_told(table.limit)}"
     return f"{name}: {size}: checked in chunks of {table.step:,} rows"
 
 
@@ -177,7 +177,8 @@ def _free() -> int:
     return max(min(found), 2**20)
 
 
-def _size(count: float) -> str:
+def size_told(count: float) -> str:
+    """Return bytes as a person reads them."""
     unit, size = next(((unit, size) for unit, size in (("GB", 2**30), ("MB", 2**20)) if count >= size), ("KB", 2**10))
     return f"{count / size:.3g} {unit}"
 

@@ -87,3 +87,9 @@ def test_a_column_that_the_project_makes_itself_is_refused(plan, base):
 def test_what_a_constant_guess_is_best_at_does_not_decide(plan, base):
     with pytest.raises(UsageError, match="calibration_error"):
         plan(base, metric="calibration_error")
+
+
+def test_a_letter_names_no_row_though_no_two_are_alike(plan, base, draw):
+    letters = [" ".join(draw.choice(["bill", "phone", "late", "broken"], 15)) + f" {row}" for row in range(200)]
+    assert plan(base.assign(letter=letters)).keys == ()
+    assert plan(base.assign(title=[f"the house of {row}" for row in range(200)])).keys == ("title",)

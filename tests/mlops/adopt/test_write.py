@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 
 from mlops.cli import main
+from mlops.errors import UsageError
 from mlops.settings import read_environment, read_project
 
 ROOT = Path(__file__).parents[3]
@@ -66,6 +68,7 @@ def test_a_table_becomes_a_project_whose_files_hold_no_mistake(repository, table
     assert main(["check"]) == 0
     assert "confirmed by its interval" in capsys.readouterr().out
     assert git(repository, "status", "--porcelain") == ""
+    assert "__pycache__" not in git(repository, "ls-files")
     model = next(iter(read_project(repository).models.values()))
     assert (model.task, model.target) == (task, "answer")
 
@@ -137,6 +140,40 @@ def test_a_commit_that_nobody_could_make_is_refused_before_any_work(repository, 
         monkeypatch.setenv(f"GIT_{name}_EMAIL", "")
     assert main(["adopt", str(table("binary")), "--target", "answer"]) == 2
     assert "git config user.name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["Churn", "../../x", "mlops", "project", "pipelines", "contract", "components", "images", "ünder", ""])
+def test_a_name_that_no_model_can_have_or_that_is_taken_is_refused_before_anything_is_read(repository, name, capsys):
+    before = {path.name for path in repository.parent.iterdir()}
+    assert main(["adopt", "nothing-like-this.csv", "--target", "answer", f"--name={name}"]) == 2
+    said = capsys.readouterr().err
+    assert ("no file" in said) is (name == "")
+    assert {path.name for path in repository.parent.iterdir()} == before
+
+
+def test_the_place_of_a_model_can_be_taken_again_and_that_of_another_cannot(repository):
+    from mlops.adopt.owned import check_name
+
+    project = read_project(repository)
+    old = next(iter(project.models.values()))
+    check_name(project, "nycflights13", "", old)
+    check_name(project, old.name, "", old)
+    for given in ("", str(repository / "data/nycflights13")):
+        with pytest.raises(UsageError, match="data/nycflights13 is there"):
+            check_name(project, "nycflights13", given, None)
+
+
+def test_a_data_folder_that_another_model_reads_stays(repository):
+    from mlops.adopt.owned import files
+
+    project = read_project(repository)
+    old = next(iter(project.models.values()))
+    (repository / "src/pipelines/second").mkdir()
+    (repository / "src/pipelines/second/train.yml").write_text("inputs: {data: {type: uri_folder, path: ../../../data/nycflights13}}")
+    second = replace(old, name="second", package="src/second", pipeline="src/pipelines/second/train.yml", contract="data/second.odcs.yml")
+    alone = files(project, old)
+    shared = files(replace(project, models={**project.models, "second": second}), old)
+    assert {name for name in alone if name not in shared} == {name for name in alone if name.startswith("data/nycflights13/")} != set()
 
 
 def test_the_data_themselves_may_lie_in_the_repository(repository, table, capsys):

@@ -1,10 +1,12 @@
 """A contract file, from YAML to rules: what it says, and what is told of a malformed one."""
 
 import contextlib
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from open_data_contract_standard import model
 
 from mlops.contract.rules import Range
 from mlops.contract.standard import load
@@ -148,3 +150,29 @@ def test_a_spoilt_contract_is_told_or_read_and_nothing_else(write, line, cut, ju
     lines[line] = lines[line][:cut] + junk
     with contextlib.suppress(UsageError):
         load(write(text="\n".join(lines)))
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ("{metric: nullValues, mustBe: 0, mustNotBe: 3}", "`mustNotBe` cannot be checked here"),
+        ("{metric: missingValues, arguments: {missingValues: [x]}, mustBe: 0}", "the argument 'missingValues' cannot be checked"),
+        ("{metric: nullValues, mustBe: 0, customProperties: [{property: severty, value: warn}]}", "'severty' is not known"),
+    ],
+)
+def test_nothing_that_sounds_like_a_rule_is_passed_over(write, rule, told):
+    with pytest.raises(SpecError, match=told):
+        load(write(quality(rule)))
+
+
+def test_the_page_says_of_every_word_of_the_standard_whether_it_is_checked():
+    page = (Path(__file__).parents[3] / "docs/how-to/contract.md").read_text(encoding="utf-8").partition("## Every word of the standard")[2]
+    parts = (
+        model.OpenDataContractStandard,
+        model.SchemaObject,
+        model.SchemaProperty,
+        model.DataQuality,
+        model.ServiceLevelAgreementProperty,
+    )
+    words = {info.alias or name for part in parts for name, info in part.model_fields.items()}
+    assert sorted(word for word in words if f"`{word}`" not in page) == []

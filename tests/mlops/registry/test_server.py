@@ -35,7 +35,7 @@ def port(tmp_path_factory):
         command = [sys.executable, "-m", "mlflow", *words, "--artifacts-destination", str(root / "artifacts")]
         server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, cwd=root)
     try:
-        for _ in range(300):
+        for _ in range(900):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", number)) == 0:
                     break

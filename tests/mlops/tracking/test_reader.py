@@ -82,9 +82,9 @@ def test_a_server_takes_the_same_runs(project, tmp_path, monkeypatch):
 
 
 def wait_for(url):
-    for _ in range(300):
+    for _ in range(1200):
         try:
-            urllib.request.urlopen(url, timeout=1).close()
+            urllib.request.urlopen(url, timeout=10).close()
         except OSError:
             time.sleep(0.1)
         else:
