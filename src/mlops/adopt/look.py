@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from mlops.datasets.source import Source
 
 
+MADE = ("time_window", "(answer)", "(score)")
+"""Columns that the steps add to a table."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What the person said; the rest is worked out."""
@@ -134,7 +138,10 @@ def plan_of(frame: pd.DataFrame, source: Source, target: str, name: str, wish: O
 
 
 def _known(names: Sequence[str], target: str, wish: Options) -> None:
-    """Refuse options that name what is not there, or say two things at once."""
+    """Refuse options that name what is not there, or say two things at once, and columns that the project makes itself."""
+    for name in MADE:
+        if name in names:
+            raise UsageError(f"a column is called {name!r}, and the project makes one of that name itself", hint="Give it another name.")
     asked = [
         ("--time", wish.time),
         ("--group", wish.group),

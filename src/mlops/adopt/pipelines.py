@@ -254,9 +254,10 @@ def batch_yaml(plan: Plan, layout: Layout) -> str:
     values = {
         "": _data(plan, layout, keys=("data", "contract", "columns", "project", "table", "name")) | {"model": (None, "type: mlflow_model")}
     }
-    steps = {"import": IMPORT, "score": SCORE}
+    steps = {"import": IMPORT, "validate": VALIDATE, "score": SCORE}
     head = [
-        "# What a given model says to every row of the data (yours); `--set inputs.data=FOLDER` for others, with a source.yml in it.",
+        "# What a given model says to every row that the contract lets through (yours); `--set inputs.data=FOLDER` for others, with a source.yml",
+        "# in it. Rows whose answers are not known yet need a contract that does not ask for them: `--set inputs.contract=FILE`.",
         f"#   mlops run {layout.pipelines}/batch.yml --set inputs.model=.mlops/runs/1/steps/train/outputs/model",
     ]
     return _pipeline(layout, "batch", f"What a given model says to each row of {plan.name}.", head, values, {"scores": "uri_file"}, steps)
@@ -365,7 +366,7 @@ def _job(
     return lines
 
 
-WIRES = {("split", "table"): ("clean", "cleaned"), ("split", "share"): "test_share"}
+WIRES = {("split", "table"): ("clean", "cleaned"), ("split", "share"): "test_share", ("score", "raw"): ("validate", "valid")}
 
 
 def _from(name: str, key: str, made: dict[str, str], known: set[str]) -> str:

@@ -239,7 +239,7 @@ def _records(path: Path, kind: str) -> dict[str, list[Any]]:
     """Return the columns of JSON: an object per line, or a list of objects. What is nested gets names joined by a point."""
     text = whole(path).getvalue().decode("utf-8-sig")
     records = []
-    for number, line in enumerate([text] if kind == "json" else text.splitlines(), 1):
+    for number, line in enumerate([text] if kind == "json" else text.split("\n"), 1):
         if not line.strip():
             continue
         try:

@@ -81,7 +81,11 @@ class Binary:
     name: str = "binary"
 
     def truth(self, values: pd.Series) -> Numbers:
-        return np.array([word(value) == self.positive for value in values.tolist()], float)
+        words = [word(value) for value in values.tolist()]
+        others = sorted(set(words) - {self.positive})
+        if len(others) > 1:
+            raise ValueError(f"beside the positive class {self.positive!r} there is one other, and here are {_listed(others)}")
+        return np.array([one == self.positive for one in words], float)
 
     def scores(self, model: Any, rows: pd.DataFrame) -> Scores:
         classes = classes_of(model)

@@ -80,6 +80,21 @@ def test_of_rows_that_are_there_twice_one_stays(clean, duplicates, left):
     assert len(clean(rows, duplicates)) == left
 
 
+def test_rows_without_a_group_are_each_one_of_their_own(module, tmp_path):
+    """Half of the rows have no group: together they would be one that is whole on one side."""
+    module("columns")
+    spec = importlib.util.spec_from_file_location("group_split", STARTER / "splits/group.py")
+    split = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(split)
+    rows = pd.DataFrame({"a": np.arange(100.0), "g": [None] * 50 + [f"g{n // 5}" for n in range(50)], "y": 0.5})
+    rows.to_parquet(tmp_path / "table")
+    (tmp_path / "columns.yml").write_text(yaml.safe_dump({"target": "y", "numbers": ["a"], "group": "g"}))
+    words = {"table": "table", "columns": "columns.yml", "train": "train", "test": "test"}
+    arguments = [word for key, name in words.items() for word in (f"--{key}", str(tmp_path / name))]
+    split.main([*arguments, "--share", "0.3", "--seed", "7"])
+    assert all(pd.read_parquet(tmp_path / part)["g"].isna().any() for part in ("train", "test"))
+
+
 def binary(draw):
     """Answers, sometimes of one class, and scores, sometimes all the same or of few values."""
     rows = int(draw.integers(2, 120))

@@ -89,3 +89,10 @@ def test_a_target_that_is_no_number_is_told(values):
 
 def test_numpy_s_own_scalars_have_the_same_names():
     assert [word(value) for value in (np.float64(1), np.int8(1), np.bool_(True), np.str_("x"))] == ["1", "1", "1", "x"]
+
+
+def test_a_class_beside_the_two_is_no_negative():
+    """A typing mistake in `positive`, or a third class that came with a new month."""
+    with pytest.raises(ValueError, match="beside the positive class 'baad' there is one other, and here are bad, good"):
+        task_of("binary", "baad").truth(pd.Series(["bad", "good"]))
+    assert task_of("binary", "bad").truth(pd.Series(["good", "good"])).tolist() == [0, 0]
