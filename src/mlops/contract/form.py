@@ -14,8 +14,16 @@ if TYPE_CHECKING:
 
     from mlops.contract.reading import Reading
 
-OURS = ("leakage", "otherColumns", "severity", "licence", "per", "stopBeyond", "mostly")
-"""What is read of `customProperties`."""
+READ = {
+    "": ("licence",),
+    "schema": ("leakage", "otherColumns"),
+    "properties": ("severity",),
+    "relationships": ("mostly", "severity"),
+    "quality": ("per", "stopBeyond"),
+    "slaProperties": ("severity",),
+}
+"""Where in the file -> what is read of the `customProperties` there."""
+OURS = tuple(dict.fromkeys(name for names in READ.values() for name in names))
 
 
 def check_form(source: Source) -> None:
@@ -50,6 +58,9 @@ def check_names(reading: Reading, at: Keys, value: Any) -> None:
         for index, item in enumerate(value.get("customProperties") or []):
             name = str(item.get("property"))
             close = [] if name in OURS else get_close_matches(name, OURS, 1, 0.8)
+            if name in OURS and name not in READ.get(str(at[-2]) if at else "", OURS):
+                where = " and ".join(place or "the contract itself" for place, names in READ.items() if name in names)
+                reading.note((*at, "customProperties", index, "property"), f"{name!r} is not read here", f"It is read of {where}.")
             if close:
                 reading.note((*at, "customProperties", index, "property"), f"{name!r} is not known", f"Did you mean {close[0]!r}?")
 

@@ -24,8 +24,18 @@ if TYPE_CHECKING:
     from mlops.spec.source import Keys
 
 BY_ROW = {"required", "set", "pattern", "length", "range", "tidy", "relation", "determined", "unique"}
+STRICT = 1e-12
+"""Less than a limit, as a share of rows: a table has fewer rows than this could tell apart."""
 COMPARISONS = ("mustBe", "mustBeGreaterThan", "mustBeGreaterOrEqualTo", "mustBeLessThan", "mustBeLessOrEqualTo", "mustBeBetween")
-ARGUMENTS = ("per", "previous", "each", "properties", "validValues", "pattern", "minimum", "maximum")
+VALID = ("validValues", "pattern", "minimum", "maximum")
+ARGUMENTS = {
+    "rowCount": ("per", "previous", "each"),
+    "nullValues": ("per",),
+    "missingValues": ("per",),
+    "duplicateValues": ("per", "properties"),
+    "invalidValues": ("per", *VALID),
+}
+"""Metric -> the arguments that are read of it."""
 METRICS = (
     "rowCount; of a column nullValues, missingValues, duplicateValues, and invalidValues with validValues, pattern, minimum or maximum"
 )
@@ -69,9 +79,11 @@ def _one(reading: Reading, at: Keys, given: Mapping[str, Any], column: str) -> B
     for key in ("mustNotBe", "mustNotBeBetween", *(COMPARISONS if given.get("type") == "custom" else ())):
         if given.get(key) is not None:
             reading.note((*at, key), f"`{key}` cannot be checked here", f"What can: {METRICS}, with {', '.join(COMPARISONS)}.")
+    readable = ARGUMENTS.get(str(given.get("metric") or given.get("rule")), ("per", "properties", *VALID))
     for key in given.get("arguments") or {}:
-        if key not in ARGUMENTS:
-            reading.note((*at, "arguments", key), f"the argument {key!r} cannot be checked", did_you_mean(str(key), ARGUMENTS))
+        if key not in readable:
+            hint = "Words for a missing value: a second rule, `expect_column_values_to_be_tidy`." if key == "missingValues" else None
+            reading.note((*at, "arguments", key), f"the argument {key!r} cannot be checked", hint or did_you_mean(str(key), readable))
     if given.get("type") == "sql":
         hint = "Write what must hold of a row as `type: custom`: docs/how-to/contract.md, relations between columns."
         reading.note(at, "a rule in SQL cannot be checked here: the tables are files", hint)
@@ -113,6 +125,8 @@ def _metric(reading: Reading, at: Keys, given: Mapping[str, Any], column: str) -
         return "required", "must not be missing", {}
     if metric == "duplicateValues" and (column or arguments.get("properties")):
         return "unique", "must differ from row to row", {}
+    if metric == "invalidValues" and len({"minimum" if key == "maximum" else key for key in arguments if key in VALID}) > 1:
+        reading.note((*at, "arguments"), "is more than one rule", "Of validValues, pattern, and minimum with maximum, each is a rule of its own.")
     if metric == "invalidValues" and column and isinstance(arguments.get("validValues"), list):
         return "set", reading.one_of(arguments["validValues"]), {"values": arguments["validValues"]}
     if metric == "invalidValues" and column and "pattern" in arguments:
@@ -149,4 +163,6 @@ def _share(reading: Reading, at: Keys, given: Mapping[str, Any]) -> float:
     if limits.high is None or (limits.high and given.get("unit") != "percent"):
         reading.note(at, "how many rows may break a rule is `mustBe: 0`, or a limit with `unit: percent`")
         return 0.0
-    return limits.high / 100
+    if limits.low:
+        reading.note(at, "how many rows must break a rule at least cannot be checked", "Write `mustBeLessOrEqualTo`, with `unit: percent`.")
+    return limits.high / 100 - (STRICT if limits.below else 0)

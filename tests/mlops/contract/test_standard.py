@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from open_data_contract_standard import model
 
+from mlops.contract.check import check
 from mlops.contract.rules import Range
 from mlops.contract.standard import load
 from mlops.errors import SpecError, UsageError
@@ -93,6 +94,13 @@ def test_a_share_of_rows_may_break_a_rule(write):
     assert not rule.by_row
 
 
+def test_less_than_a_share_is_not_that_share(write, trips):
+    rule = "{metric: nullValues, %s: 25, unit: percent}"
+    trips.loc[[0, 1, 2], "miles"] = None
+    outcomes = [check(load(write(quality(rule % words))), {"trips": trips}).findings for words in ("mustBeLessThan", "mustBeLessOrEqualTo")]
+    assert [next(f.outcome for f in found if f.rule.name == "trips.miles.required") for found in outcomes] == ["broken", "held"]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "says"),
     [
@@ -101,6 +109,8 @@ def test_a_share_of_rows_may_break_a_rule(write):
         ("maximum: 100", "maximum: many", 15, "'many' is not a number"),
         ("maximum: 100", "maximun: 100", 15, "the option 'maximun'"),
         ("value: [fare]", "value: [fair]", 11, "leakage names 'fair'"),
+        ("property: leakage", "property: leakge", 11, "'leakge' is not known"),
+        ("property: leakage", "property: severity", 11, "'severity' is not read here"),
         ("value: warn", "value: warm", 19, "unknown severity 'warm'"),
         ("name: miles", "name: id", 15, "the column 'id' is there twice"),
         ("required: true, primaryKey", "required: [1], primaryKey", 14, "valid boolean"),
@@ -126,6 +136,10 @@ def test_a_mistake_is_told_with_its_line(write, old, new, line, says):
         ("{type: sql, query: select 1, mustBe: 0}", "cannot be checked"),
         ("{metric: duplicateValues, arguments: {properties: [id, mile]}, mustBe: 0}", "is about 'mile'"),
         ("{metric: nullValues, arguments: {per: month}, mustBe: 0}", "unknown `per`"),
+        ("{metric: missingValues, arguments: {missingValues: [N/A]}, mustBe: 0}", "the argument 'missingValues' cannot be checked"),
+        ("{metric: nullValues, arguments: {pattern: a}, mustBe: 0}", "the argument 'pattern' cannot be checked"),
+        ("{metric: invalidValues, arguments: {validValues: [1], pattern: a}, mustBe: 0}", "is more than one rule"),
+        ("{metric: nullValues, mustBeBetween: [5, 10], unit: percent}", "at least cannot be checked"),
     ],
 )
 def test_a_rule_that_cannot_be_checked_is_refused_and_never_left_out(write, given, says):
