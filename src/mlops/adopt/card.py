@@ -55,11 +55,7 @@ def _decisions(plan: Plan) -> str:
 def _columns(plan: Plan) -> str:
     lines = ["| column | role | type | missing | distinct | why |\n|---|---|---|---|---|---|\n"]
     for column in plan.columns[:MOST_COLUMNS]:
-<<<<<<< HEAD
-        name = code(column.name) + (f" ({code(column.raw)} in the source)" if column.raw != column.name else "")
-=======
         name = cell(column.name) + (f" ({code(column.raw)} in the source)" if column.raw != column.name else "")
->>>>>>> main
         lines.append(f"| {name} | {column.role} | {column.type} | {column.missing:.1%} | {column.distinct:,} | {cell(column.why)} |\n")
     if len(plan.columns) > MOST_COLUMNS:
         lines.append(f"\n{len(plan.columns) - MOST_COLUMNS:,} more: see the contract.\n")
@@ -71,15 +67,9 @@ def _suspects(plan: Plan) -> str:
     for suspect in plan.suspects:
         score = "" if suspect.score is None else f"{suspect.score:.2f}"
         lines.append(
-            f"| {code(suspect.column) if suspect.column else 'rows'} | {score} | {'left out' if suspect.left_out else 'kept'} | {cell(suspect.why)} |\n"
+            f"| {cell(suspect.column) or 'rows'} | {score} | {'left out' if suspect.left_out else 'kept'} | {cell(suspect.why)} |\n"
         )
     return "".join(lines)
-
-
-def code(words: str) -> str:
-    """Return words as a code span of a table: inside of one only its own sign and the table's must not stand."""
-    plain = " ".join(str(words).split()).replace("|", "\\|").replace("`", "'")
-    return f"`{plain}`"
 
 
 def cell(words: str) -> str:

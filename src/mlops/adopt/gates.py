@@ -105,11 +105,7 @@ def gate_yaml(plan: Plan, measured: Measured) -> str:
     bound = "at_least" if METRICS[plan.metric] == "higher" else "at_most"
     lines += ["  # Limits stop: a broken one is red.", "  limits:"]
     lines += (
-<<<<<<< HEAD
-        [f"    {plan.metric}: {{mode: on, {bound}: {gate.limit:g}}}   # half of what the model {_surely(measured)} over the guess"]
-=======
-        [f"    {plan.metric}: {{mode: on, {bound}: {number(gate.limit, 6)}}}   # half of what the model gained over the guess"]
->>>>>>> main
+        [f"    {plan.metric}: {{mode: on, {bound}: {number(gate.limit, 6)}}}   # half of what the model {_surely(measured)} over the guess"]
         if gate.limit is not None
         else []
     )

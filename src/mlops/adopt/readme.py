@@ -20,15 +20,9 @@ def rewritten(text: str, plan: Plan, measured: Measured) -> str | None:
         return None
     used = sum(column.used for column in plan.columns)
     asked = {
-<<<<<<< HEAD
-        "binary": f"whether {code(plan.target)} is {code(str(plan.positive))}",
-        "multiclass": f"which of {len(plan.classes)} classes {code(plan.target)} is",
-        "regression": f"how much {code(plan.target)} is",
-=======
         "binary": f"whether {code(plan.target, table=False)} is {code(str(plan.positive), table=False)}",
         "multiclass": f"which of {len(plan.classes)} classes {code(plan.target, table=False)} is",
         "regression": f"how much {code(plan.target, table=False)} is",
->>>>>>> main
     }[plan.task]
     return f"""# {plan.name}
 

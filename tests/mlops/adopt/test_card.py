@@ -1,17 +1,3 @@
-<<<<<<< HEAD
-"""The data card: a name reads as it is, and can do nothing."""
-
-import pytest
-
-from mlops.adopt.card import code
-
-
-@pytest.mark.parametrize(
-    ("name", "shown"), [("total_bill", "`total_bill`"), ("a`|<b>", "`a'\\|<b>`"), ("[x](http://y)", "`[x](http://y)`")]
-)
-def test_a_name_in_a_code_span_has_no_backslash_but_before_the_sign_of_the_table(name, shown):
-    assert code(name) == shown
-=======
 """Words of the data in Markdown: they are shown as they are, and are never a link, a tag or a cell."""
 
 from types import SimpleNamespace
@@ -42,4 +28,3 @@ def test_a_class_that_looks_like_a_link_is_none_in_the_readme():
     assert "whether `total_bill` is `[x](http://evil)`" in text
     assert f"(always {cell(evil)})" in text
     assert f"always {evil}" not in text
->>>>>>> main
