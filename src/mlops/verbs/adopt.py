@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import textwrap
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -25,10 +26,8 @@ WIDTH = 110
 
 def adopt(arguments: argparse.Namespace) -> int:
     """Look at the data, say what was found, write a project for them, and say what comes next."""
-    from mlops.adopt.look import Options, look
+    from mlops.adopt.look import Options
     from mlops.adopt.repository import ready
-    from mlops.adopt.write import write
-    from mlops.datasets.source import secret
 
     root = find_root(Path.cwd())
     ready(root, arguments.data)
@@ -39,12 +38,21 @@ def adopt(arguments: argparse.Namespace) -> int:
         keys=tuple(arguments.key),
         **{name: getattr(arguments, name) for name in given if getattr(arguments, name) is not None},
     )
+    with tempfile.TemporaryDirectory(prefix="mlops-look-") as folder:
+        return _adopted(arguments, root, options, Path(folder))
+
+
+def _adopted(arguments: argparse.Namespace, root: Path, options: Options, folder: Path) -> int:
+    from mlops.adopt.look import look
+    from mlops.adopt.write import write
+    from mlops.datasets.source import secret
+
     quiet = arguments.json
     _say(f"  reading {arguments.data}", quiet=quiet or secret(arguments.data))
-    plan = look(arguments.data, arguments.target, name=arguments.name, options=options)
+    plan = look(arguments.data, arguments.target, name=arguments.name, options=options, folder=folder)
     if not (arguments.yes or quiet) and sys.stdin.isatty() and sys.stdout.isatty():
         told = _asked(plan, options)
-        plan = look(arguments.data, arguments.target, name=arguments.name, options=told) if told != options else plan
+        plan = look(arguments.data, arguments.target, name=arguments.name, options=told, folder=folder) if told != options else plan
     _say(described(plan), quiet=quiet)
     _say("\n  trying it: the steps of the new project, in a temporary folder", quiet=quiet)
     beside = bool(arguments.name) and arguments.name not in read_project(root).models
