@@ -14,6 +14,7 @@ settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("busy")
 
 TOGETHER = {
+    "contract/test_pipelines.py": "pipelines",
     "project": "project",
     "mlops/contract": "contract",
     "mlops/registry": "registry",
@@ -21,6 +22,7 @@ TOGETHER = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in a hook of the same name
 def pytest_collection_modifyitems(items):
     here = Path(__file__).parent
     for item in items:

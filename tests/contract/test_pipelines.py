@@ -59,6 +59,7 @@ def test_azure_ml_takes_the_pipeline(path):
     assert list(job.jobs) == list(yaml.safe_load(path.read_text())["jobs"])
 
 
+@pytest.mark.slow
 @components
 def test_azure_ml_takes_the_component(path):
     from azure.ai.ml import load_component
@@ -69,6 +70,7 @@ def test_azure_ml_takes_the_component(path):
     assert component.environment.image
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.parent.name)
 def test_azure_ml_takes_the_image_and_it_is_pinned(path):
     from azure.ai.ml import load_environment

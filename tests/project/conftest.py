@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -29,9 +30,12 @@ def _cut(tmp_path_factory) -> Path:
         header, *rows = gzip.decompress(path.read_bytes()).decode().splitlines()
         step = len(rows) // PER_MONTH
         write_gzip(data / "flights" / path.name, "\n".join([header, *rows[::step][:PER_MONTH]]) + "\n")
-    contract = (ROOT / "data/flights.odcs.yml").read_text()
-    assert "mustBeBetween: [15000, 60000]" in contract
-    (root / "flights.odcs.yml").write_text(contract.replace("mustBeBetween: [15000, 60000]", f"mustBeBetween: [{PER_MONTH}, {PER_MONTH}]"))
+    contract, volumes = re.subn(
+        r"mustBeBetween: \[15000, 60000\]", f"mustBeBetween: [{PER_MONTH}, {PER_MONTH}]", (ROOT / "data/flights.odcs.yml").read_text()
+    )
+    contract, days = re.subn(r", daily: \[\d+, \d+\]", "", contract)
+    assert (volumes, days) == (1, 1)
+    (root / "flights.odcs.yml").write_text(contract)
     record(data)
     return root
 

@@ -8,14 +8,18 @@ missing says nothing, and breaks nothing.
     zeros fractions negative  share of the values that are 0, are no whole number, are below 0
     tens                      share of the values that ten divides
     distinct                  how many values there are
-    top                       share of the commonest value
+    top highest lowest        share of the commonest value, of the greatest, of the least
+    order                     Pearson's with the place in the file: 1 where it is sorted
     frozen                    longest run of one value, as a share of the rows
     length                    mean length of text
+    median q05 …              of times as well, in years: 2013.5 is July 2, 2013
     hour midnight             of times: mean hour of the day, share at 00:00:00
+    age                       of times: days from the latest to now
     days span daily           of times: how many days there are, from the first to the last, rows a day
     share VALUE, others       share of a value; of those that are not named
     correlation COLUMN        Pearson's, with another column of numbers
     by COLUMN=VALUE           mean of the rows where another column has a value
+    duplicates repeated       of a table: share of the rows that are there before; that an earlier partition has, whatever its name
     tells COLUMN              how much of another column's variance this one explains by itself, 0 to 1
 """
 
@@ -43,16 +47,22 @@ PLAIN = (
         "tens",
         "distinct",
         "top",
+        "highest",
+        "lowest",
+        "order",
         "frozen",
         "length",
         "hour",
         "midnight",
     ),
-    *("days", "span", "daily", "others", "duplicates"),
+    *("days", "span", "daily", "others", "age", "duplicates", "repeated"),
 )
+OF_TABLES = ("duplicates", "repeated")
 NESTED = ("shares", "correlation", "tells", "by")
 _QUANTILE = re.compile(r"q\d{2}")
-_NUMBERS = {"mean", "median", "spread", "zeros", "fractions", "negative", "tens"}
+_NUMBERS = {"mean", "median", "spread", "zeros", "fractions", "negative", "tens", "highest", "lowest"}
+_TIMES = {"hour", "midnight", "days", "span", "daily", "age"}
+_YEAR = 365.2425
 _BINS = 20
 
 
@@ -75,7 +85,7 @@ def measure(
     """
     wanted = list(names)
     if not column:
-        return {name: [_duplicates(frame.iloc[rows]) for rows in pieces] for name in wanted}
+        return {name: _duplicates(frame, pieces) if name == "duplicates" else _repeated(frame, pieces) for name in wanted}
     coded, others = _Coded(frame[column], wanted), others or Others(frame)
     found: dict[str, list[float]] = {name: [] for name in wanted}
     for rows in pieces:
@@ -128,10 +138,12 @@ class _Coded:
             return math.nan
         if kind == "missing":
             return 1 - float(self.there[rows].mean())
+        if kind in _TIMES or (self.timed and (kind == "median" or _QUANTILE.fullmatch(kind))):
+            return self._of_times(kind, rows)
         if kind in _NUMBERS or _QUANTILE.fullmatch(kind):
             return _of_numbers(kind, self._floats_of(rows)) if self.numeric else math.nan
-        if kind in {"hour", "midnight", "days", "span", "daily"}:
-            return self._of_times(kind, rows)
+        if kind == "order":
+            return correlation(self.floats[rows], rows.astype(float)) if self.numeric else math.nan
         return self._of_codes(kind, other, rows, wanted)
 
     def _floats_of(self, rows: np.ndarray) -> np.ndarray:
@@ -145,11 +157,16 @@ class _Coded:
 
     def _of_times(self, kind: str, rows: np.ndarray) -> float:
         import numpy as np
+        import pandas as pd
 
         rows = rows[self.there[rows]]
         if self.times is None or not len(rows):
             return math.nan
         times = self.times[rows]
+        if kind == "median" or _QUANTILE.fullmatch(kind):
+            return float(np.quantile(_years(times), 0.5 if kind == "median" else int(kind[1:]) / 100))
+        if kind == "age":
+            return float((pd.Timestamp.now(tz=times.tz) - times.max()) / np.timedelta64(1, "D"))
         if kind == "span":
             return float((times.max() - times.min()) / np.timedelta64(1, "D"))
         if kind in {"days", "daily"}:
@@ -219,6 +236,8 @@ def _of_numbers(kind: str, values: np.ndarray) -> float:
         "fractions": (values % 1 != 0).mean,
         "negative": (values < 0).mean,
         "tens": (values % 10 == 0).mean,
+        "highest": (values == values.max()).mean,
+        "lowest": (values == values.min()).mean,
     }
     with np.errstate(all="ignore"):
         made = asked[kind]() if kind in asked else np.quantile(values, int(kind[1:]) / 100)
@@ -264,12 +283,24 @@ def _together(kind: str, coded: _Coded, others: Others, other: str, rows: np.nda
     target = others.numbers(name)[rows]
     if kind == "tells":
         return tells(coded.floats[rows] if coded.numeric else coded.codes[rows].astype(float), target, ordered=coded.numeric)
-    first = coded.floats[rows]
-    both = ~(np.isnan(first) | np.isnan(target))
-    first, target = first[both], target[both]
-    if len(first) < 3 or first.std() == 0 or target.std() == 0:
+    return correlation(coded.floats[rows], target)
+
+
+def correlation(first: np.ndarray, second: np.ndarray) -> float:
+    """Return Pearson's correlation where both have a value; not a number where one does not vary."""
+    import numpy as np
+
+    both = ~(np.isnan(first) | np.isnan(second))
+    first, second = first[both], second[both]
+    if len(first) < 3 or first.std() == 0 or second.std() == 0:
         return math.nan
-    return float(np.corrcoef(first, target)[0, 1])
+    return float(np.corrcoef(first, second)[0, 1])
+
+
+def _years(times: pd.DatetimeIndex) -> np.ndarray:
+    """Return times as years with their fraction."""
+    plain = times.tz_convert(None) if times.tz is not None else times
+    return 1970 + plain.as_unit("s").asi8 / (86_400 * _YEAR)
 
 
 def tells(values: np.ndarray, target: np.ndarray, *, ordered: bool) -> float:
@@ -296,14 +327,31 @@ def tells(values: np.ndarray, target: np.ndarray, *, ordered: bool) -> float:
     return max(0.0, (share - chance) / (1 - chance)) if chance < 1 else math.nan
 
 
-def _duplicates(frame: pd.DataFrame) -> float:
-    """Return the share of rows that are there before, in all their values."""
+def _duplicates(frame: pd.DataFrame, pieces: Sequence[np.ndarray]) -> list[float]:
+    """Return for each piece the share of rows that are there before in it, in all their values."""
+    return [float(_hashes(frame.iloc[rows]).duplicated().mean()) if len(rows) else math.nan for rows in pieces]
+
+
+def _repeated(frame: pd.DataFrame, pieces: Sequence[np.ndarray]) -> list[float]:
+    """Return for each piece the share of rows that an earlier one has, but for the columns that name the piece: one value in each."""
+    import numpy as np
+
+    names = [name for name in frame if any(len(frame[name].iloc[rows].astype("str").unique()) > 1 for rows in pieces)]
+    if not names:
+        return [math.nan] * len(pieces)
+    hashes = _hashes(frame[names]).to_numpy()
+    found, seen = [], np.empty(0, dtype=hashes.dtype)
+    for rows in pieces:
+        found.append(float(np.isin(hashes[rows], seen).mean()) if len(seen) and len(rows) else math.nan)
+        seen = np.concatenate([seen, hashes[rows]])
+    return found
+
+
+def _hashes(frame: pd.DataFrame) -> pd.Series:
+    """Return a number for each row that is the same where all its values are."""
     import pandas as pd
 
-    if frame.empty:
-        return math.nan
     try:
-        hashes = pd.util.hash_pandas_object(frame, index=False)
+        return pd.util.hash_pandas_object(frame, index=False)
     except TypeError:
-        hashes = frame.map(repr).agg("\0".join, axis=1)
-    return float(hashes.duplicated().mean())
+        return pd.util.hash_pandas_object(frame.map(repr), index=False)

@@ -14,6 +14,7 @@ from mlops.datasets import reading
 from mlops.datasets.columns import numbered, plain
 from mlops.datasets.dates import form_of
 from mlops.datasets.dialect import dialect, has_header
+from mlops.datasets.footer import ended
 from mlops.datasets.parts import sample
 from mlops.datasets.places import Place, place
 from mlops.datasets.size import size_of
@@ -56,6 +57,8 @@ def detected(data: str, *, folder: Path | None = None, day_first: bool | None = 
     source = named(source, header)
     _fits(source, data)
     table = reading.raw(source)
+    source = ended(source, table)
+    table = reading.raw(source) if source.footer else table
     if not table.num_rows:
         raise UsageError("there is a header and no rows", where=data, hint="Ask for the file again.")
     _no_second_header(source, table)

@@ -110,6 +110,10 @@ def format_of(path: Path) -> str:
         raise UsageError(
             "it is a page or a document, and no table", where=str(path), hint="CSV, Parquet, JSON lines, Excel and SQLite are read."
         )
+    if start[:9].lower() == b"@relation":
+        raise UsageError(
+            "it is an ARFF file", where=str(path), hint="Save it as CSV: pandas.DataFrame(scipy.io.arff.loadarff(FILE)[0]).to_csv(...)"
+        )
     return "csv"
 
 

@@ -129,11 +129,9 @@ def _table(source: Source, part: Part) -> pa.Table:
     kind = source.format if not source.database else "parquet"
     try:
         if kind == "csv":
-            return (
-                pa.Table.from_batches(batches, schema=batches[0].schema)
-                if (batches := list(_csv(source, part.path)))
-                else _no_rows(part.path)
-            )
+            batches = list(_csv(source, part.path)) or _no_rows(part.path)
+            table = pa.Table.from_batches(batches, schema=batches[0].schema)
+            return table.slice(0, max(0, table.num_rows - source.footer))
         if kind == "parquet":
             return _parquet(part.path)
         return from_objects(_records(part.path, kind) if kind != "excel" else _sheet(source, part.path))
@@ -150,7 +148,7 @@ def _chunks(source: Source, part: Part) -> Iterator[pa.Table]:
             with pq.ParquetFile(part.path, memory_map=True) as file:
                 rows = min(ROWS, max(1_000, BLOCK // (8 * max(1, file.metadata.num_columns))))
                 yield from (pa.Table.from_batches([batch]).replace_schema_metadata(None) for batch in file.iter_batches(rows))
-        elif source.format == "csv" and source.delimiter != WHITESPACE:
+        elif source.format == "csv" and source.delimiter != WHITESPACE and not source.footer:
             yield from (pa.Table.from_batches([batch]) for batch in _csv(source, part.path))
         else:
             yield _table(source, part)
@@ -274,7 +272,7 @@ def _sheet(source: Source, path: Path) -> dict[str, list[Any]]:
         _no_rows(path)
     width = max(map(len, found))
     names = [*map(_cell, found[0])] + [""] * (width - len(found[0])) if source.header else [f"column_{i + 1}" for i in range(width)]
-    body = found[int(source.header) :]
+    body = found[int(source.header) : len(found) - source.footer]
     return {name: [row[i] if i < len(row) else None for row in body] for i, name in enumerate(numbered(names))}
 
 

@@ -66,7 +66,7 @@ def _of_parquet(source: Source, files: Sequence[Path], partitions: Sequence[str]
     import pyarrow.parquet as pq
 
     rows = sum(pq.read_metadata(path).num_rows for path in files)
-    return rows * _per_row(source, partitions)[0]
+    return float(rows * _per_row(source, partitions)[0])
 
 
 def _of_text(source: Source, files: Sequence[Path], partitions: Sequence[str] | None) -> float:

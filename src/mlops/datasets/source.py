@@ -64,6 +64,8 @@ class Source:
     header: bool = True
     skip: int = 0
     """Lines (rows of a sheet) before the header, or before the first row where there is none."""
+    footer: int = 0
+    """Rows after the last one that is data: sums, remarks."""
     trim: bool = False
     """Whether spaces around a value are the file's and not the value's."""
     sheet: str = ""
@@ -122,6 +124,7 @@ def read_source(path: Path) -> Source:
         header=reader.truth(("header",), default=True),
         trim=reader.truth(("trim",), default=False),
         skip=reader.whole(("skip",), 0, least=0),
+        footer=reader.whole(("footer",), 0, least=0),
         dates=_words(reader, ("dates",)),
         rename=_words(reader, ("rename",)),
         booleans={str(column): _truths(reader, ("booleans", column)) for column in reader.mapping(("booleans",), None)},

@@ -26,11 +26,16 @@ WIDTH = 110
 
 def adopt(arguments: argparse.Namespace) -> int:
     """Look at the data, say what was found, write a project for them, and say what comes next."""
-    from mlops.adopt.look import Options
+    from mlops.adopt.look import Options, name_of
+    from mlops.adopt.owned import check_name
     from mlops.adopt.repository import ready
+    from mlops.adopt.write import replaced
 
-    root = find_root(Path.cwd())
+    project = read_project(find_root(Path.cwd()))
+    root, name = project.root, arguments.name or name_of(arguments.data)
+    beside = bool(arguments.name) and arguments.name not in project.models
     ready(root, arguments.data)
+    check_name(project, name, arguments.data, replaced(project, name, beside=beside))
     given = {"task", "time", "group", "metric", "positive", "test_share"}
     options = Options(
         drop=tuple(arguments.drop),
@@ -39,10 +44,10 @@ def adopt(arguments: argparse.Namespace) -> int:
         **{name: getattr(arguments, name) for name in given if getattr(arguments, name) is not None},
     )
     with tempfile.TemporaryDirectory(prefix="mlops-look-") as folder:
-        return _adopted(arguments, root, options, Path(folder))
+        return _adopted(arguments, root, options, Path(folder), beside=beside)
 
 
-def _adopted(arguments: argparse.Namespace, root: Path, options: Options, folder: Path) -> int:
+def _adopted(arguments: argparse.Namespace, root: Path, options: Options, folder: Path, *, beside: bool) -> int:
     from mlops.adopt.look import look
     from mlops.adopt.write import write
     from mlops.datasets.source import secret
@@ -55,7 +60,6 @@ def _adopted(arguments: argparse.Namespace, root: Path, options: Options, folder
         plan = look(arguments.data, arguments.target, name=arguments.name, options=told, folder=folder) if told != options else plan
     _say(described(plan), quiet=quiet)
     _say("\n  trying it: the steps of the new project, in a temporary folder", quiet=quiet)
-    beside = bool(arguments.name) and arguments.name not in read_project(root).models
     changes = write(plan, root, beside=beside, dry_run=arguments.dry_run, say=lambda line: _say(f"    {line}", quiet=quiet))
     if quiet:
         print(json.dumps(_facts(plan, changes), ensure_ascii=False, default=str))
@@ -119,17 +123,17 @@ def described(plan: Plan) -> str:
     for column in plan.columns:
         if column.used:
             used.setdefault(column.role, []).append(column.name)
-    lines += ["", f"  learnt from   {sum(map(len, used.values())):,} columns"]
+    lines += ["", f"  learnt from   {_columns(sum(map(len, used.values())))}"]
     lines += [_wrapped(f"    {role:<18}", _listed(columns)) for role, columns in used.items()]
     left = [column for column in plan.columns if not column.used and column.role != "target"]
     if left:
-        lines += ["", f"  left out      {len(left):,} columns"]
-        lines += [_wrapped(f"    {column.name:<18}", f"{column.role}: {column.why}") for column in left[:MOST]]
+        lines += ["", f"  left out      {_columns(len(left))}"]
+        lines += [_wrapped(f"    {column.name:<17} ", f"{column.role}: {column.why}") for column in left[:MOST]]
         lines += [f"    and {len(left) - MOST:,} more"] if len(left) > MOST else []
     kept = [suspect for suspect in plan.suspects if not suspect.left_out or not suspect.column]
     if kept:
         lines += ["", "  look at"]
-        lines += [_wrapped(f"    {suspect.column or 'rows':<18}", suspect.why) for suspect in kept[:MOST]]
+        lines += [_wrapped(f"    {suspect.column or 'rows':<17} ", suspect.why) for suspect in kept[:MOST]]
     unsure = [item for item in plan.decisions if item.sure == "unsure" and item.option]
     if unsure:
         lines += ["", "  unsure        the safe reading was taken; say otherwise with"]
@@ -170,6 +174,10 @@ def ended(plan: Plan, changes: Changes, *, several: bool) -> str:
     ]
     lines += [f"  next          {run}     # to production", "  then          make check   # and make test"]
     return "\n".join([*lines, f"  undo          git revert {changes.commit[:10]}"])
+
+
+def _columns(count: int) -> str:
+    return f"{count:,} column{'s' * (count != 1)}"
 
 
 def _scores(scores: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,7 @@ def check(arguments: argparse.Namespace) -> int:
         "stops": [finding.rule.name for finding in verdict.stops],
         "warnings": [finding.rule.name for finding in verdict.warnings],
         "quarantined": rows,
+        "not checked": list(contract.described),
     }
     if arguments.json:
         print(json.dumps(facts))
@@ -49,6 +51,8 @@ def check(arguments: argparse.Namespace) -> int:
         for finding in verdict.warnings:
             print(f"  warn  {sentence(details[finding.rule.name])}")
         print(f"{len(verdict.findings)} rules, {len(verdict.stops)} stop, {len(verdict.warnings)} warn, {rows:,} rows to quarantine")
+        if contract.described:
+            print(f"kept, and not checked: {'; '.join(contract.described)}")
     if verdict.stops:
         raise JobFailed(stopped(contract, [details[finding.rule.name] for finding in verdict.stops], path))
     return 0
@@ -57,11 +61,13 @@ def check(arguments: argparse.Namespace) -> int:
 def profile(arguments: argparse.Namespace) -> int:
     """Propose a contract from data, and say on standard error what was seen."""
     from mlops.contract.profile import propose
-    from mlops.contract.sample import read_data
+    from mlops.datasets.detection import detect
+    from mlops.datasets.reading import read
 
-    name, frame, partition = read_data(Path(arguments.data))
-    wanted = tuple(arguments.partition) or partition
-    proposal = propose(name, frame, keys=arguments.key, partition=wanted, target=arguments.target)
+    source = detect(arguments.data)
+    frame = read(source)
+    wanted = tuple(arguments.partition) or ((source.partition,) if source.partition else ())
+    proposal = propose(table_name(arguments.data), frame, keys=arguments.key, partition=wanted, target=arguments.target)
     out = Path(arguments.out) if arguments.out else None
     if out is not None:
         if out.exists():
@@ -76,6 +82,13 @@ def profile(arguments: argparse.Namespace) -> int:
         print(f"  saw  {remark}", file=sys.stderr)
     print(f"  {len(frame):,} rows, {len(frame.columns)} columns" + (f": {out}" if out else ""), file=sys.stderr)
     return 0
+
+
+def table_name(data: str) -> str:
+    """Return the name of the table that a file, a folder, a URL or `DATABASE#TABLE` holds."""
+    bare, _, part = data.rstrip("/").partition("#")
+    named = part if re.fullmatch(r"\w+", part) else Path(bare).absolute().name.partition(".")[0].partition("*")[0]
+    return re.sub(r"\W+", "_", named).strip("_") or "table"
 
 
 def diff(arguments: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from tests.contract.faults.tables import Table
 
 from mlops.contract.faults import FAULTS
@@ -16,7 +17,7 @@ def export(table: Table, folder: Path, *, seed: int = 0) -> None:
     for name in ("parts", "spoilt"):
         (folder / name).mkdir(parents=True)
     subject = table.subject
-    write_csv(subject.earlier, folder / "reference.csv")
+    write_csv(pd.concat(table.before(table.newest), ignore_index=True), folder / "reference.csv")
     write_csv(subject.rows, folder / "sound.csv")
     for label, rows in table.parts.items():
         write_csv(rows, folder / "parts" / f"{label}.csv")

@@ -10,6 +10,7 @@ from mlops.contract.check import Verdict, check
 from mlops.contract.faults.fault import Fault
 from mlops.contract.faults.trial import Trial, attempt
 from mlops.contract.profile import propose
+from mlops.contract.rules import Contract
 from mlops.contract.standard import load
 from mlops.datasets.__main__ import run
 
@@ -36,7 +37,7 @@ class Way:
         self.learnt.write_text(told.text, encoding="utf-8")
         own = [table.contract] if table.contract else []
         loaded = [load(path) for path in [*own, self.learnt]]
-        self.contracts = [replace(c, tables=tuple(t for t in c.tables if t.name == table.name)) for c in loaded]
+        self.contracts = [_alone(contract, table.name) for contract in loaded]
         self.untouched = self.check(table.parts[self.label])
 
     def check(self, rows: pd.DataFrame) -> tuple[Verdict, ...]:
@@ -64,3 +65,9 @@ class Way:
 
     def attempt(self, fault: Fault, seed: int = 0) -> Trial | None:
         return attempt(fault, self.table.subject, self.read, self.check, self.untouched, offset=len(self.beside), seed=seed)
+
+
+def _alone(contract: Contract, name: str) -> Contract:
+    """Return a contract of one of its tables, without the rules that need another one."""
+    table = next(table for table in contract.tables if table.name == name)
+    return replace(contract, tables=(replace(table, rules=tuple(rule for rule in table.rules if rule.kind != "reference")),))

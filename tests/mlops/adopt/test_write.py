@@ -14,6 +14,7 @@ from mlops.adopt.look import look
 from mlops.cli import main
 from mlops.datasets.listing import recorded
 from mlops.datasets.source import read_source
+from mlops.errors import UsageError
 from mlops.files import digest_file
 from mlops.settings import read_environment, read_project
 
@@ -53,6 +54,7 @@ def test_a_table_becomes_a_project_whose_files_hold_no_mistake(repository, table
     assert main(["check"]) == 0
     assert "confirmed by its interval" in capsys.readouterr().out
     assert git(repository, "status", "--porcelain") == ""
+    assert "__pycache__" not in git(repository, "ls-files")
     model = next(iter(read_project(repository).models.values()))
     assert (model.task, model.target) == (task, "answer")
 
@@ -169,6 +171,40 @@ def test_make_hands_on_what_it_is_given_to_the_letter(tmp_path):
     words = ["make", "-s", "-C", ROOT, "-f", tmp_path / "show.mk", "-o", ".venv/.ready", "adopt", f"DATA={data}", "TARGET=my $x"]
     given = subprocess.run([*words, "DROP=a b,it's,$c", "KEEP=*"], capture_output=True, text=True, check=True).stdout.splitlines()
     assert given == ["adopt", data, "--target", "my $x", "--drop", "a b", "--drop", "it's", "--drop", "$c", "--keep", "*"]
+
+
+@pytest.mark.parametrize("name", ["Churn", "../../x", "mlops", "project", "pipelines", "contract", "components", "images", "ünder", ""])
+def test_a_name_that_no_model_can_have_or_that_is_taken_is_refused_before_anything_is_read(repository, name, capsys):
+    before = {path.name for path in repository.parent.iterdir()}
+    assert main(["adopt", "nothing-like-this.csv", "--target", "answer", f"--name={name}"]) == 2
+    said = capsys.readouterr().err
+    assert ("no file" in said) is (name == "")
+    assert {path.name for path in repository.parent.iterdir()} == before
+
+
+def test_the_place_of_a_model_can_be_taken_again_and_that_of_another_cannot(repository):
+    from mlops.adopt.owned import check_name
+
+    project = read_project(repository)
+    old = next(iter(project.models.values()))
+    check_name(project, "nycflights13", "", old)
+    check_name(project, old.name, "", old)
+    for given in ("", str(repository / "data/nycflights13")):
+        with pytest.raises(UsageError, match="data/nycflights13 is there"):
+            check_name(project, "nycflights13", given, None)
+
+
+def test_a_data_folder_that_another_model_reads_stays(repository):
+    from mlops.adopt.owned import files
+
+    project = read_project(repository)
+    old = next(iter(project.models.values()))
+    (repository / "src/pipelines/second").mkdir()
+    (repository / "src/pipelines/second/train.yml").write_text("inputs: {data: {type: uri_folder, path: ../../../data/nycflights13}}")
+    second = replace(old, name="second", package="src/second", pipeline="src/pipelines/second/train.yml", contract="data/second.odcs.yml")
+    alone = files(project, old)
+    shared = files(replace(project, models={**project.models, "second": second}), old)
+    assert {name for name in alone if name not in shared} == {name for name in alone if name.startswith("data/nycflights13/")} != set()
 
 
 def test_the_data_themselves_may_lie_in_the_repository(repository, table, capsys):

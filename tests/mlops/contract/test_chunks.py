@@ -46,6 +46,7 @@ def said(verdict):
     return [(f.rule.name, f.outcome, f.failed, f.total, sorted(map(int, f.rows))) for f in verdict.findings]
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(values=rows, step=st.integers(1, 7))
 def test_what_is_said_of_chunks_is_what_is_said_of_the_whole(write, in_chunks, values, step):

@@ -51,8 +51,8 @@ def test_what_is_caught_is_no_hole(cups, capsys):
 
 
 def test_a_share_that_is_not_reached_is_exit_1(cups, capsys):
-    assert main([*cups, "--only", "units", "--at-least", "0.95"]) == 1
-    assert main([*cups, "--only", "units", "--at-least", "0.05"]) == 0
+    assert main([*cups, "--only", "kilometres-for-miles", "--at-least", "0.95"]) == 1
+    assert main([*cups, "--only", "infinity", "--at-least", "0.95"]) == 0
 
 
 def test_a_fault_that_there_is_not_is_told_with_the_families(cups, capsys):

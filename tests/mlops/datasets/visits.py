@@ -47,13 +47,14 @@ class Visits:
         (root / ".gitignore").write_text(".mlops/\n*.gz-new\n")
         self.commit("Begin")
         self.tried = []
+        self.pattern = "days/*.csv.gz"
 
     @property
     def data(self) -> DataSet:
         pipeline = Pipeline(
             self.root / "train.yml", "", "", "", {}, {"data": Asset(self.folder, "uri_folder")}, {}, {}, False, False, {}, ()
         )
-        return DataSet(self.folder, "data", pipeline, None, "days/*.csv.gz", None)
+        return DataSet(self.folder, "data", pipeline, None, self.pattern, None)
 
     def record(self) -> None:
         found = sorted(path for path in self.folder.rglob("*.csv*") if path.is_file())

@@ -60,9 +60,9 @@ def test_a_baseline_of_float_classes_is_read_by_the_name_that_the_rows_give():
     assert Multiclass().baseline(found).classes == ("1", "2")
 
 
-def test_an_endpoint_answers_the_probability_of_the_second_class_whichever_is_positive():
+def test_an_endpoint_answers_the_probability_that_is_judged():
     scores = ask(task_of("binary", "bad"), Model([[0.2, 0.8], [0.7, 0.3]], ["bad", "good"]))
-    assert (scores.numbers.tolist(), scores.served) == ([0.2, 0.7], [0.8, 0.3])
+    assert (scores.numbers.tolist(), scores.served) == ([0.2, 0.7], [0.2, 0.7])
 
 
 @pytest.mark.parametrize(

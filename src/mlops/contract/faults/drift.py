@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 drift = Family("drift")
-FLAT = "https://github.com/ioos/ioos_qc"
+FLAT = "https://ioos.github.io/ioos_qc/"
 DISTRIBUTION = "https://docs.greatexpectations.io/docs/reference/learn/data_quality_use_cases/distribution"
 JENGA = "https://github.com/schelterlabs/jenga"
 
