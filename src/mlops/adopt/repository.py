@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mlops.errors import UsageError
 from mlops.files import digest_file
+from mlops.settings import state_dir
 from mlops.state.git import Git, answer
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ PLACES = (
 )
 """What adopting may write below: a file that git does not know would be lost there."""
 NAMED = 8
+ENDED = {"not running", "never started"}
+"""What an endpoint is that nobody has to stop."""
 
 
 def ready(root: Path, given: str) -> None:
@@ -52,6 +55,20 @@ def ready(root: Path, given: str) -> None:
         more = f" and {len(dirty) - NAMED} more" if len(dirty) > NAMED else ""
         message = f"there is work that is not committed: {', '.join(dirty[:NAMED])}{more}"
         raise UsageError(message, where=str(root), hint="Commit it, or put it aside: git stash --include-untracked")
+
+
+def let_go(root: Path, model: str) -> None:
+    """Refuse to take a model away that still serves: nothing would be left that knows how to end it.
+
+    Raises:
+        UsageError: An endpoint of it runs.
+    """
+    from mlops.serving import endpoint
+
+    homes = sorted((state_dir(root) / "endpoints" / model).glob("*"))
+    running = [f"{home.name} at {served.address}" for home in homes if (served := endpoint.look(home)).health not in ENDED]
+    if running:
+        raise UsageError(f"{model} still serves: {', '.join(running)}", where=str(root), hint=f"End it first: make stop MODEL={model}")
 
 
 def _dirty(root: Path, given: str) -> Iterable[str]:

@@ -67,12 +67,14 @@ def write(plan: Plan, root: Path, *, beside: bool, dry_run: bool, say: Callable[
         say: Called with a line for each part of the work that is done.
 
     Raises:
-        UsageError: It is not clear which model is replaced.
+        UsageError: It is not clear which model is replaced, or it still serves.
         JobFailed: A step of the new project says no to the data.
     """
     began = time.monotonic()
     project = read_project(root)
     old = replaced(project, plan.name, beside=beside)
+    if old is not None and old.name != plan.name and not dry_run:
+        repository.let_go(root, old.name)
     layout = Layout(plan.name, first=old.package == "src/project" if old else False)
     with tempfile.TemporaryDirectory(prefix="mlops-adopt-") as folder:
         stage, out = Path(folder, "stage"), Path(folder, "out")

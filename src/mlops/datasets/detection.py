@@ -17,6 +17,7 @@ from mlops.datasets.dialect import dialect, has_header
 from mlops.datasets.footer import ended
 from mlops.datasets.parts import sample
 from mlops.datasets.places import Place, place
+from mlops.datasets.size import size_of
 from mlops.datasets.source import FILE, Note, Source
 from mlops.datasets.values import NEVER_VALUES, PERHAPS, Way, codes, markers, truths, way_of
 from mlops.errors import UsageError
@@ -54,6 +55,7 @@ def detected(data: str, *, folder: Path | None = None, day_first: bool | None = 
     if source.partition in header:
         source = replace(source, partition="partition")
     source = named(source, header)
+    _fits(source, data)
     table = reading.raw(source)
     source = ended(source, table)
     table = reading.raw(source) if source.footer else table
@@ -115,6 +117,18 @@ def _header(source: Source, found: Place) -> list[str]:
         return _asked(source)
     assert found.first is not None  # noqa: S101
     return reading.header(source, found.first)
+
+
+def _fits(source: Source, data: str) -> None:
+    """Refuse a table that is looked at whole and does not fit.
+
+    Raises:
+        UsageError: With what to do instead.
+    """
+    size = size_of(source)
+    if size.large:
+        hint = "Take a part of it: a pattern such as 'months/2013-0*.parquet', a sample of the rows, a query with LIMIT. Or more memory, where it is there."
+        raise UsageError(size.told("the table", "too large to be looked at whole"), where=data, hint=hint)
 
 
 def _asked(source: Source) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import textwrap
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -27,11 +28,10 @@ ABOUT_ALL = ("--task", "--positive", "--metric", "--time", "--group", "--key")
 
 def adopt(arguments: argparse.Namespace) -> int:
     """Look at the data, say what was found, write a project for them, and say what comes next."""
-    from mlops.adopt.look import Options, look, name_of
+    from mlops.adopt.look import Options, name_of
     from mlops.adopt.owned import check_name
     from mlops.adopt.repository import ready
-    from mlops.adopt.write import replaced, write
-    from mlops.datasets.address import secret
+    from mlops.adopt.write import replaced
 
     project = read_project(find_root(Path.cwd()))
     root, name = project.root, arguments.name or name_of(arguments.data)
@@ -45,12 +45,21 @@ def adopt(arguments: argparse.Namespace) -> int:
         keys=tuple(arguments.key),
         **{name: getattr(arguments, name) for name in given if getattr(arguments, name) is not None},
     )
+    with tempfile.TemporaryDirectory(prefix="mlops-look-") as folder:
+        return _adopted(arguments, root, options, Path(folder), beside=beside)
+
+
+def _adopted(arguments: argparse.Namespace, root: Path, options: Options, folder: Path, *, beside: bool) -> int:
+    from mlops.adopt.look import look
+    from mlops.adopt.write import write
+    from mlops.datasets.address import secret
+
     quiet = arguments.json
     _say(f"  reading {arguments.data}", quiet=quiet or secret(arguments.data))
-    plan = look(arguments.data, arguments.target, name=arguments.name, options=options)
+    plan = look(arguments.data, arguments.target, name=arguments.name, options=options, folder=folder)
     if not (arguments.yes or quiet) and sys.stdin.isatty() and sys.stdout.isatty():
         told = _asked(plan, options)
-        plan = look(arguments.data, arguments.target, name=arguments.name, options=told) if told != options else plan
+        plan = look(arguments.data, arguments.target, name=arguments.name, options=told, folder=folder) if told != options else plan
     _say(described(plan), quiet=quiet)
     _say("\n  trying it: the steps of the new project, in a temporary folder", quiet=quiet)
     changes = write(plan, root, beside=beside, dry_run=arguments.dry_run, say=lambda line: _say(f"    {line}", quiet=quiet))
