@@ -14,7 +14,9 @@ from mlops.settings import read_project
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell has it for what it starts with `&`: tests of Ctrl-C need what a terminal gives
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # as a shell has it for what it starts with `&`: tests of Ctrl-C need what a terminal gives
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TOGETHER = {
