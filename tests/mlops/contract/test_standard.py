@@ -162,3 +162,11 @@ def test_a_spoilt_contract_is_told_or_read_and_nothing_else(write, line, cut, ju
     lines[line] = lines[line][:cut] + junk
     with contextlib.suppress(UsageError):
         load(write(text="\n".join(lines)))
+
+
+@pytest.mark.parametrize("to", ["trip.id", "trips.idd"])
+def test_a_reference_to_no_column_of_the_contract_is_told_with_its_line(write, to):
+    change = ("customProperties: [{property: severity, value: warn}]", f"relationships: [{{to: {to}}}]")
+    with pytest.raises(SpecError, match=f"'{to}' is no column of a table here") as error:
+        load(write(change))
+    assert (error.value.problems[0].line, 'did you mean "trips.id"?' in str(error.value)) == (19, True)
