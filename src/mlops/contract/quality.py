@@ -126,7 +126,9 @@ def _metric(reading: Reading, at: Keys, given: Mapping[str, Any], column: str) -
     if metric == "duplicateValues" and (column or arguments.get("properties")):
         return "unique", "must differ from row to row", {}
     if metric == "invalidValues" and len({"minimum" if key == "maximum" else key for key in arguments if key in VALID}) > 1:
-        reading.note((*at, "arguments"), "is more than one rule", "Of validValues, pattern, and minimum with maximum, each is a rule of its own.")
+        reading.note(
+            (*at, "arguments"), "is more than one rule", "Of validValues, pattern, and minimum with maximum, each is a rule of its own."
+        )
     if metric == "invalidValues" and column and isinstance(arguments.get("validValues"), list):
         return "set", reading.one_of(arguments["validValues"]), {"values": arguments["validValues"]}
     if metric == "invalidValues" and column and "pattern" in arguments:
