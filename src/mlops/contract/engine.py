@@ -97,7 +97,7 @@ def _shortened(result: dict[str, Any]) -> np.ndarray:
     """Return the positions in a result, of which it keeps the first: as plain values a million of them takes seconds."""
     import numpy as np
 
-    rows = np.asarray(result.get("unexpected_index_list") or (), dtype=np.int64)
+    rows = np.sort(np.asarray(result.get("unexpected_index_list") or (), dtype=np.int64))
     for name, value in result.items():
         if isinstance(value, list) and "unexpected" in name:
             result[name] = value[:LISTED]

@@ -140,14 +140,18 @@ def _allow(node: ast.expr) -> None:
             return
         case ast.Constant(value=bool() | int() | float() | str()):
             return
-        case ast.BoolOp(values=parts) | ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
+        case ast.BoolOp(values=parts):
             inner = parts
         case ast.UnaryOp(op=ast.Not() | ast.USub(), operand=one):
             inner = [one]
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
             inner = [left, right]
         case ast.Compare(left=left, ops=ops, comparators=others) if all(type(op) in _COMPARISONS for op in ops):
-            inner = [left, *others]
+            inner = [left]
+            for how, other in zip(ops, others, strict=True):
+                inner += _listed(other) if isinstance(how, ast.In | ast.NotIn) else [other]
+        case ast.List() | ast.Tuple() | ast.Set():
+            raise ValueError(f"{ast.unparse(node)!r}: a list stands only after `in`")
         case ast.Call(func=ast.Name(id=name), args=inner, keywords=[]) if name in FUNCTIONS:
             pass
         case ast.Call(func=ast.Name(id=name)):
@@ -156,6 +160,13 @@ def _allow(node: ast.expr) -> None:
             raise ValueError(f"{ast.unparse(node)!r} is not of the grammar")
     for part in inner:
         _allow(part)
+
+
+def _listed(node: ast.expr) -> list[ast.expr]:
+    """Return what a list after `in` lists."""
+    if not isinstance(node, ast.List | ast.Tuple | ast.Set):
+        raise ValueError(f"{ast.unparse(node)!r}: after `in` stands a list, as in ['York', 'Bath']")  # noqa: TRY004 - a mistake in the text
+    return node.elts
 
 
 def _value(node: ast.expr, frame: pd.DataFrame, names: Mapping[str, str]) -> Any:
@@ -201,6 +212,8 @@ def _truth(value: Any) -> Any:
 
 def _number(value: Any) -> Any:
     """Return an operand of arithmetic: text times a number could fill the memory."""
-    if isinstance(value, str):
-        raise TypeError(f"{value!r} is no number")
+    from pandas.api import types
+
+    if isinstance(value, str) or types.is_string_dtype(value):
+        raise TypeError("text is no number")
     return value

@@ -79,8 +79,9 @@ class Rule:
 
     @property
     def by_row(self) -> bool:
-        """Whether single rows keep or break it, so that the ones that break it can be set apart."""
-        return self.kind not in {"type", "rows", "columns", "distribution", "custom"} and not self.share and not self.per_partition
+        """Whether single rows can keep or break it, so that the ones that break it can be set apart; a custom one names rows, or none."""
+        nearly = self.share or self.arguments.get("kwargs", {}).get("mostly", 1) != 1
+        return self.kind not in {"type", "rows", "columns", "distribution"} and not nearly and not self.per_partition
 
 
 @dataclass(frozen=True)

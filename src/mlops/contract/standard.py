@@ -37,7 +37,8 @@ def load(path: Path) -> Contract:
     check_form(source)
     reading = Reading(source)
     value = source.value
-    tables = tuple(_table(reading, ("schema", index), body) for index, body in enumerate(value["schema"]))
+    known = {str(body.get("name")): [str(c.get("name")) for c in body.get("properties") or []] for body in value["schema"]}
+    tables = tuple(_table(reading, ("schema", index), body, known) for index, body in enumerate(value["schema"]))
     names = [table.name for table in tables]
     for index, name in enumerate(names):
         if name in names[:index]:
@@ -67,7 +68,7 @@ def _texts(value: Mapping[str, Any]) -> Iterator[str]:
             yield from (str(rule.get("description")) for rule in body.get("quality") or [] if rule.get("type") == "text")
 
 
-def _table(reading: Reading, at: Keys, body: Mapping[str, Any]) -> Table:
+def _table(reading: Reading, at: Keys, body: Mapping[str, Any], known: Mapping[str, Sequence[str]]) -> Table:
     name, columns = str(body.get("name") or ""), body.get("properties") or []
     if not name or not columns:
         reading.note(at, "a table needs a `name` and `properties`")
@@ -88,7 +89,7 @@ def _table(reading: Reading, at: Keys, body: Mapping[str, Any]) -> Table:
     if key:
         rules.append(Rule(f"{name}.key", name, key, "unique", "stop", "must differ from row to row", line=reading.line(at)))
     rules += read_quality(reading, at, name, "", body)
-    rules += [rule for rule, _ in _references(reading, at, name, columns)]
+    rules += [rule for rule, _ in _references(reading, at, name, columns, known)]
     others = _custom(body).get("otherColumns", "allow")
     if others != "allow":
         severity = reading.severity((*at, "customProperties"), others)
@@ -105,7 +106,9 @@ def _table(reading: Reading, at: Keys, body: Mapping[str, Any]) -> Table:
     return Table(name, types, key, partition, leakage, tuple(_numbered(rules)))
 
 
-def _references(reading: Reading, at: Keys, table: str, columns: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Rule, Keys]]:
+def _references(
+    reading: Reading, at: Keys, table: str, columns: Sequence[Mapping[str, Any]], known: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[Rule, Keys]]:
     """Yield the rule of each foreign key that a column has (`relationships`, as in `to: planes.tailnum`)."""
     for index, column in enumerate(columns):
         for number, link in enumerate(column.get("relationships") or []):
@@ -115,6 +118,9 @@ def _references(reading: Reading, at: Keys, table: str, columns: Sequence[Mappin
             if link.get("type", "foreignKey") not in {"foreignKey", "foreign_key"} or len(to) != 2:
                 reading.note(keys, "cannot be checked", "As in: {type: foreignKey, to: planes.tailnum}")
                 continue
+            if to[1] not in known.get(to[0], ()):
+                there = [f"{other}.{name}" for other, names in known.items() for name in names]
+                reading.note((*keys, "to"), f"{'.'.join(to)!r} is no column of a table here", did_you_mean(".".join(to), there))
             most = reading.number((*keys, "customProperties"), extra.get("mostly", 1)) or 0.0
             name = str(column.get("name"))
             yield (

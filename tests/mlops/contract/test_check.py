@@ -158,3 +158,14 @@ def test_rows_that_break_a_warning_are_named_with_every_reason(judge, trips):
     verdict = judge(trips)
     assert not verdict.stops
     assert verdict.quarantined("trips") == {3: ["city must be one of York, Bath"]}
+
+
+@pytest.mark.parametrize(("more", "leaving"), [("", [3, 8]), (", mostly: 0.9", [])])
+def test_the_rows_that_break_a_warning_of_great_expectations_own_leave(judge, trips, more, leaving):
+    kwargs = f"{{type: expect_column_value_lengths_to_equal, kwargs: {{value: 4{more}}}}}"
+    rule = f"{{type: custom, severity: warn, engine: great-expectations, implementation: {kwargs}}}"
+    change = ("enum: [{value: York}, {value: Bath}]", f"quality: [{rule}]")
+    trips.loc[[3, 8], "city"] = "Leeds"
+    verdict = judge(trips, change)
+    assert [finding.rule.kind for finding in verdict.warnings] == ["custom"]
+    assert list(verdict.quarantined("trips")) == leaving

@@ -35,6 +35,11 @@ def test_a_row_keeps_a_relation_or_breaks_it_and_one_with_a_value_missing_keeps_
         "a.values == 1",
         "(lambda: a)()",
         "a ** 9",
+        "a in [1] * 999999999999",
+        "[1] * 999999999999 == a",
+        "a == [1, 2, 3]",
+        "a in [[1]]",
+        "a in b",
         "[x for x in a]",
         "exec('1') == a",
         "a[0] == 1",
@@ -44,7 +49,7 @@ def test_a_row_keeps_a_relation_or_breaks_it_and_one_with_a_value_missing_keeps_
     ],
 )
 def test_what_is_not_of_the_grammar_is_refused_and_never_run(text):
-    with pytest.raises(ValueError, match=r"grammar|function|expression|column"):
+    with pytest.raises(ValueError, match=r"grammar|function|expression|column|list"):
         parse(text)
 
 
@@ -58,3 +63,8 @@ def test_an_expression_without_end_is_refused():
 def test_text_times_a_number_fills_no_memory():
     with pytest.raises(TypeError, match="is no number"):
         parse("a == 'x' * 1000000000").keeps(FRAME)
+
+
+def test_text_times_a_number_is_refused_before_it_fills_the_memory():
+    with pytest.raises(TypeError, match="text is no number"):
+        parse("city * 999999999999 == city").keeps(FRAME)

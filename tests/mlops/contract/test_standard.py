@@ -190,3 +190,11 @@ def test_the_page_says_of_every_word_of_the_standard_whether_it_is_checked():
     )
     words = {info.alias or name for part in parts for name, info in part.model_fields.items()}
     assert sorted(word for word in words if f"`{word}`" not in page) == []
+
+
+@pytest.mark.parametrize("to", ["trip.id", "trips.idd"])
+def test_a_reference_to_no_column_of_the_contract_is_told_with_its_line(write, to):
+    change = ("customProperties: [{property: severity, value: warn}]", f"relationships: [{{to: {to}}}]")
+    with pytest.raises(SpecError, match=f"'{to}' is no column of a table here") as error:
+        load(write(change))
+    assert (error.value.problems[0].line, 'did you mean "trips.id"?' in str(error.value)) == (19, True)
