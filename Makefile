@@ -6,27 +6,13 @@ MAKEFLAGS += --no-print-directory
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-# Values reach the recipes as shell variables, never as text of a command: a reason or a branch may hold anything.
-export MODEL ?=
-export VERSION ?=
-export ENV ?= production
-export RUN ?= latest
-export REASON ?=
-export SET ?=
-export ROWS ?=
-export FROM ?=
-export ONLY ?=
-export DATA ?=
-export TARGET ?=
-export NAME ?=
-export TASK ?=
-export TIME ?=
-export GROUP ?=
-export DROP ?=
-export KEEP ?=
-export KEY ?=
-export METRIC ?=
-export POSITIVE ?=
+# Values reach the recipes as shell variables, never as text of a command, and make reads nothing into them: a reason, a column or a
+# password's ${NAME} may hold any sign.
+ENV ?= production
+RUN ?= latest
+given := MODEL VERSION ENV RUN REASON SET ROWS FROM ONLY DATA TARGET NAME TASK TIME GROUP DROP KEEP KEY METRIC POSITIVE
+$(foreach name,$(given),$(eval override $(name) := $$(value $(name))))
+export $(given)
 model = $${MODEL:+--model "$$MODEL"}
 reason = $${REASON:+--reason "$$REASON"}
 settings = $${SET:+--set "$$SET"}

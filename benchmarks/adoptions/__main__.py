@@ -33,9 +33,7 @@ def main(names: list[str]) -> int:
         print(f"error: no table is called {', '.join(unknown)}. There are: {', '.join(table.name for table in TABLES)}", file=sys.stderr)
         return 2
     chosen = [table for table in TABLES if not names or table.name in names]
-    results = run(sorted(chosen, key=lambda table: table.name not in LARGE))
-    if not names:
-        write(PAGE, results)
+    results = run(sorted(chosen, key=lambda table: table.name not in LARGE), page=None if names else PAGE)
     broken = [result for result in results if result.broke]
     for result in broken:
         print(f"\n{result.table.name}: {result.broke}", file=sys.stderr)
@@ -43,14 +41,20 @@ def main(names: list[str]) -> int:
     return 1 if broken else 0
 
 
-def run(tables: list[Table]) -> list[Result]:
-    """Adopt them, `AT_ONCE` at a time, and return the results in the order of TABLES."""
+def run(tables: list[Table], page: Path | None = None) -> list[Result]:
+    """Adopt them, `AT_ONCE` at a time, and return the results in the order of TABLES; after each the page says what is known by then."""
     place, began, found = Path(tempfile.mkdtemp(prefix="adoptions-")), time.monotonic(), {}
     with threadpool_limits(1), ThreadPoolExecutor(AT_ONCE) as pool:
         waiting = {pool.submit(_one, table, place): table for table in tables}
         for done in as_completed(waiting):
             result = found[waiting[done].name] = done.result()
             print(f"{time.monotonic() - began:6.0f} s  {line(result)}", flush=True)
+            if page:
+                write(page, _ordered(found))
+    return _ordered(found)
+
+
+def _ordered(found: dict[str, Result]) -> list[Result]:
     return [found[table.name] for table in TABLES if table.name in found]
 
 
@@ -74,8 +78,9 @@ def write(page: Path, results: list[Result]) -> None:
     """Put the results between the marks of the page."""
     text = page.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
+    day = dt.datetime.now(tz=dt.UTC).date()
     head = [
-        f"Written by `make adoptions` on {dt.datetime.now(tz=dt.UTC).date()}, on {machine()}; {AT_ONCE} at a time.",
+        f"Written by `make adoptions` on {day}, on {machine()}: {len(results)} of {len(TABLES)} tables, {AT_ONCE} at a time.",
         "",
         "| table | from | what is odd | rows x columns | task found | metric | here | dummy | by hand | seconds: adopt + run + checks | |",
         "|---|---|---|---|---|---|---|---|---|---|---|",

@@ -1,6 +1,8 @@
 """The contract as the pipeline's step checks it: Great Expectations, then examples and history of what broke."""
 
+import json
 import sys
+from pathlib import Path
 
 from plain import contract_of
 from timed import read, timed
@@ -8,7 +10,8 @@ from timed import read, timed
 from mlops.contract.check import check
 from mlops.contract.detail import describe
 
-contract = contract_of(sys.argv[2])
+names = {rule["name"] for rule in json.loads(Path(sys.argv[3]).read_text(encoding="utf-8"))}
+contract = contract_of(sys.argv[2], names)
 tables = read(sys.argv[1], [table.name for table in contract.tables], int(sys.argv[4]))
 
 

@@ -47,7 +47,12 @@ _ENVIRONMENT = {"metavar": "ENVIRONMENT", "help": "staging or production"}
 _REASON = _argument("--reason", metavar="TEXT", default="", help="why, for the record")
 
 _CONTRACT = _argument("--contract", metavar="FILE", default="", help="the contract, a *.odcs.yml file; with one in data/, none is needed")
-_DATA = _argument("--data", metavar="DIR", default="", help="where the tables are; without it, those of the newest run")
+_DATA = _argument(
+    "--data",
+    metavar="DIR",
+    default="",
+    help="a folder of TABLE.parquet, or of one table whatever adopt takes; without it, the newest run's",
+)
 
 CONTRACT = {
     "check": Verb(
@@ -61,7 +66,7 @@ CONTRACT = {
         "propose a contract from data, and say what was seen",
         "mlops contract profile trips.csv --out data/trips.odcs.yml",
         (
-            _argument("data", metavar="DATA", help="a Parquet or CSV file, or a folder of them (its files are the partitions)"),
+            _argument("data", metavar="DATA", help="a file, a folder of partitions, a URL or a database's table: whatever adopt takes"),
             _argument("--out", metavar="FILE", default="", help="write the contract into this file; without it, it is printed"),
             _argument("--key", action="append", default=[], metavar="COLUMN", help="what names a row; repeat it for several columns"),
             _argument("--partition", action="append", default=[], metavar="COLUMN", help="what names a part that comes as one, as a month"),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PROJECT_FILE = Path("src/project/project.yml")
 MODES = ("on", "dry-run", "off")
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
+MODEL_NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
 PLACES = ("local", "azure")
 """Where an environment may run. `azure` is known, and refused until its room is built."""
 METRICS_OF: Mapping[str, Mapping[str, str]] = {
@@ -271,7 +271,7 @@ def read_project(root: Path) -> Project:
     models = {}
     for name in reader.mapping(("models",), None):
         at: Keys = ("models", name)
-        if not _NAME.fullmatch(str(name)):
+        if not MODEL_NAME.fullmatch(str(name)):
             reader.note(
                 at,
                 f"{str(name)!r} cannot be a model's name",

@@ -14,7 +14,7 @@ def metrics(target, score, bins):
     distance = np.abs(np.subtract(found["predicted"], found["observed"]))
     return {
         "auc": auc(target, score),
-        "average_precision": float(average_precision_score(target, score)) if target.nunique() > 1 else None,
+        "average_precision": float(average_precision_score(target, score)) if target.any() else None,
         "log_loss": float(log_loss(target, score, labels=[0, 1])),
         "brier": float(brier_score_loss(target, score)),
         "calibration_error": float(np.average(distance, weights=found["rows"])),
@@ -22,9 +22,12 @@ def metrics(target, score, bins):
 
 
 def calibration(target, score, bins):
-    """Return the predicted and the observed share in equally full bins of the score."""
+    """Return the predicted and the observed share in equally full bins of the score; rows with the same score share a bin."""
     scores, targets = np.asarray(score), np.asarray(target)
-    groups = [group for group in np.array_split(np.argsort(scores, kind="stable"), bins) if len(group)]
+    _, place, rows = np.unique(scores, return_inverse=True, return_counts=True)
+    ends = np.cumsum([len(part) for part in np.array_split(scores, bins)])
+    at = np.searchsorted(ends, np.cumsum(rows) - rows, side="right")[place]
+    groups = [np.flatnonzero(at == number) for number in sorted(set(at.tolist()))]
     return {
         "predicted": [float(scores[group].mean()) for group in groups],
         "observed": [float(targets[group].mean()) for group in groups],

@@ -7,12 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlops.datasets.listing import SUMS, written
 from mlops.datasets.parts import parts
 from mlops.datasets.source import FILE, read_source
 from mlops.datasets.source import text as source_text
 from mlops.files import digest_file
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mlops.adopt.plan import Plan
     from mlops.datasets.source import Source
 
@@ -24,7 +27,7 @@ def bring(plan: Plan, folder: Path) -> str:
     """Lay the data into `folder` with source.yml and SHA256SUMS, and return where they came from."""
     source = read_source(plan.source)
     folder.mkdir(parents=True)
-    origin = source.url or _without_secret(source.database)
+    origin = source.url or source.database
     if source.files:
         origin, source = _files(plan, source, folder)
     elif source.snapshot:
@@ -39,10 +42,9 @@ def bring(plan: Plan, folder: Path) -> str:
         text if "# How it was decided" in text or not notes else text.split("\n", 1)[0] + "\n" + notes + text.split("\n", 1)[1],
         encoding="utf-8",
     )
-    own = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != FILE)
+    own = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in {FILE, SUMS})
     if own:
-        sums = "".join(f"{digest_file(path).removeprefix('sha256:')}  {path.relative_to(folder).as_posix()}\n" for path in own)
-        (folder / "SHA256SUMS").write_text(sums, encoding="utf-8")
+        _record(folder, {path.relative_to(folder).as_posix(): path for path in own})
     return origin
 
 
@@ -52,14 +54,19 @@ def _files(plan: Plan, source: Source, folder: Path) -> tuple[str, Source]:
     base = _above(pattern)
     origin = str(plan.facts.get("data") or pattern.name)
     if sum(path.stat().st_size for path in found) > LARGEST:
-        sums = "".join(f"{digest_file(path).removeprefix('sha256:')}  {path}\n" for path in found)
-        (folder / "SHA256SUMS").write_text(sums, encoding="utf-8")
+        _record(folder, {str(path): path for path in found})
         return origin, replace(source, files=str(pattern))
     for path in found:
         place = folder / path.relative_to(base)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, place)
     return origin, replace(source, files=pattern.relative_to(base).as_posix())
+
+
+def _record(folder: Path, files: Mapping[str, Path]) -> None:
+    """Write SHA256SUMS: name below the folder, or absolute -> file."""
+    digests = {name: digest_file(path).removeprefix("sha256:") for name, path in files.items()}
+    (folder / SUMS).write_text(written(digests), encoding="utf-8")
 
 
 def _above(pattern: Path) -> Path:
@@ -70,7 +77,3 @@ def _above(pattern: Path) -> Path:
             break
         kept.append(piece)
     return Path(*kept)
-
-
-def _without_secret(database: str) -> str:
-    return database

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def _facts(plan: Plan, layout: Layout, origin: str, measured: Measured | None) -
         "Digests": "`SHA256SUMS`, checked before a byte is read",
         "How they are read": "`source.yml`",
         "Contract": f"`../{layout.name}.odcs.yml` (Open Data Contract Standard v3)",
-        "Question": f"`{cell(plan.target)}`, {plan.task}",
+        "Question": f"{code(plan.target)}, {plan.task}",
         "Persons": "not looked at: whether people are in the data is for you to say",
     }
     if measured is not None and measured.quarantined:
@@ -54,7 +55,7 @@ def _decisions(plan: Plan) -> str:
 def _columns(plan: Plan) -> str:
     lines = ["| column | role | type | missing | distinct | why |\n|---|---|---|---|---|---|\n"]
     for column in plan.columns[:MOST_COLUMNS]:
-        name = cell(column.name) + (f" (`{cell(column.raw)}` in the source)" if column.raw != column.name else "")
+        name = cell(column.name) + (f" ({code(column.raw)} in the source)" if column.raw != column.name else "")
         lines.append(f"| {name} | {column.role} | {column.type} | {column.missing:.1%} | {column.distinct:,} | {cell(column.why)} |\n")
     if len(plan.columns) > MOST_COLUMNS:
         lines.append(f"\n{len(plan.columns) - MOST_COLUMNS:,} more: see the contract.\n")
@@ -77,3 +78,11 @@ def cell(words: str) -> str:
     for sign in ("\\", "|", "`", "<", "[", "]", "*", "_"):
         plain = plain.replace(sign, {"<": "&lt;"}.get(sign, f"\\{sign}"))
     return plain
+
+
+def code(words: str, *, table: bool = True) -> str:
+    """Return words as code of Markdown, in which every sign is itself; in a `table` a bar would end the cell."""
+    plain = " ".join(str(words).split()) or " "
+    fence = "`" * (max(map(len, re.findall("`+", plain)), default=0) + 1)
+    space = " " if "`" in plain else ""
+    return f"{fence}{space}{plain.replace('|', chr(92) + '|') if table else plain}{space}{fence}"

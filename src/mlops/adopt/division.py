@@ -148,7 +148,7 @@ def _by_time(facts: Facts, target: Facts, classes: tuple[Any, ...], time: _Time,
     if not 0.03 <= real <= 0.5 or (len(classes) == 2 and (early.nunique() < 2 or late.nunique() < 2)) or len(late) < 5:
         return _unless_given(time)
     text = cut.isoformat() if hasattr(cut, "isoformat") else shown(cut)
-    why = f"{time.why}; {len(early):,} rows up to {text}, {len(late):,} after it"
+    why = f"{len(early):,} rows up to {text.removesuffix('T00:00:00')}, {len(late):,} after it: {time.why}"
     sure = "unsure" if groups and time.sure != "given" else time.sure
     others = (*(f"group by {name}" for name in groups), "random")
     option = f"--group {groups[0]}" if groups else "--time none"

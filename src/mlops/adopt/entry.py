@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlops.adopt.measure import HARMLESS
 from mlops.adopt.pipelines import window
-from mlops.adopt.yamls import flow
+from mlops.adopt.yamls import flow, number
 
 if TYPE_CHECKING:
     from mlops.adopt.layout import Layout
@@ -41,7 +41,7 @@ def entry(plan: Plan, layout: Layout, trusted: tuple[str, ...]) -> str:
     lines += [f"      - {name}   # {HARMLESS[name]}" for name in trusted]
     if plan.rows > LARGE:
         lines += ["    # A first word on a pull request comes from a part of the rows: a hint, never red."]
-        lines += ["    sample:", f"      share: {SAMPLE_ROWS / plan.rows:.2g}"]
+        lines += ["    sample:", f"      share: {number(SAMPLE_ROWS / plan.rows, 2)}"]
     own = [
         f"/{layout.data}/",
         f"/{layout.contract}",

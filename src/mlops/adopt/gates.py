@@ -1,7 +1,8 @@
 """The gates, drawn from what was measured: what a first model reached, less what chance and another day may take, is asked of the next.
 
-The limit on the deciding metric lies half of the way from the guess to the model: a model that has lost half of what it knows is broken. A first
-version must beat the guess, with an interval; where the test rows are too few to show that, the limits alone decide.
+The limit on the deciding metric lies half of the way from the guess to what the model surely gained over it, which is the lower end of the gain's
+interval: the rows that judge the first version also drew the limit. A first version must beat the guess, with an interval; where the test rows are
+too few to show that, the limits alone let it in, and it is called unproven wherever it is told of.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlops.adopt.learnt import slices
-from mlops.adopt.yamls import flow
+from mlops.adopt.yamls import flow, number
 from mlops.settings import METRICS
 
 if TYPE_CHECKING:
@@ -50,17 +51,24 @@ def draw(measured: Measured) -> Gate:
     if gain is None or gain <= 0:
         why = "the model is no better than the guess on the test rows: nothing is promoted until it is"
         return Gate("baseline", None, latency, size, why)
-    limit = _slack((measured.guess or 0.0) + KEPT * ((measured.model or 0.0) - (measured.guess or 0.0)), measured.metric)
     if measured.low is not None and measured.low > 0:
-        return Gate("baseline", limit, latency, size, "the gain over the guess is confirmed by its interval")
+        why = "the gain over the guess is confirmed by its interval"
+        return Gate("baseline", _limit(measured, min(gain, measured.low)), latency, size, why)
     if measured.rows < FEW_ROWS:
         why = (
-            f"{measured.rows:,} test rows are too few to confirm the gain by its interval: the first version is let in by the limits alone"
+            f"UNPROVEN: {measured.rows:,} test rows are too few to confirm the gain by its interval; the first version is let in by limits that "
+            "the same rows drew"
         )
-        return Gate("limits", limit, latency, size, why)
+        return Gate("limits", _limit(measured, gain), latency, size, why)
     return Gate(
         "baseline", None, latency, size, "the gain over the guess is not confirmed by its interval: nothing is promoted until it is"
     )
+
+
+def _limit(measured: Measured, gain: float) -> float:
+    """Return what is asked of the deciding metric: half of a gain over the guess."""
+    kept = KEPT * gain if METRICS[measured.metric] == "higher" else -KEPT * gain
+    return _slack((measured.guess or 0.0) + kept, measured.metric)
 
 
 def _slack(value: float, metric: str) -> float:
@@ -97,7 +105,7 @@ def gate_yaml(plan: Plan, measured: Measured) -> str:
     bound = "at_least" if METRICS[plan.metric] == "higher" else "at_most"
     lines += ["  # Limits stop: a broken one is red.", "  limits:"]
     lines += (
-        [f"    {plan.metric}: {{mode: on, {bound}: {gate.limit:g}}}   # half of what the model gained over the guess"]
+        [f"    {plan.metric}: {{mode: on, {bound}: {number(gate.limit, 6)}}}   # half of what the model {_surely(measured)} over the guess"]
         if gate.limit is not None
         else []
     )
@@ -109,9 +117,13 @@ def gate_yaml(plan: Plan, measured: Measured) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _surely(measured: Measured) -> str:
+    return "surely gained (the lower end of the interval)" if (measured.low or 0.0) > 0 else "seemed to gain"
+
+
 def _fall(plan: Plan, measured: Measured) -> str:
     value = measured.metrics.get(SLICE_METRIC[plan.task])
-    return f"{0.1 * value:.2g}" if isinstance(value, float) and value > 0 else "0.05"
+    return number(0.1 * value, 2) if isinstance(value, float) and value > 0 else "0.05"
 
 
 def load_ms(measured: Measured) -> int:
@@ -139,7 +151,7 @@ def monitor_yaml(plan: Plan, measured: Measured) -> str:
   performance:               # where the answers are known by now; red, and asks for a new training
     mode: on
     metric: {plan.metric}
-    may_fall_by: {keep:.2g}        # below the held-out rows; only a fall that its own interval confirms counts
+    may_fall_by: {number(keep, 2)}        # below the held-out rows; only a fall that its own interval confirms counts
     windows: 2
     of_last: 3
   endpoint: on               # it serves the registered version, and answers as that did offline
@@ -148,7 +160,7 @@ def monitor_yaml(plan: Plan, measured: Measured) -> str:
 
 
 def told(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.4g}"
+    return "unknown" if value is None else number(value, 4)
 
 
 def put_section(text: str, key: str, section: str) -> str:

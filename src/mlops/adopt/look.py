@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
 import time as clock
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from mlops.adopt.copies import copies_of
 from mlops.adopt.division import division_of
 from mlops.adopt.facts import Facts, facts_of
 from mlops.adopt.leakage import ROWS, answer, suspects
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mlops.datasets.source import Source
+
+
+MADE = ("time_window", "(answer)", "(score)")
+"""Columns that the steps add to a table."""
 
 
 @dataclass(frozen=True)
@@ -123,18 +127,21 @@ def plan_of(frame: pd.DataFrame, source: Source, target: str, name: str, wish: O
             hint="; ".join(f"{column.name}: {column.role}" for column in columns[:10]) + ". Take one in with --keep.",
         )
     keys, key = _keys(facts, roles, wish)
-    copies = _copies(frame, facts)
+    copies = copies_of(frame, facts, _shown(columns, target, divided.split))
     notes = tuple(Decision(note.about, note.value, note.sure, note.why, "", note.others) for note in source.notes)
     return Plan(
         name=name, source=source.path, rows=len(frame), task=task.task, target=target, positive=task.positive, classes=task.classes, metric=task.metric,
-        columns=columns, split=divided.split, keys=keys, suspects=(*told, *copies),
+        columns=columns, split=divided.split, keys=keys, suspects=(*told, *copies.told),
         decisions=(*task.decisions, *divided.decisions, key, *notes, *_about_columns(columns, roles, target)), remarks=task.remarks,
-        facts={"rows_learnt": task.rows, "columns": len(columns), "bytes": int(frame.memory_usage(deep=False).sum())},
+        facts={"rows_learnt": task.rows, "columns": len(columns), "bytes": int(frame.memory_usage(deep=False).sum()), "duplicates": copies.todo},
     )  # fmt: skip
 
 
 def _known(names: Sequence[str], target: str, wish: Options) -> None:
-    """Refuse options that name what is not there, or say two things at once."""
+    """Refuse options that name what is not there, or say two things at once, and columns that the project makes itself."""
+    for name in MADE:
+        if name in names:
+            raise UsageError(f"a column is called {name!r}, and the project makes one of that name itself", hint="Give it another name.")
     asked = [
         ("--time", wish.time),
         ("--group", wish.group),
@@ -229,11 +236,20 @@ def _column(facts: Facts, role: Role) -> Column:
     )
 
 
+def _name(facts: Facts) -> bool:
+    """Return whether no value is longer than a name: a letter to the support names no row."""
+    return int(facts.series.dropna().astype(str).str.len().max()) <= 60
+
+
 def _keys(facts: Mapping[str, Facts], roles: Mapping[str, Role], wish: Options) -> tuple[tuple[str, ...], Decision]:
     """Return the columns that name a row to a person."""
     if wish.keys:
         return wish.keys, Decision("keys", ", ".join(wish.keys), "given", "you said so", "--key COLUMN")
-    unique = [name for name, role in roles.items() if role.role in {"identifier", "text"} and facts[name].unique]
+    unique = [
+        name
+        for name, role in roles.items()
+        if facts[name].unique and (role.role == "identifier" or (role.role == "text" and _name(facts[name])))
+    ]
     unique.sort(key=lambda name: roles[name].role)
     if unique:
         return (unique[0],), Decision(
@@ -242,25 +258,10 @@ def _keys(facts: Mapping[str, Facts], roles: Mapping[str, Role], wish: Options) 
     return (), Decision("keys", "none", "certain", "no column names a row: its number does", "--key COLUMN")
 
 
-def _copies(frame: pd.DataFrame, facts: Mapping[str, Facts]) -> tuple[Suspect, ...]:
-    """Return the word about rows that are there twice; where they are more than chance makes, they are left out."""
-    try:
-        count = int(frame.duplicated().sum())
-    except TypeError:
-        return ()
-    if not count:
-        return ()
-    real = count > 3 + 10 * _by_chance(facts, len(frame))
-    why = f"{count:,} of {len(frame):,} rows are copies of an earlier one: they could be on both sides of the split"
-    return (
-        Suspect("", None, why + ("" if real else "; the columns have few values, so that may be chance, and they stay"), left_out=real),
-    )
-
-
-def _by_chance(facts: Mapping[str, Facts], rows: int) -> float:
-    """Return how many pairs of rows would be alike if no column knew of another: pairs times the chance of each column to have a value twice."""
-    shares = [float(((item.counts / rows) ** 2).sum()) + item.share_missing**2 for item in facts.values()]
-    return rows * (rows - 1) / 2 * math.prod(shares)
+def _shown(columns: Sequence[Column], target: str, split: Split) -> list[str]:
+    """Return the columns that the model is shown, the target, and the one that rows are split by."""
+    besides = {target, split.column if split.kind in {"time", "group"} else target}
+    return [column.name for column in columns if column.used or column.name in besides]
 
 
 def _about_columns(columns: Sequence[Column], roles: Mapping[str, Role], target: str) -> tuple[Decision, ...]:

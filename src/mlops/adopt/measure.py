@@ -12,6 +12,7 @@ import importlib.util
 import io
 import json
 import os
+import shutil
 import time
 import warnings
 from dataclasses import dataclass
@@ -124,6 +125,8 @@ def measure(
     for step in ("train", "evaluate"):
         say(f"{step:<10}{_run(flow, step)}")
     evidence = _compare(plan, layout, stage, out, trusted)
+    for cached in sorted(stage.rglob("__pycache__")):  # else it would be committed
+        shutil.rmtree(cached)
     return _measured(plan, out, evidence, estimator, scores, trusted, time.monotonic() - began)
 
 

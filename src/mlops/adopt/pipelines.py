@@ -91,7 +91,10 @@ CLEAN = Component(
         "valid": Input("uri_folder", "Folder with the table, checked against the contract."),
         "table": TABLE_INPUT,
         "columns": COLUMNS_INPUT,
-        "duplicates": Input("string", "What becomes of rows that are the same in every column: drop or keep."),
+        "duplicates": Input(
+            "string",
+            "Of rows that are the same in every column one stays: drop; in all that is learnt from, target and split: twins; or keep.",
+        ),
         "window": Input("string", "How the time is cut: year, quarter, month, week, day, value; or none.", "none"),
         "share": Input("number", "Share of the rows that is taken, at random: 1 for all of them.", 1, {"min": 0.001, "max": 1}),
         "seed": SEED_INPUT,
@@ -251,9 +254,10 @@ def batch_yaml(plan: Plan, layout: Layout) -> str:
     values = {
         "": _data(plan, layout, keys=("data", "contract", "columns", "project", "table", "name")) | {"model": (None, "type: mlflow_model")}
     }
-    steps = {"import": IMPORT, "score": SCORE}
+    steps = {"import": IMPORT, "validate": VALIDATE, "score": SCORE}
     head = [
-        "# What a given model says to every row of the data (yours); `--set inputs.data=FOLDER` for others, with a source.yml in it.",
+        "# What a given model says to every row that the contract lets through (yours); `--set inputs.data=FOLDER` for others, with a source.yml",
+        "# in it. Rows whose answers are not known yet need a contract that does not ask for them: `--set inputs.contract=FILE`.",
         f"#   mlops run {layout.pipelines}/batch.yml --set inputs.model=.mlops/runs/1/steps/train/outputs/model",
     ]
     return _pipeline(layout, "batch", f"What a given model says to each row of {plan.name}.", head, values, {"scores": "uri_file"}, steps)
@@ -284,17 +288,12 @@ def _data(plan: Plan, layout: Layout, keys: tuple[str, ...] = ()) -> dict[str, t
         "project": (f"{up}/src/project/project.yml", "uri_file"),
         "table": (flow(layout.table), ""),
         "name": (flow(plan.name), "the model's, in project.yml"),
-        "duplicates": (flow(duplicates(plan)), "rows that are the same in every column: drop or keep"),
+        "duplicates": (flow(plan.facts.get("duplicates", "keep")), "of rows that are there twice: drop, twins or keep; see clean.py"),
         "window": (flow(window(plan)), "how the time is cut into windows"),
     }
     if every["window"][0] == "none":
         del every["window"]
     return {key: every[key] for key in keys or every if key in every}
-
-
-def duplicates(plan: Plan) -> str:
-    """Return whether rows that are the same in every column are dropped."""
-    return "drop" if any(suspect.left_out and not suspect.column for suspect in plan.suspects) else "keep"
 
 
 def window(plan: Plan) -> str:
@@ -367,7 +366,7 @@ def _job(
     return lines
 
 
-WIRES = {("split", "table"): ("clean", "cleaned"), ("split", "share"): "test_share"}
+WIRES = {("split", "table"): ("clean", "cleaned"), ("split", "share"): "test_share", ("score", "raw"): ("validate", "valid")}
 
 
 def _from(name: str, key: str, made: dict[str, str], known: set[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlops.adopt.card import cell
+from mlops.adopt.card import cell, code
 from mlops.adopt.gates import told
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ def rewritten(text: str, plan: Plan, measured: Measured) -> str | None:
         return None
     used = sum(column.used for column in plan.columns)
     asked = {
-        "binary": f"whether `{cell(plan.target)}` is `{cell(str(plan.positive))}`",
-        "multiclass": f"which of {len(plan.classes)} classes `{cell(plan.target)}` is",
-        "regression": f"how much `{cell(plan.target)}` is",
+        "binary": f"whether {code(plan.target, table=False)} is {code(str(plan.positive), table=False)}",
+        "multiclass": f"which of {len(plan.classes)} classes {code(plan.target, table=False)} is",
+        "regression": f"how much {code(plan.target, table=False)} is",
     }[plan.task]
     return f"""# {plan.name}
 
@@ -35,6 +35,6 @@ make check    # lint, types and quick tests; make test: all of them
 ```
 
 On {measured.rows:,} test rows that it never saw: {measured.metric} {told(measured.model)}, against {told(measured.guess)} of a guess
-({measured.guess_words}). You need git, make and Python 3.11 (or 3.12).
+({cell(measured.guess_words)}). You need git, make and Python 3.11 (or 3.12).
 
 {text[text.index(ANCHOR) :]}"""

@@ -10,17 +10,16 @@ from mlops.adopt.facts import Facts, shown
 from mlops.adopt.plan import TASKS, Decision
 from mlops.adopt.vocabulary import AMOUNTS, CLASSES, NO, YES
 from mlops.errors import UsageError
+from mlops.settings import METRICS_OF
 from mlops.spec.source import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 METRICS: Mapping[str, tuple[str, ...]] = {
-    "binary": ("auc", "average_precision", "log_loss", "brier", "calibration_error"),
-    "multiclass": ("log_loss", "accuracy", "balanced_accuracy", "f1_macro", "auc_ovr"),
-    "regression": ("rmse", "mae", "r2", "median_absolute_error"),
+    task: tuple(name for name in known if name != "calibration_error") for task, known in METRICS_OF.items()
 }
-"""The first of each decides where nobody says otherwise."""
+"""What may decide; the first of each does where nobody says otherwise. The calibration error may not: a constant guess is best at it."""
 LEAST_ROWS = 30
 MOST_CLASSES = 100
 

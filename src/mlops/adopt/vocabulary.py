@@ -7,7 +7,7 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-IDS = _set("id ids uuid guid key rowid rownames rowname index idx serial number no nr num pk sn pid order")
+IDS = _set("id ids uuid guid key rowid rownames rowname index idx serial seq seqn sequence number no nr num pk sn pid order")
 """Names of columns that may number or name the rows."""
 
 SURE_IDS = _set("id ids uuid guid rowid rownames rowname pk")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from mlops.adopt import bring, card, edits, entry, gates, learnt, notebook, pipelines, readme, repository, windows
+from mlops.adopt import bring, card, edits, entry, gates, learnt, notebook, owned, pipelines, readme, repository, windows
 from mlops.adopt.layout import Layout
 from mlops.adopt.measure import HARMLESS, SCORING, Measured, measure
 from mlops.datasets.reading import read
@@ -32,6 +32,8 @@ SHOWN = ("src/project/project.yml", "src/project/columns.yml", "src/pipelines/tr
 """Files whose difference a rehearsal shows; the others are named."""
 
 
+FEW_ROWS = 160
+"""With fewer rows of training than this, a leaf of twenty would leave a tree next to nothing to part."""
 MANY_COLUMNS = 100
 WIDE = {"importance_rows": (200, "each column is shuffled, and there are many"), "importance_repeats": (1, "")}
 
@@ -65,22 +67,25 @@ def write(plan: Plan, root: Path, *, beside: bool, dry_run: bool, say: Callable[
         say: Called with a line for each part of the work that is done.
 
     Raises:
-        UsageError: It is not clear which model is replaced.
+        UsageError: It is not clear which model is replaced, or it still serves.
         JobFailed: A step of the new project says no to the data.
     """
     began = time.monotonic()
     project = read_project(root)
-    old = _replaced(project, plan.name, beside=beside)
+    old = replaced(project, plan.name, beside=beside)
+    if old is not None and old.name != plan.name and not dry_run:
+        repository.let_go(root, old.name)
     layout = Layout(plan.name, first=old.package == "src/project" if old else False)
     with tempfile.TemporaryDirectory(prefix="mlops-adopt-") as folder:
         stage, out = Path(folder, "stage"), Path(folder, "out")
         stage.mkdir()
         origin = bring.bring(plan, stage / layout.data)
         say(f"{'data':<10}{origin}")
-        frame = read(read_source(stage / layout.data / "source.yml"))
+        source = read_source(stage / layout.data / "source.yml")
+        frame = read(source)
         if plan.split.kind == "time":
             plan = replace(plan, facts={**plan.facts, "window": windows.length_of(frame[plan.split.column])})
-        remarks = list(_contract(plan, layout, stage, frame))
+        remarks = list(_contract(plan, layout, stage, frame, source.partition))
         _code(plan, layout, stage)
         _settings(plan, layout, stage, project, old, "linear", tuple(HARMLESS))
         measured = measure(
@@ -89,7 +94,7 @@ def write(plan: Plan, root: Path, *, beside: bool, dry_run: bool, say: Callable[
         _put(stage, f"{layout.data}/README.md", card.text(plan, layout, origin, measured))
         remarks += _project(plan, layout, stage, root, old, measured)
         removed = (
-            tuple(sorted(set(_old_files(root, old)) - {path.relative_to(stage).as_posix() for path in stage.rglob("*")})) if old else ()
+            tuple(sorted(set(owned.files(project, old)) - {path.relative_to(stage).as_posix() for path in stage.rglob("*")})) if old else ()
         )
         written = tuple(sorted(path.relative_to(stage).as_posix() for path in stage.rglob("*") if path.is_file()))
         diff = _diff(root, stage, layout)
@@ -100,8 +105,12 @@ def write(plan: Plan, root: Path, *, beside: bool, dry_run: bool, say: Callable[
     )
 
 
-def _replaced(project: Project, name: str, *, beside: bool) -> ModelSettings | None:
-    """Return the model whose place is taken: that of the same name, or the only one; None beside others."""
+def replaced(project: Project, name: str, *, beside: bool) -> ModelSettings | None:
+    """Return the model whose place is taken: that of the same name, or the only one; None beside others.
+
+    Raises:
+        UsageError: There are several, and none is named.
+    """
     if name in project.models:
         return project.models[name]
     if beside:
@@ -112,8 +121,8 @@ def _replaced(project: Project, name: str, *, beside: bool) -> ModelSettings | N
     return next(iter(project.models.values()))
 
 
-def _contract(plan: Plan, layout: Layout, stage: Path, frame: pd.DataFrame) -> tuple[str, ...]:
-    """Write the contract that the data propose, and return what was seen."""
+def _contract(plan: Plan, layout: Layout, stage: Path, frame: pd.DataFrame, partition: str) -> tuple[str, ...]:
+    """Write the contract that the data propose, and return what was seen; `partition` is the column that the files' names make, if they do."""
     from mlops.contract.profile import propose
 
     leakage = [column.name for column in plan.columns if column.role == "leakage"]
@@ -122,6 +131,7 @@ def _contract(plan: Plan, layout: Layout, stage: Path, frame: pd.DataFrame) -> t
         layout.table,
         frame,
         keys=plan.keys,
+        partition=(partition,) if partition in frame else (),
         leakage=leakage,
         target=plan.target,
         logical=logical,
@@ -163,16 +173,16 @@ def _settings(
 
 
 def parameters(plan: Plan, estimator: str) -> pipelines.Choices:
-    """Return the parameters of train.yml: those of trees by the number of rows, and what a search decides by."""
+    """Return the parameters of train.yml: of trees scikit-learn's own, with smaller leaves where there are few rows."""
     rows = plan.rows * (1 - plan.split.share)
     return pipelines.Choices(
         {
             "estimator": (estimator, "trees (boosted) or linear: a cross-validation found this one better"),
             "max_iter": (100, ""),
             "learning_rate": (0.1, ""),
-            "max_leaf_nodes": (31 if rows > 2_000 else 15, ""),
-            "min_samples_leaf": (20 if rows > 500 else 5, ""),
-            "l2_regularization": (1.0, ""),
+            "max_leaf_nodes": (31, ""),
+            "min_samples_leaf": (20 if rows >= FEW_ROWS else max(2, int(rows) // 8), ""),
+            "l2_regularization": (0.0, ""),
             "strength": (1.0, "of the linear model; see model.py"),
             "trials": (0, "how many settings of model.py's SEARCH are tried; 0: none, those above are taken"),
             "scoring": (SCORING[plan.metric], "what a search decides by"),
@@ -216,22 +226,6 @@ def _environments(plan: Plan, layout: Layout, stage: Path, root: Path, measured:
 def _section(text: str, key: str) -> str:
     found = yaml.safe_load(text).get(key)
     return yaml.safe_dump({key: found}, sort_keys=False, allow_unicode=True) if found else ""
-
-
-def _old_files(root: Path, old: ModelSettings) -> list[str]:
-    """Return the files of the model that is replaced, as far as git knows them: what else is in its folders is nobody's business."""
-    first = old.package == "src/project"
-    layout = Layout(old.name, first=first)
-    folder = str(Path(old.pipeline).parent)
-    data = (yaml.safe_load((root / old.pipeline).read_text(encoding="utf-8")).get("inputs") or {}).get("data")
-    places = [old.package, old.contract, layout.notebook, layout.tests, f"environments/{old.name}"]
-    places += [f"{folder}/components", f":(glob){folder}/*.yml"] if first else [folder]
-    if isinstance(data, dict) and "path" in data:
-        place = (root / old.pipeline).parent.joinpath(data["path"]).resolve()
-        places += [place.relative_to(root.resolve()).as_posix()] if place.is_relative_to(root.resolve()) else []
-    if first:
-        places += ["data/README.md"]
-    return [name for name in repository.tracked(root, *places) if name != PROJECT_FILE.as_posix()]
 
 
 def _put(stage: Path, name: str, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import yaml
@@ -22,6 +23,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {plain(key): plain(item) for key, item in value.items()}
     return value.item() if hasattr(value, "item") else value
+
+
+def number(value: float, digits: int) -> str:
+    """Return a number of so many digits without a power of ten: YAML reads 3e+03 as a word, and people stumble over it."""
+    return format(Decimal(f"{value:.{digits}g}"), "f")
 
 
 def block(key: str, values: Any, indent: int = 0) -> str:

@@ -2,7 +2,7 @@
 
 A band spans what was seen, and a margin on each side: what was seen to move once more (less where many partitions were seen), and no less than
 a floor that the number's own kind sets, so that few or equal partitions do not make it narrow. Outside of the band is a warning; outside by
-more than its own width stops (`stopBeyond: 1`).
+more than its own width stops (`stopBeyond: 1`), where four partitions are known and no single row could have done it.
 """
 
 from __future__ import annotations
@@ -22,9 +22,28 @@ if TYPE_CHECKING:
 TENTHS = 10
 _FLOORS = {"mean": 0.1, "median": 0.15, "by": 0.15}
 """In standard deviations; a quantile far out moves more than the middle."""
+SENSITIVE = {"mean", "spread", "by", "correlation", "order", "span", "length"}
+"""One row that is far enough out moves these: they are told, and stop nothing."""
+FEW = 4
+"""Partitions below which a band is one of those days only: it tells, and stops nothing."""
 LARGE = 200_000
 """Rows of a table without partitions that its tenths are drawn from."""
-_SHARES = {"missing", "zeros", "fractions", "negative", "tens", "top", "frozen", "midnight", "share", "others", "duplicates", "tells"}
+_SHARES = {
+    "missing",
+    "zeros",
+    "fractions",
+    "negative",
+    "tens",
+    "top",
+    "highest",
+    "lowest",
+    "frozen",
+    "midnight",
+    "share",
+    "others",
+    "duplicates",
+    "tells",
+}
 
 
 def pieces(labels: pd.Series | None, rows: int, seed: int = 0) -> list[np.ndarray]:
@@ -38,21 +57,37 @@ def pieces(labels: pd.Series | None, rows: int, seed: int = 0) -> list[np.ndarra
 
 
 def learn(
-    frame: pd.DataFrame, column: str, names: Iterable[str], parts: Sequence[np.ndarray], others: Others | None = None
+    frame: pd.DataFrame,
+    column: str,
+    names: Iterable[str],
+    parts: Sequence[np.ndarray],
+    others: Others | None = None,
+    *,
+    partitions: int = 0,
 ) -> dict[str, list[float]]:
-    """Return a band for each of the numbers that says something: one that allows all that there could be is left out."""
-    found = measure(frame, column, names, [*parts, np.arange(len(frame))], others)
-    size = min(map(len, parts))
+    """Return a band for each of the numbers that says something: one that allows all that there could be is left out.
+
+    Args:
+        frame: The table.
+        column: What is measured; empty for the table itself.
+        names: Which numbers.
+        parts: Positions of the rows of each piece.
+        others: What was made of other columns before.
+        partitions: How many partitions are known; with none, the next table is one like the whole.
+    """
+    whole = [np.arange(len(frame))] * (partitions < 2)
+    found = measure(frame, column, names, [*parts, *whole], others)
     there = frame[column].notna().to_numpy() if column else np.ones(len(frame), dtype=bool)
-    known = max(1, min(int(there[rows].sum()) for rows in parts))
-    scale = _scale(found)
+    alike = parts if partitions else whole
+    size, known = (min(int(mask[rows].sum()) for rows in alike) for mask in (np.ones(len(frame), dtype=bool), there))
+    scale, times = _scale(found), {1: 3.0, 2: 2.0, 3: 1.5}.get(partitions, 1.0)
     made: dict[str, list[float]] = {}
     for name, values in found.items():
         seen = [value for value in values if not math.isnan(value)]
         if seen:
-            low, high = _band(name, seen, size if name == "missing" else known, scale)
+            low, high = _band(name, seen, max(1, size if name == "missing" else known), scale, times)
             if not (name.partition(" ")[0] in _SHARES and low <= 0 and high >= 1):
-                made[name] = [_outward(low, -1), _outward(high, 1)]
+                made[name] = [_outward(low, -1, high - low), _outward(high, 1, high - low)]
     if sum(name.startswith("share ") for name in made) < sum(name.startswith("share ") for name in found):
         made.pop("others", None)  # it is the share of what is not named
     return made
@@ -65,16 +100,17 @@ def _scale(found: dict[str, list[float]]) -> float:
     return float(wide or (np.nanmedian(spread) if not np.isnan(spread).all() else 0.0))
 
 
-def _band(name: str, seen: list[float], size: int, scale: float) -> tuple[float, float]:
+def _band(name: str, seen: list[float], size: int, scale: float, times: float) -> tuple[float, float]:
     low, high = min(seen), max(seen)
-    count = len(seen) - 1  # the last is the whole table
-    moved = (high - low) * (1.0 if count <= 4 else 0.7 if count <= 8 else 0.5)
-    margin = max(moved, _floor(name, float(np.median(seen)), size, scale))
+    moved = (high - low) * (1.0 if len(seen) <= FEW else 0.7 if len(seen) <= 2 * FEW else 0.5)
+    middle = float(np.median(seen))
+    floor = 0.05 * middle if name == "daily" and len(seen) >= FEW else _floor(name, middle, size, scale)
+    margin = times * max(moved, floor)
     low, high = low - margin, high + margin
     kind = name.partition(" ")[0]
     if kind in _SHARES:
         return max(0.0, low), min(1.0, high)
-    if kind == "correlation":
+    if kind in {"correlation", "order"}:
         return max(-1.0, low), min(1.0, high)
     if kind in {"distinct", "length", "spread", "hour", "days", "span", "daily"}:
         return max(0.0, low), high
@@ -90,7 +126,7 @@ def _floor(name: str, middle: float, size: int, scale: float) -> float:
         return max(0.05, 3 / size, middle)
     if kind in _SHARES:
         return max(0.01, 3 / size, 0.15 * min(middle, 1 - middle), 5 * math.sqrt(max(middle * (1 - middle), 0.0) / size))
-    if kind == "correlation":
+    if kind in {"correlation", "order"}:
         return max(0.1, 4 / math.sqrt(size))
     if kind == "distinct":
         return max(2.0, 0.3 * middle)
@@ -105,13 +141,15 @@ def _floor(name: str, middle: float, size: int, scale: float) -> float:
     wide = scale or abs(middle) * 0.1
     if kind == "by":
         wide, size = wide or abs(middle) * 0.1, max(1, size // 5)
-    return max(wide * _FLOORS.get(kind, 0.35), 4 * wide / math.sqrt(size), abs(middle) * 1e-6, 1e-9)
+    errors = 4 if kind in {"mean", "by"} else 5 if kind == "median" else 8  # a quantile's own error is 1.3 to 2.1 times that of a mean
+    return max(wide * _FLOORS.get(kind, 0.35), errors * wide / math.sqrt(size), abs(middle) * 1e-6, 1e-9)
 
 
-def _outward(value: float, way: int) -> float:
-    """Return a number of three figures or so, not nearer than the one that is given."""
+def _outward(value: float, way: int, wide: float) -> float:
+    """Return a number of three figures or so (of two that its band is wide), not nearer than the one that is given."""
     if value in {0.0, 1.0, -1.0}:
         return int(value)
     step = 10.0 ** (math.floor(math.log10(abs(value))) - 2)
-    made = float(f"{(math.ceil if way > 0 else math.floor)(value / step) * step:.4g}")
+    step = min(step, 10.0 ** (math.floor(math.log10(wide)) - 1)) if wide > abs(value) * 1e-9 else step
+    made = float(f"{(math.ceil if way > 0 else math.floor)(value / step) * step:.12g}")
     return int(made) if made.is_integer() and abs(made) < 1e15 else made

@@ -105,10 +105,11 @@ def check(contract: Contract, frames: Mapping[str, pd.DataFrame | Chunks]) -> Ve
         if isinstance(chunks := frames[table.name], Chunks):
             survey(chunks, table.types)
     blocked: dict[str, Finding] = {}
-    judged = {"kinds": engine.run("kinds", kinds(contract.tables, frames), [c for c in checks if c.frame == "kinds"])}
+    found = {table.name: {name: kind_of(frames[table.name], name) for name in table.types} for table in contract.tables}
+    judged = {"kinds": engine.run("kinds", kinds(found), [c for c in checks if c.frame == "kinds"])}
     for table in contract.tables:
         mine = [c for c in checks if c.rule.table == table.name and c.frame != "kinds"]
-        blocked |= {c.rule.name: found for c in mine if (found := _blocked(c, table, frames[table.name]))}
+        blocked |= {c.rule.name: reason for c in mine if (reason := _blocked(c, table, found[table.name], len(frames[table.name])))}
         judged |= _run(engine, table, frames[table.name], [c for c in mine if c.rule.name not in blocked])
     findings = tuple(_findings(checks, blocked, judged.values(), frames))
     counts = {name: len(frame) for name, frame in frames.items()}
@@ -131,16 +132,16 @@ def _run(engine: Engine, table: Table, frame: pd.DataFrame | Chunks, checks: Seq
     return judged
 
 
-def _blocked(check: Check, table: Table, frame: pd.DataFrame | Chunks) -> Finding | None:
+def _blocked(check: Check, table: Table, kinds: Mapping[str, str], rows: int) -> Finding | None:
     """Return why a check cannot be run at all: a column of it is not there, or holds no numbers where numbers are compared."""
     needed = check.rule.columns + (table.partition if check.rule.per_partition else ())
     for name in needed:
-        kind = kind_of(frame, name)
+        kind = kinds[name]
         if kind == "missing":
-            return Finding(check.rule, "not evaluated", total=len(frame), observed=f"there is no column {name}")
+            return Finding(check.rule, "not evaluated", total=rows, observed=f"there is no column {name}")
         compares = check.rule.kind in {"range", "finite", "custom"} and table.types[name] in {"integer", "number"}
         if kind.startswith("mixed") or (compares and kind not in ACCEPTED["number"]):
-            return Finding(check.rule, "not evaluated", total=len(frame), observed=f"{name} holds {kind} values")
+            return Finding(check.rule, "not evaluated", total=rows, observed=f"{name} holds {kind} values")
     return None
 
 

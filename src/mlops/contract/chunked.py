@@ -81,17 +81,26 @@ def _of_rule(table: Chunks, rule: Rule) -> pd.DataFrame:
 
 
 def _by_chunk(engine: Engine, name: str, table: Chunks, checks: Sequence[Check]) -> Judged:
+    import numpy as np
+
     columns = list(dict.fromkeys(column for check in checks for column in check.rule.columns))
     merged: Judged | None = None
     rows: dict[str, list[np.ndarray]] = {}
     for frame in table.frames(columns):
         found = engine.run(name, frame, checks)
         for rule, positions in found.rows.items():
-            rows.setdefault(rule, []).append(positions)
+            rows.setdefault(rule, []).append(positions.astype(_smallest(table)))
         merged = found if merged is None else Judged(_added(merged.result, found.result), {})
     if merged is None:
         return engine.run(name, table.whole(columns, name), checks)
-    return Judged(_judged_again(merged.result, checks), {rule: _joined(parts) for rule, parts in rows.items()})
+    return Judged(_judged_again(merged.result, checks), {rule: np.concatenate(rows.pop(rule)) for rule in list(rows)})
+
+
+def _smallest(table: Chunks) -> type[np.integer[Any]]:
+    """Return the smallest type that positions in a table fit: of a rule that every row breaks, all are kept."""
+    import numpy as np
+
+    return np.int32 if table.rows < 2**31 else np.int64
 
 
 def _unique(engine: Engine, name: str, table: Chunks, check: Check) -> Judged:

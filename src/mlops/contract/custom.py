@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.contract.expressions import parse
 from mlops.contract.rules import Range
-from mlops.contract.statistics import flat, known
+from mlops.contract.statistics import OF_TABLES, flat, known
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,8 +87,8 @@ def _bands(reading: Reading, at: Keys, kwargs: dict[str, Any], column: str) -> B
         keys = _place(at, name, kwargs)
         if not known(name.partition(" ")[0].replace("share", "shares") if " " in name else name):
             reading.note(keys, f"no number of a column is called {name!r}", "See docs/how-to/contract.md for those that are.")
-        elif (name == "duplicates") == bool(column):
-            reading.note(keys, "`duplicates` is of a table, every other number of a column")
+        elif (name in OF_TABLES) == bool(column):
+            reading.note(keys, f"{' and '.join(OF_TABLES)} are of a table, every other number is of a column")
         else:
             bands[name] = _band(reading, keys, band)
     if not bands:

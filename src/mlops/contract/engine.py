@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops.contract import expectations as _expectations  # noqa: F401 - registers those that Great Expectations has not
-from mlops.contract import metrics as _metrics  # noqa: F401 - its expectations take the place of those that they are made from
+from mlops.contract import metrics  # its expectations take the place of those that they are made from
 from mlops.errors import Problem, SpecError
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Engine:
     def __init__(self, path: Path) -> None:
         import great_expectations
         from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults, ProgressBarsConfig
+        from great_expectations.datasource.fluent import PandasDatasource
 
         config = DataContextConfig(
             store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),  # else it leaves a temporary folder behind
@@ -48,6 +49,7 @@ class Engine:
         )
         self.gx = great_expectations
         self.path = path
+        PandasDatasource.execution_engine_override = metrics.FrameEngine
         self.context = great_expectations.get_context(mode="ephemeral", project_config=config)
         self.asset = self.context.data_sources.add_pandas("tables").add_dataframe_asset("in memory")
 

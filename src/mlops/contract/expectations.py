@@ -73,14 +73,13 @@ def _keep_value(column: pd.Series, expression: str) -> pd.Series:
 
 def _within(numbers: pd.DataFrame, bands: dict[str, Any]) -> pd.Series:
     """A number that is missing is within its band."""
+    import numpy as np
     import pandas as pd
 
-    kept = pd.Series(data=True, index=numbers.index)
-    for name, (low, high) in bands.items():
-        above = low is None or numbers[name] >= low
-        below = high is None or numbers[name] <= high
-        kept &= numbers[name].isna() | (above & below)
-    return kept
+    values = numbers[list(bands)].to_numpy(dtype=float)
+    low, high = (np.array([band[end] for band in bands.values()], dtype=float) for end in (0, 1))
+    outside = (values < low) | (values > high)  # an end that is open is not a number, which nothing passes
+    return pd.Series(~outside.any(axis=1), index=numbers.index)
 
 
 def _tidy(column: pd.Series, allow: list[str]) -> pd.Series:

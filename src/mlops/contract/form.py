@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import Problem, SpecError
@@ -10,6 +11,19 @@ from mlops.spec.source import Keys, Source, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from mlops.contract.reading import Reading
+
+READ = {
+    "": ("licence",),
+    "schema": ("leakage", "otherColumns"),
+    "properties": ("severity",),
+    "relationships": ("mostly", "severity"),
+    "quality": ("per", "stopBeyond"),
+    "slaProperties": ("severity",),
+}
+"""Where in the file -> what is read of the `customProperties` there."""
+OURS = tuple(dict.fromkeys(name for names in READ.values() for name in names))
 
 
 def check_form(source: Source) -> None:
@@ -31,6 +45,24 @@ def check_form(source: Source) -> None:
         problems += [source.problem(_keys_of(e["loc"], source), f"{e['msg'].lower()}, found {e['input']!r}"[:200]) for e in known]
     if problems:
         raise SpecError(problems)
+
+
+def check_names(reading: Reading, at: Keys, value: Any) -> None:
+    """Note every custom property that is one of ours but for its spelling: those of other tools are theirs."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            check_names(reading, (*at, index), item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            check_names(reading, (*at, key), item)
+        for index, item in enumerate(value.get("customProperties") or []):
+            name = str(item.get("property"))
+            close = [] if name in OURS else get_close_matches(name, OURS, 1, 0.8)
+            if name in OURS and name not in READ.get(str(at[-2]) if at else "", OURS):
+                where = " and ".join(place or "the contract itself" for place, names in READ.items() if name in names)
+                reading.note((*at, "customProperties", index, "property"), f"{name!r} is not read here", f"It is read of {where}.")
+            if close:
+                reading.note((*at, "customProperties", index, "property"), f"{name!r} is not known", f"Did you mean {close[0]!r}?")
 
 
 def _keys_of(location: tuple[str | int, ...], source: Source) -> Keys:

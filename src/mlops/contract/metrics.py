@@ -10,14 +10,19 @@ well, but where one goes through a column value by value. Verdicts, results and 
 from __future__ import annotations
 
 import inspect
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mlops.contract import gx as _gx  # noqa: F401 - before anything imports all of Great Expectations
 
 # isort: split
+import numpy as np
+from great_expectations.core.batch import BatchMarkers
+from great_expectations.core.batch_spec import RuntimeDataBatchSpec
 from great_expectations.core.id_dict import IDDict
 from great_expectations.core.result_format import ResultFormat
 from great_expectations.execution_engine import PandasExecutionEngine
+from great_expectations.execution_engine.pandas_batch_data import PandasBatchData
 from great_expectations.expectations import core
 from great_expectations.expectations.expectation import parse_result_format
 from great_expectations.expectations.metrics import column_map_metrics as given
@@ -26,13 +31,49 @@ from great_expectations.validator.metric_configuration import MetricConfiguratio
 from great_expectations.validator.validator import ValidationDependencies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
 METRIC = "rows.judged"
 VALUES = 200
 """Values that Great Expectations lists of those that it did not expect."""
+
+
+class Frame(PandasBatchData):
+    """A frame that is judged, and where its columns have no value: each looked at once."""
+
+    def __init__(self, execution_engine: Any, dataframe: pd.DataFrame) -> None:
+        super().__init__(execution_engine=execution_engine, dataframe=dataframe)
+        self.known: dict[str, tuple[np.ndarray, int]] = {}
+
+    def missing(self, column: str) -> tuple[np.ndarray, int]:
+        """Return which values are missing, and how many."""
+        if column not in self.known:
+            found = self.dataframe[column].isna().to_numpy()
+            self.known[column] = found, int(found.sum())
+        return self.known[column]
+
+    def all_missing(self, columns: Sequence[str]) -> tuple[np.ndarray, int]:
+        """Return in which rows all of the columns are missing, and in how many."""
+        found, count = self.missing(columns[0])
+        for name in columns[1:]:
+            if not count:
+                break
+            found = found & self.missing(name)[0]
+            count = int(found.sum())
+        return found, count
+
+
+class FrameEngine(PandasExecutionEngine):
+    """Great Expectations' engine for pandas, without the fingerprint of each frame: a run keeps the digest of its data already."""
+
+    def get_batch_data_and_markers(self, batch_spec: Any) -> tuple[Any, BatchMarkers]:
+        if not isinstance(batch_spec, RuntimeDataBatchSpec):
+            return super().get_batch_data_and_markers(batch_spec)  # type: ignore[no-any-return]
+        frame = Frame(self, batch_spec.batch_data)
+        batch_spec.batch_data = "PandasDataFrame"  # as it does itself: what is kept of the specification is text
+        return frame, BatchMarkers({"ge_load_time": datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")})
 
 
 def _between(column: pd.Series, **limits: Any) -> Any:
@@ -42,7 +83,8 @@ def _between(column: pd.Series, **limits: Any) -> Any:
     plain = types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype)
     if numbers and (plain or types.is_datetime64_any_dtype(column.dtype)):
         names = ("min_value", "max_value", "strict_min", "strict_max")
-        return given.ColumnValuesBetween._pandas_vectorized(column, *(limits.get(name) for name in names))  # noqa: SLF001 - what it runs itself for int and float
+        values: Any = column.to_numpy() if isinstance(column.dtype, np.dtype) and plain else column
+        return given.ColumnValuesBetween._pandas_vectorized(values, *(limits.get(name) for name in names))  # noqa: SLF001 - what it runs itself for int and float
     return _own(given.ColumnValuesBetween)(given.ColumnValuesBetween, column, **limits)
 
 
@@ -85,22 +127,42 @@ class RowsJudged(MetricProvider):
         **_: Any,
     ) -> dict[str, Any]:
         condition, arguments = metric_value_kwargs["condition"], metric_value_kwargs["arguments"]
-        frame = execution_engine.batch_manager.active_batch_data.dataframe
+        data = execution_engine.batch_manager.active_batch_data
         about = metric_domain_kwargs.get("column") or list(metric_domain_kwargs["column_list"])
-        part = frame[about]
-        missing = part.isna() if isinstance(about, str) else part.isna().all(axis=1)
-        count, absent = len(frame), int(missing.sum())
-        looked_at = part[~missing] if absent and condition != "column_values.nonnull" else part
-        bad = looked_at[~CONDITIONS[condition](looked_at, **arguments)] if len(looked_at) else looked_at
-        values = bad.iloc[:VALUES]
+        bad, absent = _judged(data, about, CONDITIONS[condition], arguments, condition == "column_values.nonnull")
+        count, values = len(data.dataframe), bad.iloc[:VALUES]
         return {
             "table.row_count": count,
             "column_values.nonnull.unexpected_count": absent,
             f"{condition}.filtered_row_count": count - absent,
             f"{condition}.unexpected_count": len(bad),
-            f"{condition}.unexpected_values": list(values) if isinstance(about, str) else values.to_dict("records"),
+            f"{condition}.unexpected_values": _listed(values),
             f"{condition}.unexpected_index_list": bad.index.tolist(),
         }
+
+
+def _listed(values: Any) -> list[Any]:
+    if not len(values):
+        return []
+    return list(values) if values.ndim == 1 else values.to_dict("records")
+
+
+def _judged(
+    data: Frame, about: str | list[str], condition: Callable[..., Any], arguments: Mapping[str, Any], of_missing: bool
+) -> tuple[Any, int]:
+    """Return the values that break a condition, with their index, and how many are missing: these are looked at where that is the condition."""
+    part = data.dataframe[about]
+    if isinstance(about, str):
+        missing, absent = data.missing(about)
+        if of_missing:
+            return part[missing] if absent else part.iloc[:0], absent
+    else:
+        missing, absent = data.all_missing(about)
+    looked_at = part[~missing] if absent else part
+    if not len(looked_at):
+        return looked_at, absent
+    kept = np.asarray(condition(looked_at, **arguments), dtype=bool)
+    return (looked_at.iloc[:0] if kept.all() else looked_at[~kept]), absent
 
 
 class OneMetric:

@@ -5,7 +5,7 @@ with `minimum` and `maximum`) are read. `per: partition`, among the `arguments` 
 rule against each partition instead of the whole table; `previous: 3` beside it, of a `rowCount` in percent, against the median of the three
 partitions before. Of custom rules, any expectation of Great Expectations' can be named, and those of expectations.py; a band of numbers
 (`expect_column_to_be_as_before`) may say `stopBeyond: 1`: it warns outside of the band, and stops where a number is further out than the band
-is wide.
+is wide. A rule about rows that warns may say `stopBeyond: 0.2`: it stops where more than that share of the rows break it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.contract.custom import Body, read_custom
 from mlops.contract.rules import Range, Rule
+from mlops.spec.source import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,7 +23,19 @@ if TYPE_CHECKING:
     from mlops.contract.reading import Reading
     from mlops.spec.source import Keys
 
+BY_ROW = {"required", "set", "pattern", "length", "range", "tidy", "relation", "determined", "unique"}
+STRICT = 1e-12
+"""Less than a limit, as a share of rows: a table has fewer rows than this could tell apart."""
 COMPARISONS = ("mustBe", "mustBeGreaterThan", "mustBeGreaterOrEqualTo", "mustBeLessThan", "mustBeLessOrEqualTo", "mustBeBetween")
+VALID = ("validValues", "pattern", "minimum", "maximum")
+ARGUMENTS = {
+    "rowCount": ("per", "previous", "each"),
+    "nullValues": ("per",),
+    "missingValues": ("per",),
+    "duplicateValues": ("per", "properties"),
+    "invalidValues": ("per", *VALID),
+}
+"""Metric -> the arguments that are read of it."""
 METRICS = (
     "rowCount; of a column nullValues, missingValues, duplicateValues, and invalidValues with validValues, pattern, minimum or maximum"
 )
@@ -58,11 +71,19 @@ def read_quality(reading: Reading, at: Keys, table: str, column: str, body: Mapp
             line=reading.line(keys),
         )
         yield rule
-        if kind == "distribution" and "stopBeyond" in extra:
-            yield _wider(rule, reading.number((*keys, "customProperties"), extra["stopBeyond"]) or 0.0)
+        if "stopBeyond" in extra:
+            yield from _far(reading, (*keys, "customProperties"), rule, extra["stopBeyond"])
 
 
 def _one(reading: Reading, at: Keys, given: Mapping[str, Any], column: str) -> Body | None:
+    for key in ("mustNotBe", "mustNotBeBetween", *(COMPARISONS if given.get("type") == "custom" else ())):
+        if given.get(key) is not None:
+            reading.note((*at, key), f"`{key}` cannot be checked here", f"What can: {METRICS}, with {', '.join(COMPARISONS)}.")
+    readable = ARGUMENTS.get(str(given.get("metric") or given.get("rule")), ("per", "properties", *VALID))
+    for key in given.get("arguments") or {}:
+        if key not in readable:
+            hint = "Words for a missing value: a second rule, `expect_column_values_to_be_tidy`." if key == "missingValues" else None
+            reading.note((*at, "arguments", key), f"the argument {key!r} cannot be checked", hint or did_you_mean(str(key), readable))
     if given.get("type") == "sql":
         hint = "Write what must hold of a row as `type: custom`: docs/how-to/contract.md, relations between columns."
         reading.note(at, "a rule in SQL cannot be checked here: the tables are files", hint)
@@ -70,18 +91,30 @@ def _one(reading: Reading, at: Keys, given: Mapping[str, Any], column: str) -> B
     return read_custom(reading, at, given, column) if given.get("type") == "custom" else _metric(reading, at, given, column)
 
 
-def _wider(rule: Rule, times: float) -> Rule:
-    """Return the rule that stops where a rule that warns is far from kept."""
-    bands = {name: band.widened(times) for name, band in rule.arguments["bands"].items()}
-    return replace(rule, name=f"{rule.name}.far", severity="stop", wording=f"{rule.wording}, nearly", arguments={"bands": bands})
+def _far(reading: Reading, at: Keys, rule: Rule, given: Any) -> Iterator[Rule]:
+    """Yield the rule that stops where a rule that warns is far from kept: so many widths outside of a band, or in so large a share of the rows."""
+    far = reading.number(at, given) or 0.0
+    made = replace(rule, name=f"{rule.name}.far", severity="stop")
+    if rule.kind == "distribution":
+        bands = {name: band.widened(far) for name, band in rule.arguments["bands"].items()}
+        yield replace(made, wording=f"{rule.wording}, nearly", arguments={"bands": bands})
+    elif rule.kind in BY_ROW and rule.severity == "warn" and not rule.per_partition and rule.share < far < 1:
+        yield replace(made, wording=f"{rule.wording.partition(' in more than ')[0]} in more than {far:.3g} of the rows", share=far)
+    else:
+        reading.note(
+            at, f"`stopBeyond: {given}` says nothing here", "It is for bands, and for rules of severity warn about rows: 0.2 of them."
+        )
 
 
 def _metric(reading: Reading, at: Keys, given: Mapping[str, Any], column: str) -> Body | None:
     metric, arguments = given.get("metric") or given.get("rule"), given.get("arguments") or {}
     if metric == "rowCount":
         limits = _limits(reading, at, given)
+        each = arguments.get("each")
+        if each is not None and (each != "day" or arguments.get("per") != "partition" or "previous" in arguments):
+            reading.note((*at, "arguments", "each"), f"unknown `each`: {each!r}", "It is `day`, of a partition that is a month or a day.")
         if "previous" not in arguments:
-            return "rows", f"must be {limits}", {"range": limits}
+            return "rows", f"must be {limits}{' a day' if each else ''}", {"range": limits, **({"each": "day"} if each else {})}
         before = reading.number((*at, "arguments", "previous"), arguments["previous"])
         if given.get("unit") != "percent" or arguments.get("per") != "partition" or not before or before < 1:
             reading.note(
@@ -92,6 +125,10 @@ def _metric(reading: Reading, at: Keys, given: Mapping[str, Any], column: str) -
         return "required", "must not be missing", {}
     if metric == "duplicateValues" and (column or arguments.get("properties")):
         return "unique", "must differ from row to row", {}
+    if metric == "invalidValues" and len({"minimum" if key == "maximum" else key for key in arguments if key in VALID}) > 1:
+        reading.note(
+            (*at, "arguments"), "is more than one rule", "Of validValues, pattern, and minimum with maximum, each is a rule of its own."
+        )
     if metric == "invalidValues" and column and isinstance(arguments.get("validValues"), list):
         return "set", reading.one_of(arguments["validValues"]), {"values": arguments["validValues"]}
     if metric == "invalidValues" and column and "pattern" in arguments:
@@ -128,4 +165,6 @@ def _share(reading: Reading, at: Keys, given: Mapping[str, Any]) -> float:
     if limits.high is None or (limits.high and given.get("unit") != "percent"):
         reading.note(at, "how many rows may break a rule is `mustBe: 0`, or a limit with `unit: percent`")
         return 0.0
-    return limits.high / 100
+    if limits.low:
+        reading.note(at, "how many rows must break a rule at least cannot be checked", "Write `mustBeLessOrEqualTo`, with `unit: percent`.")
+    return limits.high / 100 - (STRICT if limits.below else 0)

@@ -79,7 +79,7 @@ def _missing_together(frame: pd.DataFrame, names: Sequence[str]) -> Iterator[Rel
     groups: dict[bytes, list[str]] = {}
     for name in names:
         mask = frame[name].isna().to_numpy()
-        if FEWEST / 6 <= mask.sum() < len(mask):
+        if FEWEST <= mask.sum() < len(mask):
             groups.setdefault(np.packbits(mask).tobytes(), []).append(name)
     for group in groups.values():
         for other in group[1:]:

@@ -107,6 +107,8 @@ class Contract:
     owner: str
     licence: str
     tables: tuple[Table, ...]
+    described: tuple[str, ...] = ()
+    """What it says that no row can show: kept, told, and not checked."""
 
     @property
     def rules(self) -> tuple[Rule, ...]:

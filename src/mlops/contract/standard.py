@@ -11,10 +11,11 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mlops.contract.form import check_form
+from mlops.contract.form import check_form, check_names
 from mlops.contract.quality import read_quality
 from mlops.contract.reading import Reading
 from mlops.contract.rules import Contract, Range, Rule, Table
+from mlops.contract.service import read_service
 from mlops.errors import SpecError
 from mlops.spec.source import Keys, did_you_mean, read
 
@@ -41,20 +42,39 @@ def load(path: Path) -> Contract:
     for index, name in enumerate(names):
         if name in names[:index]:
             reading.note(("schema", index, "name"), f"the table {name!r} is there twice")
+    fresh, described = read_service(reading, value, {table.name: table.types for table in tables})
+    tables = tuple(_with(table, [rule for rule in fresh if rule.table == table.name]) for table in tables)
+    check_names(reading, (), value)
     if reading.problems:
         raise SpecError(reading.problems)
     team = value.get("team") or {}
     owner = team.get("name") if isinstance(team, dict) else ", ".join(str(m.get("name") or m.get("username")) for m in team)
     licence = str(_custom(value).get("licence") or "")
     return Contract(
-        path, str(value.get("name") or value.get("id") or path.name), str(value.get("version", "")), owner or "", licence, tables
-    )
+        path, str(value.get("name") or value.get("id") or path.name), str(value.get("version", "")), owner or "", licence, tables,
+        tuple(described + [f"rule in words: {' '.join(words.split())[:80]}" for words in _texts(value)]),
+    )  # fmt: skip
+
+
+def _with(table: Table, rules: Sequence[Rule]) -> Table:
+    return replace(table, rules=tuple(_numbered([*table.rules, *rules]))) if rules else table
+
+
+def _texts(value: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the rules of type text, which are for people."""
+    for table in value["schema"]:
+        for body in (table, *(table.get("properties") or [])):
+            yield from (str(rule.get("description")) for rule in body.get("quality") or [] if rule.get("type") == "text")
 
 
 def _table(reading: Reading, at: Keys, body: Mapping[str, Any]) -> Table:
     name, columns = str(body.get("name") or ""), body.get("properties") or []
     if not name or not columns:
         reading.note(at, "a table needs a `name` and `properties`")
+    if body.get("relationships"):
+        reading.note(
+            (*at, "relationships"), "relationships are read at columns only", "Put it under the column that refers to the other table."
+        )
     types: dict[str, str] = {}
     rules: list[Rule] = []
     for index, column in enumerate(columns):
@@ -120,6 +140,10 @@ def _column(reading: Reading, at: Keys, table: str, name: str, body: Mapping[str
     kind = body.get("logicalType")
     if kind not in TYPES:
         reading.note((*at, "logicalType"), f"the logicalType {kind!r} cannot be checked", did_you_mean(str(kind), TYPES))
+
+    for key in ("properties", "items", "map"):
+        if body.get(key):
+            reading.note((*at, key), f"a column within a column (`{key}`) cannot be checked: tables are flat")
 
     def rule(kind: str, wording: str, at_key: str, **arguments: Any) -> Rule:
         line = reading.line((*at, at_key))

@@ -8,14 +8,18 @@ missing says nothing, and breaks nothing.
     zeros fractions negative  share of the values that are 0, are no whole number, are below 0
     tens                      share of the values that ten divides
     distinct                  how many values there are
-    top                       share of the commonest value
+    top highest lowest        share of the commonest value, of the greatest, of the least
+    order                     Pearson's with the place in the file: 1 where it is sorted
     frozen                    longest run of one value, as a share of the rows
     length                    mean length of text
+    median q05 …              of times as well, in years: 2013.5 is July 2, 2013
     hour midnight             of times: mean hour of the day, share at 00:00:00
+    age                       of times: days from the latest to now
     days span daily           of times: how many days there are, from the first to the last, rows a day
     share VALUE, others       share of a value; of those that are not named
     correlation COLUMN        Pearson's, with another column of numbers
     by COLUMN=VALUE           mean of the rows where another column has a value
+    duplicates repeated       of a table: share of the rows that are there before; that an earlier partition has, whatever its name
     tells COLUMN              how much of another column's variance this one explains by itself, 0 to 1
 """
 
@@ -23,6 +27,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,17 +48,34 @@ PLAIN = (
         "tens",
         "distinct",
         "top",
+        "highest",
+        "lowest",
+        "order",
         "frozen",
         "length",
         "hour",
         "midnight",
     ),
-    *("days", "span", "daily", "others", "duplicates"),
+    *("days", "span", "daily", "others", "age", "duplicates", "repeated"),
 )
+OF_TABLES = ("duplicates", "repeated")
 NESTED = ("shares", "correlation", "tells", "by")
 _QUANTILE = re.compile(r"q\d{2}")
-_NUMBERS = {"mean", "median", "spread", "zeros", "fractions", "negative", "tens"}
+_NUMBERS = {"mean", "median", "spread", "zeros", "fractions", "negative", "tens", "highest", "lowest"}
+_TIMES = {"hour", "midnight", "days", "span", "daily", "age"}
+_YEAR = 365.2425
+_OF_CODES = {"distinct", "top", "frozen", "length", "share", "others", "tells"}
 _BINS = 20
+_OF_FLOATS: dict[str, Callable[[Any], Any]] = {
+    "mean": lambda values: values.mean(),
+    "spread": lambda values: values.std(),
+    "zeros": lambda values: (values == 0).mean(),
+    "fractions": lambda values: (values % 1 != 0).mean(),
+    "negative": lambda values: (values < 0).mean(),
+    "tens": lambda values: (values % 10 == 0).mean(),
+    "highest": lambda values: (values == values.max()).mean(),
+    "lowest": lambda values: (values == values.min()).mean(),
+}
 
 
 def known(name: str) -> bool:
@@ -75,17 +97,18 @@ def measure(
     """
     wanted = list(names)
     if not column:
-        return {name: [_duplicates(frame.iloc[rows]) for rows in pieces] for name in wanted}
+        return {name: _duplicates(frame, pieces) if name == "duplicates" else _repeated(frame, pieces) for name in wanted}
     coded, others = _Coded(frame[column], wanted), others or Others(frame)
-    found: dict[str, list[float]] = {name: [] for name in wanted}
-    for rows in pieces:
-        for name in wanted:
-            kind, _, other = name.partition(" ")
-            if kind in {"correlation", "tells", "by"}:
-                found[name].append(_together(kind, coded, others, other, rows))
-            else:
-                found[name].append(coded.number(kind, other, rows, wanted))
-    return found
+    parts = [_Part(coded, others, _place(rows), len(rows)) for rows in pieces]
+    asked = [name.partition(" ")[::2] for name in wanted]
+    found = [[part.number(kind, other) for kind, other in asked] for part in parts]
+    return dict(zip(wanted, map(list, zip(*found, strict=True)), strict=True)) if found else {name: [] for name in wanted}
+
+
+def _place(rows: np.ndarray) -> slice | np.ndarray:
+    """Return rows that follow each other as a slice: what is taken of a column by it is not copied."""
+    together = len(rows) and rows[-1] - rows[0] + 1 == len(rows) and bool((rows[1:] > rows[:-1]).all())
+    return slice(int(rows[0]), int(rows[-1]) + 1) if together else rows
 
 
 def flat(kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,80 +129,163 @@ class _Coded:
         import numpy as np
         import pandas as pd
 
-        kinds = {name.partition(" ")[0] for name in wanted}
-        self.values = values
+        named = [name.partition(" ") for name in wanted]
+        kinds = {kind for kind, _, _ in named}
         self.there = values.notna().to_numpy()
         self.numeric = pd.api.types.is_numeric_dtype(values.dtype)
-        self.timed = pd.api.types.is_datetime64_any_dtype(values.dtype)
         self.floats = numbers(values) if self.numeric else np.empty(0)
-        self.count = 0
-        self.last: tuple[np.ndarray | None, np.ndarray] = (None, np.empty(0))
-        self.codes, self.labels = np.empty(0, dtype=int), np.empty(0, dtype=object)
-        if kinds & {"distinct", "top", "frozen", "length", "share", "others", "tells"}:
+        self.gaps = bool(np.isnan(self.floats).any())
+        self.shares = tuple(sorted(int(kind[1:]) for kind in kinds if _QUANTILE.fullmatch(kind)))
+        self.codes, self.place = np.empty(0, dtype=int), dict[str, list[int]]()
+        self.count, self.lengths = 0, np.empty(0)
+        if kinds & _OF_CODES:
             self.codes, labels = _codes(values)
-            if kinds & {"length", "share", "others"}:
-                self.labels = np.asarray([text_of(label) for label in labels], dtype=object)
             self.count = len(labels)
-        self.times = pd.DatetimeIndex(values) if self.timed else None
+            texts = [text_of(label) for label in labels] if kinds & {"length", "share", "others"} else []
+            for code, text in enumerate(texts):
+                self.place.setdefault(text, []).append(code)
+            self.lengths = np.fromiter(map(len, texts), dtype=float, count=len(texts))
+        self.named = [code for kind, _, value in named if kind == "share" for code in self.place.get(value, ())]
+        self.times = pd.DatetimeIndex(values) if pd.api.types.is_datetime64_any_dtype(values.dtype) else None
 
-    def number(self, kind: str, other: str, rows: np.ndarray, wanted: Sequence[str]) -> float:
-        """Return one number of one piece; not a number where there is none."""
-        if not len(rows):
+
+class _Part:
+    """One piece of a column; what several of its numbers are made from is made once."""
+
+    def __init__(self, column: _Coded, others: Others, rows: slice | np.ndarray, size: int) -> None:
+        self.column, self.others, self.rows, self.size = column, others, rows, size
+
+    def number(self, kind: str, other: str) -> float:
+        """Return one number; not a number where there is none."""
+        if not self.size:
             return math.nan
         if kind == "missing":
-            return 1 - float(self.there[rows].mean())
+            return 1 - float(self.column.there[self.rows].mean())
+        if kind in _TIMES or (self.column.times is not None and (kind == "median" or _QUANTILE.fullmatch(kind))):
+            return self._of_times(kind)
         if kind in _NUMBERS or _QUANTILE.fullmatch(kind):
-            return _of_numbers(kind, self._floats_of(rows)) if self.numeric else math.nan
-        if kind in {"hour", "midnight", "days", "span", "daily"}:
-            return self._of_times(kind, rows)
-        return self._of_codes(kind, other, rows, wanted)
+            return self._of_floats(kind) if self.column.numeric and len(self.floats) else math.nan
+        if kind in {"correlation", "tells", "by"}:
+            return self._together(kind, other)
+        if kind == "order":
+            return correlation(self.column.floats[self.rows], self.places) if self.column.numeric else math.nan
+        return self._of_codes(kind, other) if len(self.codes) else math.nan
 
-    def _floats_of(self, rows: np.ndarray) -> np.ndarray:
-        """Return the numbers of a piece; they are taken once for all that is asked of it."""
+    @property
+    def places(self) -> np.ndarray:
+        """The place of each row in the table."""
         import numpy as np
 
-        if self.last[0] is not rows:
-            values = self.floats[rows]
-            self.last = (rows, values[~np.isnan(values)])
-        return self.last[1]
+        rows = self.rows
+        return np.arange(rows.start, rows.stop, dtype=float) if isinstance(rows, slice) else rows.astype(float)
 
-    def _of_times(self, kind: str, rows: np.ndarray) -> float:
+    @cached_property
+    def floats(self) -> np.ndarray:
         import numpy as np
 
-        rows = rows[self.there[rows]]
-        if self.times is None or not len(rows):
+        values = self.column.floats[self.rows]
+        return values[~np.isnan(values)] if self.column.gaps else values
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        codes = self.column.codes[self.rows]
+        return codes if self.column.there.all() else codes[codes >= 0]
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        import numpy as np
+
+        return np.bincount(self.codes, minlength=self.column.count)
+
+    @cached_property
+    def quantiles(self) -> dict[int, float]:
+        """The quantiles that are asked for and the median, by their percents: all from one partial sort."""
+        import numpy as np
+
+        shares = (50, *self.column.shares)
+        with np.errstate(all="ignore"):
+            found = np.quantile(self.floats, [share / 100 for share in shares])
+        return dict(zip(shares, map(float, found), strict=True))
+
+    def _of_floats(self, kind: str) -> float:
+        import numpy as np
+
+        if kind == "median" or _QUANTILE.fullmatch(kind):
+            made = self.quantiles[50 if kind == "median" else int(kind[1:])]
+        else:
+            with np.errstate(all="ignore"):
+                made = float(_OF_FLOATS[kind](self.floats))
+        return made if math.isfinite(made) else math.nan
+
+    def _of_times(self, kind: str) -> float:
+        import numpy as np
+        import pandas as pd
+
+        if self.column.times is None:
             return math.nan
-        times = self.times[rows]
+        times = self.column.times[self.rows][self.column.there[self.rows]]
+        if not len(times):
+            return math.nan
+        if kind == "median" or _QUANTILE.fullmatch(kind):
+            return float(np.quantile(_years(times), 0.5 if kind == "median" else int(kind[1:]) / 100))
+        if kind == "age":
+            return float((pd.Timestamp.now(tz=times.tz) - times.max()) / np.timedelta64(1, "D"))
         if kind == "span":
             return float((times.max() - times.min()) / np.timedelta64(1, "D"))
         if kind in {"days", "daily"}:
             days = times.normalize().nunique()
-            return float(days if kind == "days" else len(rows) / days)
+            return float(days if kind == "days" else len(times) / days)
         if kind == "hour":
             return float(np.mean(times.hour))
         return float(np.mean((times.hour == 0) & (times.minute == 0) & (times.second == 0)))
 
-    def _of_codes(self, kind: str, other: str, rows: np.ndarray, wanted: Sequence[str]) -> float:
+    def _of_codes(self, kind: str, other: str) -> float:
         import numpy as np
 
-        codes = self.codes[rows]
-        codes = codes[codes >= 0]
-        if not len(codes):
-            return math.nan
+        codes, counts = self.codes, self.counts
         if kind == "frozen":
-            ends = np.flatnonzero(np.diff(codes)) + 1
-            return float(np.diff(np.concatenate([[0], ends, [len(codes)]])).max()) / len(rows)
-        counts = np.bincount(codes, minlength=self.count)
+            ends = np.flatnonzero(codes[1:] != codes[:-1]) + 1
+            return float(np.diff(ends, prepend=0, append=len(codes)).max()) / self.size
         if kind == "distinct":
-            return float((counts > 0).sum())
+            return float(np.count_nonzero(counts))
         if kind == "top":
             return float(counts.max()) / len(codes)
         if kind == "length":
-            lengths = np.fromiter((len(label) for label in self.labels), dtype=float, count=len(self.labels))
-            return float(counts @ lengths) / len(codes)
-        named = {name.partition(" ")[2] for name in wanted if name.startswith("share ")} if kind == "others" else {other}
-        share = float(counts[[label in named for label in self.labels]].sum()) / len(codes)
+            return float(counts @ self.column.lengths) / len(codes)
+        named = self.column.named if kind == "others" else self.column.place.get(other, [])
+        share = float(counts[named].sum()) / len(codes)
         return 1 - share if kind == "others" else share
+
+    def _together(self, kind: str, other: str) -> float:
+        name, _, value = other.partition("=") if kind == "by" else (other, "", "")
+        if name not in self.others.frame or (kind != "tells" and not self.column.numeric):
+            return math.nan
+        if kind == "by":
+            return self._by(name).get(value, math.nan)
+        target = self.others.numbers(name)[self.rows]
+        if kind == "correlation":
+            return correlation(self.column.floats[self.rows], target)
+        ordered = self.column.numeric
+        values = self.column.floats[self.rows] if ordered else self.column.codes[self.rows].astype(float)
+        return tells(values, target, ordered=ordered)
+
+    def _by(self, name: str) -> dict[str, float]:
+        """Return the mean of the rows with each value of another column, counted in one go."""
+        import numpy as np
+
+        if name not in self.means:
+            codes, labels = self.others.words(name)
+            there, values = codes[self.rows], self.column.floats[self.rows]
+            known = (there >= 0) & ~np.isnan(values)
+            counts = np.bincount(there[known], minlength=len(labels))
+            with np.errstate(all="ignore"):
+                found = np.bincount(there[known], weights=values[known], minlength=len(labels)) / counts
+            self.means[name] = {label: float(mean) for label, mean in zip(labels, found, strict=True) if np.isfinite(mean)}
+        return self.means[name]
+
+    @cached_property
+    def means(self) -> dict[str, dict[str, float]]:
+        return {}
 
 
 def text_of(value: Any) -> str:
@@ -204,25 +310,6 @@ def _codes(values: pd.Series) -> tuple[np.ndarray, Any]:
         return pd.factorize(values)
     except TypeError:  # lists and the like cannot be hashed
         return pd.factorize(values.map(repr, na_action="ignore"))
-
-
-def _of_numbers(kind: str, values: np.ndarray) -> float:
-    import numpy as np
-
-    if not len(values):
-        return math.nan
-    asked: dict[str, Callable[[], Any]] = {
-        "mean": values.mean,
-        "median": lambda: np.median(values),
-        "spread": values.std,
-        "zeros": (values == 0).mean,
-        "fractions": (values % 1 != 0).mean,
-        "negative": (values < 0).mean,
-        "tens": (values % 10 == 0).mean,
-    }
-    with np.errstate(all="ignore"):
-        made = asked[kind]() if kind in asked else np.quantile(values, int(kind[1:]) / 100)
-    return float(made) if np.isfinite(made) else math.nan
 
 
 class Others:
@@ -251,25 +338,24 @@ class Others:
         return self.made[key]  # type: ignore[no-any-return]
 
 
-def _together(kind: str, coded: _Coded, others: Others, other: str, rows: np.ndarray) -> float:
+def correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Return Pearson's correlation of the rows that have both; not a number where there are fewer than three, or one does not vary."""
     import numpy as np
 
-    name, _, value = other.partition("=") if kind == "by" else (other, "", "")
-    if name not in others.frame or (kind != "tells" and not coded.numeric):
+    both = ~(np.isnan(one) | np.isnan(other))
+    if not both.all():
+        one, other = one[both], other[both]
+    if len(one) < 3:
         return math.nan
-    if kind == "by":
-        codes, labels = others.words(name)
-        inside = coded.floats[rows[codes[rows] == labels.index(value)]] if value in labels else np.empty(0)
-        return _of_numbers("mean", inside[~np.isnan(inside)])
-    target = others.numbers(name)[rows]
-    if kind == "tells":
-        return tells(coded.floats[rows] if coded.numeric else coded.codes[rows].astype(float), target, ordered=coded.numeric)
-    first = coded.floats[rows]
-    both = ~(np.isnan(first) | np.isnan(target))
-    first, target = first[both], target[both]
-    if len(first) < 3 or first.std() == 0 or target.std() == 0:
-        return math.nan
-    return float(np.corrcoef(first, target)[0, 1])
+    one, other = one - one.mean(), other - other.mean()
+    spread = math.sqrt(float(one @ one)) * math.sqrt(float(other @ other))
+    return max(-1.0, min(1.0, float(one @ other) / spread)) if spread and math.isfinite(spread) else math.nan
+
+
+def _years(times: pd.DatetimeIndex) -> np.ndarray:
+    """Return times as years with their fraction."""
+    plain = times.tz_convert(None) if times.tz is not None else times
+    return 1970 + plain.as_unit("s").asi8 / (86_400 * _YEAR)
 
 
 def tells(values: np.ndarray, target: np.ndarray, *, ordered: bool) -> float:
@@ -284,26 +370,44 @@ def tells(values: np.ndarray, target: np.ndarray, *, ordered: bool) -> float:
     if len(target) < 30 or target.std() == 0:
         return math.nan
     if ordered:
-        cuts = np.unique(np.nanquantile(values, np.linspace(0, 1, _BINS + 1)[1:-1])) if not np.isnan(values).all() else np.empty(0)
-        groups = np.where(np.isnan(values), len(cuts) + 1, np.searchsorted(cuts, values))
+        absent = np.isnan(values)
+        known = values[~absent] if absent.any() else values
+        cuts = np.unique(np.quantile(known, np.linspace(0, 1, _BINS + 1)[1:-1])) if len(known) else np.empty(0)
+        groups = np.where(absent, len(cuts) + 1, np.searchsorted(cuts, values))
     else:
-        groups = values + 1
-    _, groups = np.unique(groups, return_inverse=True)
-    counts = np.bincount(groups)
-    means = np.bincount(groups, weights=target) / counts
+        groups = values.astype(int) + 1
+    counts, sums = np.bincount(groups), np.bincount(groups, weights=target)
+    means, counts = sums[counts > 0] / counts[counts > 0], counts[counts > 0]
     share = float(counts @ (means - target.mean()) ** 2 / (len(target) * target.var()))
     chance = (len(counts) - 1) / (len(target) - 1)
     return max(0.0, (share - chance) / (1 - chance)) if chance < 1 else math.nan
 
 
-def _duplicates(frame: pd.DataFrame) -> float:
-    """Return the share of rows that are there before, in all their values."""
+def _duplicates(frame: pd.DataFrame, pieces: Sequence[np.ndarray]) -> list[float]:
+    """Return for each piece the share of rows that are there before in it, in all their values."""
+    return [float(_hashes(frame.iloc[rows]).duplicated().mean()) if len(rows) else math.nan for rows in pieces]
+
+
+def _repeated(frame: pd.DataFrame, pieces: Sequence[np.ndarray]) -> list[float]:
+    """Return for each piece the share of rows that an earlier one has, but for the columns that name the piece: one value in each."""
+    import numpy as np
+
+    names = [name for name in frame if any(len(frame[name].iloc[rows].astype("str").unique()) > 1 for rows in pieces)]
+    if not names:
+        return [math.nan] * len(pieces)
+    hashes = _hashes(frame[names]).to_numpy()
+    found, seen = [], np.empty(0, dtype=hashes.dtype)
+    for rows in pieces:
+        found.append(float(np.isin(hashes[rows], seen).mean()) if len(seen) and len(rows) else math.nan)
+        seen = np.concatenate([seen, hashes[rows]])
+    return found
+
+
+def _hashes(frame: pd.DataFrame) -> pd.Series:
+    """Return a number for each row that is the same where all its values are."""
     import pandas as pd
 
-    if frame.empty:
-        return math.nan
     try:
-        hashes = pd.util.hash_pandas_object(frame, index=False)
+        return pd.util.hash_pandas_object(frame, index=False)
     except TypeError:
-        hashes = frame.map(repr).agg("\0".join, axis=1)
-    return float(hashes.duplicated().mean())
+        return pd.util.hash_pandas_object(frame.map(repr), index=False)

@@ -8,6 +8,7 @@ with its number of rows and the like).
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ ACCEPTED = {
     "timestamp": ["timestamp", "empty"],
 }
 STATISTICS = {"mean": "mean", "median": "median", "min": "min", "max": "max", "sum": "sum", "stdev": "std"}
+_CALENDAR = re.compile(r"(1[89]|2\d)\d\d(-(0[1-9]|1[0-2])(-[0-3]\d)?)?")
 LARGEST = 1.7976931348623157e308
 
 
@@ -129,7 +131,7 @@ def _whole(limits: Range) -> tuple[int | None, int | None]:
 def _statistic(rule: Rule) -> str:
     """Return which statistic of a partition a rule is about."""
     if rule.kind == "rows":
-        return "change" if "previous" in rule.arguments else "size"
+        return "change" if "previous" in rule.arguments else "daily" if "each" in rule.arguments else "size"
     if rule.kind == "required":
         return "missing"
     return STATISTICS.get(str(rule.arguments.get("type")).removeprefix("expect_column_").removesuffix("_to_be_between"), "")
@@ -148,12 +150,12 @@ def _partition_range(rule: Rule, path: Path) -> Range:
     return limits
 
 
-def kinds(tables: Sequence[Table], frames: Mapping[str, pd.DataFrame | Chunks]) -> pd.DataFrame:
-    """Return one row with the kind of every column that the contract names, as `table.column`."""
+def kinds(found: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    """Return one row with the kind of every column that the contract names, as `table.column`; they are given by table and column."""
     import pandas as pd
 
-    row = {f"{t.name}.{name}": kind_of(frames[t.name], name) for t in tables for name in t.types}
-    return pd.DataFrame([row], dtype="object")
+    row = {f"{table}.{name}": kind for table, columns in found.items() for name, kind in columns.items()}
+    return pd.DataFrame([list(row.values())], columns=list(row), dtype="object")
 
 
 def kind_of(frame: pd.DataFrame | Chunks, name: str) -> str:
@@ -240,6 +242,9 @@ def partitions(frame: pd.DataFrame, labels: pd.Series, rules: Sequence[Rule]) ->
         statistic = _statistic(rule)
         if statistic == "size":
             made[rule.name] = grouped.size()
+        elif statistic == "daily":
+            sizes = grouped.size()
+            made[rule.name] = sizes / [days_of(str(label)) for label in sizes.index]
         elif statistic == "change":
             sizes = grouped.size()
             made[rule.name] = 100 * sizes / sizes.shift().rolling(rule.arguments["previous"], min_periods=1).median()
@@ -251,6 +256,16 @@ def partitions(frame: pd.DataFrame, labels: pd.Series, rules: Sequence[Rule]) ->
     names = whole.index
     more = numbers(frame, [np.asarray(grouped.indices[name]) for name in names], [r for r in rules if r.kind == "distribution"])
     return pd.concat([whole, more.set_axis(names)], axis=1).rename_axis("partition").reset_index()
+
+
+def days_of(label: str) -> float:
+    """Return how many days a partition such as 2024-02 has; of one that is no day, month or year nobody knows."""
+    import pandas as pd
+
+    if not _CALENDAR.fullmatch(label):
+        return math.nan
+    period = pd.Period(label)
+    return float((period.end_time - period.start_time).round("D").days)
 
 
 def numbers(frame: pd.DataFrame, pieces: Sequence[np.ndarray], rules: Sequence[Rule]) -> pd.DataFrame:

@@ -79,7 +79,7 @@ class Chunks:
             return pd.DataFrame(index=pd.RangeIndex(self.rows))
         need = self.bytes_per_row * self.rows * len(columns) / max(1, len(self.columns))
         if need > self.limit:
-            message = f"{why} needs {', '.join(columns)} whole, about {_size(need)}, and {_size(self.limit)} may be used"
+            message = f"{why} needs {', '.join(columns)} whole, about {size_told(need)}, and {size_told(self.limit)} may be used"
             raise JobFailed(message, where=str(self.path), hint=f"Give it more ({MEMORY_VARIABLE}=8G), or state the rule per row.")
         return pd.concat([frame[list(columns)] for frame in self.frames(columns)], ignore_index=True)
 
@@ -89,9 +89,11 @@ def batches(path: Path, step: int, columns: Sequence[str] | None = None) -> Iter
     import pyarrow as pa
 
     with parquet(path) as file:
-        named = [name for name in (columns or _columns(file)) if name in file.schema_arrow.names]
+        schema = file.schema_arrow  # made anew each time that it is asked for
+        there = set(schema.names)
+        named = [name for name in (columns or _columns(schema)) if name in there]
         if not file.metadata.num_rows:
-            yield pa.RecordBatch.from_pylist([], schema=pa.schema([file.schema_arrow.field(name) for name in named]))
+            yield pa.RecordBatch.from_pylist([], schema=pa.schema([schema.field(name) for name in named]))
         yield from file.iter_batches(batch_size=step, columns=named, use_threads=False)
 
 
@@ -112,10 +114,10 @@ def parquet(path: Path) -> pq.ParquetFile:
         raise JobFailed(f"not a Parquet file that can be read: {error}", where=str(path), hint="Run the import again.") from error
 
 
-def _columns(file: pq.ParquetFile) -> list[str]:
-    about = file.schema_arrow.pandas_metadata or {}
+def _columns(schema: pa.Schema) -> list[str]:
+    about = schema.pandas_metadata or {}
     index = {name for name in about.get("index_columns", []) if isinstance(name, str)}
-    return [name for name in file.schema_arrow.names if name not in index]
+    return [name for name in schema.names if name not in index]
 
 
 def open_table(path: Path, limit: int) -> pd.DataFrame | Chunks:
@@ -127,7 +129,7 @@ def open_table(path: Path, limit: int) -> pd.DataFrame | Chunks:
     import pandas as pd
 
     with parquet(path) as file:
-        rows, columns = file.metadata.num_rows, _columns(file)
+        rows, columns = file.metadata.num_rows, _columns(file.schema_arrow)
         first = next(file.iter_batches(batch_size=SAMPLED, columns=columns, use_threads=False), None)
     each = first.to_pandas(ignore_metadata=True).memory_usage(deep=True).sum() / len(first) if first is not None and len(first) else 0.0
     if each * rows > limit:
@@ -143,7 +145,7 @@ def told(name: str, table: pd.DataFrame | Chunks) -> str:
     """Return what is said of a table that is checked in chunks; nothing of others."""
     if not isinstance(table, Chunks):
         return ""
-    size = f"{table.rows:,} rows are about {_size(table.bytes_per_row * table.rows)} in memory, more than {_size(table.limit)}"
+    size = f"{table.rows:,} rows are about {size_told(table.bytes_per_row * table.rows)} in memory, more than {size_told(table.limit)}"
     return f"{name}: {size}: checked in chunks of {table.step:,} rows"
 
 
@@ -177,7 +179,8 @@ def _free() -> int:
     return max(min(found), 2**20)
 
 
-def _size(count: float) -> str:
+def size_told(count: float) -> str:
+    """Return bytes as a person reads them."""
     unit, size = next(((unit, size) for unit, size in (("GB", 2**30), ("MB", 2**20)) if count >= size), ("KB", 2**10))
     return f"{count / size:.3g} {unit}"
 

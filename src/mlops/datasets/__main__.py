@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops.contract.standard import load
-from mlops.datasets import counts, digests, parts
+from mlops.datasets import counts, digests, parts, stream
 from mlops.datasets.columns import typed
-from mlops.datasets.reading import raw
+from mlops.datasets.reading import chunks, raw
+from mlops.datasets.size import size_of
 from mlops.datasets.source import read_source
 from mlops.errors import JobFailed, MlopsError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import pyarrow as pa
-
+    from mlops.contract.rules import Table
     from mlops.datasets.source import Source
 
 
@@ -64,14 +64,29 @@ def run(source_file: Path, contract_file: Path, folder: Path, partitions: str) -
     wanted = None if partitions in {"", "all"} else tuple(partitions.split(","))
     files = _files(source, wanted)
     digests.check(source.folder, files)
-    found = raw(source, partitions=wanted)
-    kept = _known(found, table.types, source)
-    frame = typed(kept, source, table.types, where=str(source_file))
     folder.mkdir(parents=True, exist_ok=True)
-    frame.to_parquet(folder / f"{table.name}.parquet", index=False, compression="zstd")
-    rows = {"files_in": max(1, len(files)), "rows_in": found.num_rows, "rows_out": len(frame)}
-    print(counts.line("import", table.name, **rows, columns_in=found.num_columns, columns_out=len(frame.columns)))
-    return f"{table.name}: {found.num_rows:,} rows, {found.num_columns} columns in; {len(frame):,} rows, {len(frame.columns)} columns out"
+    size = size_of(source, wanted)
+    if size.large:
+        print(size.told(table.name, "read in chunks"))
+    take = _in_chunks if size.large else _whole
+    rows, columns = take(source, table, wanted, folder / f"{table.name}.parquet")
+    counted = {"files_in": max(1, len(files)), "rows_in": rows, "rows_out": rows}
+    print(counts.line("import", table.name, **counted, columns_in=columns, columns_out=len(table.types)))
+    return f"{table.name}: {rows:,} rows, {columns} columns in; {rows:,} rows, {len(table.types)} columns out"
+
+
+def _whole(source: Source, table: Table, wanted: tuple[str, ...] | None, out: Path) -> tuple[int, int]:
+    """Read all, then write it; return how many rows and columns were there."""
+    found = raw(source, partitions=wanted)
+    kept = found.select(_known(found.column_names, table.types, source))
+    typed(kept, source, table.types, where=str(source.path)).to_parquet(out, index=False, compression="zstd")
+    return found.num_rows, found.num_columns
+
+
+def _in_chunks(source: Source, table: Table, wanted: tuple[str, ...] | None, out: Path) -> tuple[int, int]:
+    _, first = next(chunks(source, None, wanted))
+    known = _known(first.column_names, table.types, source)
+    return stream.write(source, known, table.types, wanted, out).rows, first.num_columns
 
 
 def _files(source: Source, wanted: tuple[str, ...] | None) -> list[Path]:
@@ -81,18 +96,18 @@ def _files(source: Source, wanted: tuple[str, ...] | None) -> list[Path]:
     return [snapshot] if source.snapshot and snapshot.is_file() else []
 
 
-def _known(found: pa.Table, types: Mapping[str, str], source: Source) -> pa.Table:
+def _known(names: Sequence[str], types: Mapping[str, str], source: Source) -> list[str]:
     """Return the columns that the contract declares, in its order; what it does not know is left out, and said so."""
-    absent = [name for name in types if name not in found.column_names]
+    absent = [name for name in types if name not in names]
     if absent:
-        message = f"there is no column {', '.join(absent[:5])}; there are: {', '.join(found.column_names[:30])}"
+        message = f"there is no column {', '.join(absent[:5])}; there are: {', '.join(names[:30])}"
         raise JobFailed(
             message, where=str(source.path), hint="Ask for the data again; or, if it is gone for good, take it out of the contract."
         )
-    extra = [name for name in found.column_names if name not in types]
+    extra = [name for name in names if name not in types]
     if extra:
         print(f"left out, because the contract does not know it: {', '.join(extra)}")
-    return found.select(list(types))
+    return list(types)
 
 
 if __name__ == "__main__":

@@ -222,7 +222,7 @@ def _try(
         after = replace(before, files={**before.files, item.name: item.digest})
         if not dry_run:
             old = data.folder / item.name
-            if item.kind == "other" and old.is_file():
+            if old.is_file() and digest_file(old) != f"sha256:{item.digest}":
                 objects.store(old, home)
             keep(home, before, data.folder)
             keep(home, after, data.folder)

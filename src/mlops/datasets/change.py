@@ -14,11 +14,12 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops.errors import PlatformError
+from mlops.datasets.listing import is_inside
+from mlops.errors import PlatformError, UsageError
 from mlops.files import fsync_folder, read_json, unwritable, write_atomic, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 STAGE, READY = ".adding", "ready.json"
 
@@ -61,6 +62,7 @@ def settle(folder: Path) -> bool:
         return False
     facts = read_json(stage / READY)
     if facts is not None:
+        _check(folder, facts["files"])
         _move(folder, facts["files"])
     shutil.rmtree(stage, ignore_errors=True)
     return facts is not None
@@ -85,8 +87,10 @@ def staged(folder: Path, files: Mapping[str, Path | str]) -> Iterator[Path]:
         The folder that they are in.
 
     Raises:
+        UsageError: A name leads out of the folder. Nothing has changed.
         PlatformError: The disk is full, or the folder not writable. Nothing has changed.
     """
+    _check(folder, files)
     stage = folder / STAGE
     try:
         for name, content in files.items():
@@ -112,10 +116,20 @@ def commit(folder: Path, files: list[str]) -> None:
         files: The names of what is staged, in the order in which they take their places.
 
     Raises:
+        UsageError: A name leads out of the folder. Nothing has changed.
         PlatformError: It cannot be written; the next `mlops data` finishes it, or it never happened.
     """
+    _check(folder, files)
     write_json(folder / STAGE / READY, {"files": files})
     settle(folder)
+
+
+def _check(folder: Path, names: Iterable[str]) -> None:
+    """Refuse a name that would be joined to a place elsewhere: what is there is nobody's to change, and could not be undone."""
+    for name in names:
+        if not is_inside(name):
+            hint = "Only files in the data set's own folder can be changed. Nothing was."
+            raise UsageError(f"{name!r} leads out of the data set's folder", where=str(folder), hint=hint)
 
 
 def _copy(source: Path, place: Path) -> None:

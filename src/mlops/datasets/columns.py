@@ -106,15 +106,21 @@ def typed(table: pa.Table, source: Source, types: Mapping[str, str] | None = Non
     """
     import pandas as pd
 
+    made = {name: as_pandas(column) for name, column in arrays(table, source, types, where=where).items()}
+    return pd.DataFrame(made, index=pd.RangeIndex(table.num_rows))
+
+
+def arrays(table: pa.Table, source: Source, types: Mapping[str, str] | None = None, *, where: str = "") -> dict[str, pa.ChunkedArray]:
+    """Return the columns with their types, as Arrow has them. Arguments and errors as of `typed`."""
     made = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
         try:
-            made[name] = as_pandas(declared(words(plain(column), source), name, source, (types or {}).get(name)))
+            made[name] = declared(words(plain(column), source), name, source, (types or {}).get(name))
         except ValueError as error:
             raise JobFailed(
                 f"column {name}: {error}", where=where, hint="Mend the value, or what the contract or source.yml says of it."
             ) from None
-    return pd.DataFrame(made, index=pd.RangeIndex(table.num_rows))
+    return made
 
 
 def words(column: pa.ChunkedArray, source: Source) -> pa.ChunkedArray:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops.datasets.address import filled, masked
 from mlops.datasets.columns import from_objects, numbered
 from mlops.errors import PlatformError, UsageError
 from mlops.spec.source import did_you_mean
@@ -16,22 +15,7 @@ if TYPE_CHECKING:
 
     from mlops.datasets.source import Source
 
-_NAME = re.compile(r"\$\{(\w+)\}")
 _DRIVERS = {"postgresql": "postgresql+pg8000", "postgres": "postgresql+pg8000"}
-
-
-def filled(url: str) -> str:
-    """Return a URL with the values of its `${NAME}`, quoted as a URL needs it.
-
-    Raises:
-        UsageError: A variable is not set.
-    """
-    from urllib.parse import quote
-
-    absent = [name for name in _NAME.findall(url) if name not in os.environ]
-    if absent:
-        raise UsageError(f"the variable {absent[0]} is not set", where=url, hint=f"export {absent[0]}=...")
-    return _NAME.sub(lambda match: quote(os.environ[match[1]], safe=""), url)
 
 
 def tables(url: str) -> list[str]:
@@ -99,24 +83,23 @@ class _Told:
     def __enter__(self) -> None:
         pass
 
+    def _said(self, error: BaseException) -> str:
+        return masked(str(_fields(error).get("M") or getattr(error, "orig", None) or error), self.url)
+
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         import sqlalchemy.exc as sa
 
         if isinstance(error, sa.NoSuchModuleError | sa.ArgumentError | ModuleNotFoundError):
-            message = f"no such kind of database: {_first_line(error)}"
+            message = f"no such kind of database: {self._said(error)}"
             raise UsageError(message, where=self.url, hint="sqlite:///FILE or postgresql://USER:${NAME}@HOST/DATABASE") from error
         unreachable = isinstance(error, sa.InterfaceError) or (isinstance(error, sa.OperationalError) and not self.url.startswith("sqlite"))
         if error is not None and (unreachable or _state(error).startswith(("08", "28"))):
-            message = f"the database cannot be reached: {_first_line(error)}"
+            message = f"the database cannot be reached: {self._said(error)}"
             raise PlatformError(message, where=self.url, hint="Check host, user and the variable of the password.") from error
         if isinstance(error, sa.SQLAlchemyError):
             raise UsageError(
-                f"the database refuses it: {_first_line(error)}", where=self.url, hint="Check the table or the query."
+                f"the database refuses it: {self._said(error)}", where=self.url, hint="Check the table or the query."
             ) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return str(_fields(error).get("M") or getattr(error, "orig", None) or error).splitlines()[0][:200]
 
 
 def _state(error: BaseException) -> str:

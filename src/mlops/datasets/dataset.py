@@ -6,12 +6,14 @@ it, says which files are the partitions.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlops.datasets import partition
-from mlops.datasets.elsewhere import cached, name_of
-from mlops.datasets.listing import SOURCE, SUMS, Listing, is_data_set, recorded
+from mlops.datasets.address import name_of
+from mlops.datasets.elsewhere import cached
+from mlops.datasets.listing import SOURCE, SUMS, Listing, is_data_set, is_inside, recorded
 from mlops.datasets.parts import parts
 from mlops.datasets.source import Source, read_source
 from mlops.errors import UsageError
@@ -160,15 +162,16 @@ def troubles(data: DataSet, found: tuple[File, ...]) -> tuple[str, ...]:
     """Return what is wrong with the files, each as a sentence with what to do."""
     told = []
     for file in found:
-        path = data.folder / file.name
-        back = f"get it back: git -C {data.folder} checkout -- {file.name}"
+        path = shlex.quote(str(data.folder / file.name))
+        back, anew = "get it back from where it came", f"put the line that `sha256sum {path}` prints in the place of the old"
+        if is_inside(file.name):
+            back = f"get it back: git -C {shlex.quote(str(data.folder))} checkout -- {shlex.quote(file.name)}"
+            anew = f"mlops data add {path} --replace"
         if file.trouble == "gone":
             told.append(f"{file.name} is listed in {SUMS} and gone: {back}")
         elif file.trouble == "altered":
             said = f"expected sha256 {file.recorded}, found {file.actual}"
-            told.append(
-                f"{file.name} is not the file that was recorded ({said}): {back}; or, where the change is meant, mlops data add {path} --replace"
-            )
+            told.append(f"{file.name} is not the file that was recorded ({said}): {back}; or, where the change is meant, {anew}")
         elif file.trouble:
             told.append(f"{file.name} is not listed in {SUMS}: nobody has vouched for it. If it is right: mlops data add {path}")
     missing = partition.gaps(file.label for file in found if file.label and file.actual)

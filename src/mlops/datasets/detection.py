@@ -14,8 +14,10 @@ from mlops.datasets import reading
 from mlops.datasets.columns import numbered, plain
 from mlops.datasets.dates import form_of
 from mlops.datasets.dialect import dialect, has_header
+from mlops.datasets.footer import ended
 from mlops.datasets.parts import sample
 from mlops.datasets.places import Place, place
+from mlops.datasets.size import size_of
 from mlops.datasets.source import FILE, Note, Source
 from mlops.datasets.values import NEVER_VALUES, PERHAPS, Way, codes, markers, truths, way_of
 from mlops.errors import UsageError
@@ -53,9 +55,10 @@ def detected(data: str, *, folder: Path | None = None, day_first: bool | None = 
     if source.partition in header:
         source = replace(source, partition="partition")
     source = named(source, header)
+    _fits(source, data)
     table = reading.raw(source)
-    if source.database:
-        source, table = _kept(source, table)
+    source = ended(source, table)
+    table = reading.raw(source) if source.footer else table
     if not table.num_rows:
         raise UsageError("there is a header and no rows", where=data, hint="Ask for the file again.")
     _no_second_header(source, table)
@@ -111,11 +114,32 @@ def _sheet(source: Source, path: Path) -> Source:
 
 def _header(source: Source, found: Place) -> list[str]:
     if source.database:
-        from mlops.datasets.database import query
-
-        return list(query(source).column_names)
+        return _asked(source)
     assert found.first is not None  # noqa: S101
     return reading.header(source, found.first)
+
+
+def _fits(source: Source, data: str) -> None:
+    """Refuse a table that is looked at whole and does not fit.
+
+    Raises:
+        UsageError: With what to do instead.
+    """
+    size = size_of(source)
+    if size.large:
+        hint = "Take a part of it: a pattern such as 'months/2013-0*.parquet', a sample of the rows, a query with LIMIT. Or more memory, where it is there."
+        raise UsageError(size.told("the table", "too large to be looked at whole"), where=data, hint=hint)
+
+
+def _asked(source: Source) -> list[str]:
+    """Write what a database says beside the source, once: what is trained on does not change while it is looked at."""
+    import pyarrow.parquet as pq
+
+    from mlops.datasets.database import query
+
+    table = query(source)
+    pq.write_table(table, source.folder / source.snapshot, compression="zstd")
+    return list(table.column_names)
 
 
 def named(source: Source, header: list[str]) -> Source:
@@ -139,15 +163,6 @@ def named(source: Source, header: list[str]) -> Source:
 
 def _clean(name: str) -> str:
     return " ".join(name.replace("\ufeff", "").split())
-
-
-def _kept(source: Source, table: pa.Table) -> tuple[Source, pa.Table]:
-    """Write what a database said beside the source: what is trained on does not change while it is looked at."""
-    import pyarrow.parquet as pq
-
-    path = source.folder / source.snapshot
-    pq.write_table(table.rename_columns(_back(source, table)), path, compression="zstd")
-    return source, table
 
 
 def _back(source: Source, table: pa.Table) -> list[str]:

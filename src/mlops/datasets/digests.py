@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
-from mlops.errors import JobFailed, SpecError
+from mlops.datasets.listing import SUMS, recorded
+from mlops.errors import JobFailed
 from mlops.files import digest_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-FILE = "SHA256SUMS"
 
 
 def check(folder: Path, files: Sequence[Path]) -> None:
@@ -19,43 +19,26 @@ def check(folder: Path, files: Sequence[Path]) -> None:
 
     Raises:
         JobFailed: A file differs, or nobody recorded it; it says how to get the old one back, and how to record the new one.
-        SpecError: SHA256SUMS has a line that is none.
+            Or SHA256SUMS has a line that is none.
     """
-    if not (folder / FILE).is_file():
+    if not (folder / SUMS).is_file():
         return
-    listed = read(folder / FILE)
+    listed = recorded(folder)
     for path in files:
         name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
-        record = f"cd {folder} && sha256sum '{name}' >> {FILE}"
+        record = f"cd {shlex.quote(str(folder))} && sha256sum {shlex.quote(name)} >> {SUMS}"
         if name not in listed:
-            raise JobFailed(f"it is not listed in {FILE}: nobody has vouched for it", where=str(path), hint=f"If it is right: {record}")
+            raise JobFailed(f"it is not listed in {SUMS}: nobody has vouched for it", where=str(path), hint=f"If it is right: {record}")
         found = digest_file(path).removeprefix("sha256:")
         if found != listed[name]:
             raise JobFailed(
                 f"it is not the file that was recorded: expected sha256 {listed[name]}, found {found}",
                 where=str(path),
-                hint=f"Get it back: git -C {folder} checkout -- '{name}'\nIf the change is meant: sed -i '\\| {name}$|d' {folder / FILE}; {record}",
+                hint=f"{_back(folder, name)}\nIf the change is meant: take its line out of {folder / SUMS}; {record}",
             )
 
 
-def read(path: Path) -> dict[str, str]:
-    """Return name to digest of a file as sha256sum writes it.
-
-    Raises:
-        SpecError: A line has no digest and name.
-    """
-    from mlops.errors import Problem
-
-    listed = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        digest, _, name = line.partition(" ")
-        if line.strip() and (len(digest) != 64 or not name.strip()):
-            raise SpecError([Problem(str(path), number, 1, "not a digest and a name", f"Make it anew: sha256sum FILE... > {FILE}", line)])
-        if line.strip():
-            listed[name.strip().lstrip("*").removeprefix("./")] = digest
-    return listed
-
-
-def text(folder: Path, files: Sequence[Path]) -> str:
-    """Return what SHA256SUMS says of files below the folder."""
-    return "".join(f"{digest_file(path).removeprefix('sha256:')}  {path.relative_to(folder).as_posix()}\n" for path in sorted(files))
+def _back(folder: Path, name: str) -> str:
+    if name.startswith("/"):
+        return "Get it back from where it came: it lies outside of the data set's folder, and git does not know it."
+    return f"Get it back: git -C {shlex.quote(str(folder))} checkout -- {shlex.quote(name)}"

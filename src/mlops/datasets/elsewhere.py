@@ -7,14 +7,27 @@ import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
-from mlops.datasets.database import filled
-from mlops.errors import JobFailed, PlatformError, UsageError
+from mlops.datasets.address import filled, masked, name_of
+from mlops.errors import JobFailed, MlopsError, PlatformError, UsageError
 from mlops.files import digest_file
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mlops.datasets.source import Source
+
+
+_STATUS: tuple[tuple[Sequence[int], str, str], ...] = (
+    (
+        (401, 403, 407),
+        "the server refuses it",
+        "Is the token or signature in the address right, and still good? It is taken from the environment.",
+    ),
+    ((404, 410), "there is nothing at this address", "Check the address; or download the file and name that."),
+    ((429,), "the server was asked too often", "Wait a while, and run the same command again."),
+    (range(500, 600), "the server failed", "Run the same command again later."),
+)
 
 
 def fetched(source: Source) -> Path:
@@ -46,17 +59,15 @@ def fetch(url: str) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name_of(url)
         try:
-            with fsspec.open(filled(url), "rb") as far, path.open("wb") as near:
+            with fsspec.open(filled(url), "rb", expand=False) as far, path.open("wb") as near:
                 shutil.copyfileobj(far, near)
+        except MlopsError:
+            raise
         except (ImportError, ValueError) as error:
-            raise UsageError(
-                f"cannot fetch it: {error}", where=url, hint="Install what it names, or download the file and name that."
-            ) from error
+            hint = "Install what it names, or download the file and name that."
+            raise UsageError(f"cannot fetch it: {masked(str(error), url)}", where=url, hint=hint) from error
         except Exception as error:
-            message = f"cannot fetch it: {type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else 'no answer'}"
-            raise PlatformError(
-                message, where=url, hint="Check the address and the network; or download the file and name that."
-            ) from error
+            raise _told(error, url) from error
         kept = _cache() / digest_file(path).removeprefix("sha256:") / path.name
         kept.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(path, kept)
@@ -73,6 +84,27 @@ def _cache() -> Path:
     return Path(base) / "slipway" / "data"
 
 
-def name_of(url: str) -> str:
-    """Return the name of the file that a URL is about."""
-    return Path(unquote(urlsplit(url).path)).name or "data"
+def _told(error: BaseException, url: str) -> PlatformError:
+    """Return the error for a person: by the server's status where there is one, for its message says the address and no more."""
+    status = _status(error)
+    if status is None:
+        said = f"{type(error).__name__}: {masked(str(error), url) or 'no answer'}"
+        return PlatformError(
+            f"cannot fetch it: {said}", where=url, hint="Check the address and the network; or download the file and name that."
+        )
+    known = next(
+        (words for codes, *words in _STATUS if status in codes),
+        ["the server does not give it", "Look at the address in a browser; or download the file and name that."],
+    )
+    return PlatformError(f"cannot fetch it: {known[0]} ({status})", where=url, hint=known[1])
+
+
+def _status(error: BaseException | None) -> int | None:
+    """Return the HTTP status of an error, or of one that it came from: fsspec says of each that the file is not found."""
+    last = None
+    while error is not None:
+        last = error
+        if isinstance(getattr(error, "status", None), int):
+            return int(error.status)  # type: ignore[attr-defined]
+        error = error.__cause__ or error.__context__
+    return 404 if isinstance(last, FileNotFoundError) else None

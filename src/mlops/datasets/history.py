@@ -68,7 +68,7 @@ def added(folder: Path) -> dict[str, str]:
     )
     found: dict[str, str] = {}
     day = ""
-    for line in (logged or "").splitlines():
+    for line in (logged or "").split("\n"):
         if line.startswith("\x01"):
             day = line[1:]
         elif line:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from mlops.datasets.address import name_of
 from mlops.errors import JobFailed
 from mlops.files import digest_bytes, digest_file, read_json, write_json
 from mlops.local.runs import now
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 SUMS, SOURCE = "SHA256SUMS", "source.yml"
 DATA = "slipway.data"
 """Tag of an MLflow run, and of a model version: the version of the data set that it was made from."""
-_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
+_LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](.+)")
 
 
 @dataclass(frozen=True)
@@ -41,19 +42,27 @@ class Listing:
 
 
 def parse(text: str, where: str = SUMS) -> dict[str, str]:
-    """Return name -> digest of what sha256sum wrote.
+    """Return name -> digest, in small letters, of what sha256sum wrote. A name is below the folder, or absolute: data that lie elsewhere.
 
     Raises:
-        JobFailed: A line is something else.
+        JobFailed: A line is something else, or its name climbs out of the folder.
     """
     found = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         match = _LINE.fullmatch(line.strip("\r"))
+        if match and ".." in match[2].split("/"):
+            hint = "Name the file by its whole path, or lay it into the folder."
+            raise JobFailed(f"line {number} names a file by `..`: {match[2]!r}", where=where, hint=hint)
         if match:
-            found[match[2].removeprefix("./")] = match[1]
+            found[match[2].removeprefix("./")] = match[1].lower()
         elif line.strip():
             raise JobFailed(f"line {number} is no digest and a name: {line[:80]!r}", where=where, hint="Write it with sha256sum.")
     return found
+
+
+def is_inside(name: str) -> bool:
+    """Return whether a name stays below the folder that it is joined to."""
+    return bool(name) and not name.startswith("/") and ".." not in name.split("/")
 
 
 def written(files: Mapping[str, str]) -> str:
@@ -83,8 +92,6 @@ def recorded(folder: Path) -> dict[str, str]:
 
 def pointed(source: bytes | None) -> dict[str, str]:
     """Return name -> digest of the file elsewhere that a source.yml points to; nothing where it points to none."""
-    from mlops.datasets.elsewhere import name_of
-
     try:
         body = yaml.safe_load(source or b"")
     except yaml.YAMLError:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import re
+import shlex
 from datetime import date
 from typing import TYPE_CHECKING
 
+from mlops.datasets.listing import SUMS, is_inside
 from mlops.datasets.parts import label_of
 from mlops.errors import UsageError
 
@@ -81,11 +83,15 @@ def check_name(name: str) -> None:
 
 
 def check_place(folder: Path, name: str) -> None:
-    """Refuse a place that a link leads elsewhere.
+    """Refuse a place that is elsewhere, or that a link leads to.
 
     Raises:
-        UsageError: A part of the way to the file, or the file, is a symbolic link.
+        UsageError: The name is absolute or climbs; or a part of the way to the file, or the file, is a symbolic link.
     """
+    if not is_inside(name):
+        record = f"sha256sum {shlex.quote(name)} >> {shlex.quote(str(folder / SUMS))}"
+        hint = f"Lay the file there yourself, vouch for it, and hold all of them against the contract: {record} && make data"
+        raise UsageError("these data lie outside of the data set's folder, and are only pointed at", where=name, hint=hint)
     place = folder
     for piece in name.split("/"):
         place = place / piece

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlops.datasets.address import secret
 from mlops.datasets.parts import sample
-from mlops.datasets.source import Note, secret
+from mlops.datasets.source import Note
 from mlops.errors import UsageError
 from mlops.spec.source import did_you_mean
 
@@ -62,7 +63,7 @@ def place(data: str) -> Place:
         raise UsageError("no data named", hint="A file, a folder, a URL, or a database with #table.")
     if secret(data):
         hint = "Put it into a variable, and write ${NAME} in its place: 'postgresql://user:${NAME}@host/database#table'"
-        raise UsageError("a password in a URL would be written into a file", hint=hint)
+        raise UsageError("a password, token or signature in a URL would be written into a file", hint=hint)
     if _DATABASE.match(data):
         return _database(data)
     if _URL.match(data) and not data.startswith("file://"):
@@ -109,6 +110,10 @@ def format_of(path: Path) -> str:
     if start[:9].lower().startswith((b"<!doctype", b"<html", b"<?xml", b"%pdf", b"\x80\x04", b"\x80\x05")):
         raise UsageError(
             "it is a page or a document, and no table", where=str(path), hint="CSV, Parquet, JSON lines, Excel and SQLite are read."
+        )
+    if re.search(rb"^@relation\s[^@]*^@attribute\s", head, re.IGNORECASE | re.MULTILINE):
+        raise UsageError(
+            "it is an ARFF file", where=str(path), hint="Save it as CSV: pandas.DataFrame(scipy.io.arff.loadarff(FILE)[0]).to_csv(...)"
         )
     return "csv"
 

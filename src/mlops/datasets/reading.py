@@ -58,16 +58,28 @@ def iterate(
     partitions: Sequence[str] | None = None,
     types: Mapping[str, str] | None = None,
 ) -> Iterator[pd.DataFrame]:
-    """Yield the table of a source in chunks of some 32 MiB of text, or 262,144 rows of Parquet.
+    """Yield the table of a source in chunks of some 32 MiB of text, or 262,144 rows of Parquet (fewer of a wide table).
 
     Give `types`: without them each chunk has the types of its own values.
 
     Raises:
         MlopsError: As `read`.
     """
+    for path, table in chunks(source, columns, partitions):
+        yield typed(table, source, types, where=str(path))
+
+
+def chunks(
+    source: Source, columns: Sequence[str] | None = None, partitions: Sequence[str] | None = None
+) -> Iterator[tuple[Path, pa.Table]]:
+    """Yield each chunk with the file that it is from, under unique names, before its words get a type. Raises as `read`."""
+    names: list[str] = []
     for part in _parts(source, partitions):
         for table in _chunks(source, part):
-            yield typed(_chosen(_named(table, source, part), columns, part.path), source, types, where=str(part.path))
+            found = _named(table, source, part)
+            names = names or found.column_names
+            _same(names, found.column_names, part.path)
+            yield part.path, _chosen(found, columns or names, part.path)
 
 
 def raw(source: Source, columns: Sequence[str] | None = None, partitions: Sequence[str] | None = None) -> pa.Table:
@@ -117,11 +129,9 @@ def _table(source: Source, part: Part) -> pa.Table:
     kind = source.format if not source.database else "parquet"
     try:
         if kind == "csv":
-            return (
-                pa.Table.from_batches(batches, schema=batches[0].schema)
-                if (batches := list(_csv(source, part.path)))
-                else _no_rows(part.path)
-            )
+            batches = list(_csv(source, part.path)) or _no_rows(part.path)
+            table = pa.Table.from_batches(batches, schema=batches[0].schema)
+            return table.slice(0, max(0, table.num_rows - source.footer))
         if kind == "parquet":
             return _parquet(part.path)
         return from_objects(_records(part.path, kind) if kind != "excel" else _sheet(source, part.path))
@@ -135,8 +145,10 @@ def _chunks(source: Source, part: Part) -> Iterator[pa.Table]:
 
     try:
         if source.format == "parquet" or source.database:
-            yield from (pa.Table.from_batches([batch]) for batch in pq.ParquetFile(part.path).iter_batches(ROWS))
-        elif source.format == "csv" and source.delimiter != WHITESPACE:
+            with pq.ParquetFile(part.path, memory_map=True) as file:
+                rows = min(ROWS, max(1_000, BLOCK // (8 * max(1, file.metadata.num_columns))))
+                yield from (pa.Table.from_batches([batch]).replace_schema_metadata(None) for batch in file.iter_batches(rows))
+        elif source.format == "csv" and source.delimiter != WHITESPACE and not source.footer:
             yield from (pa.Table.from_batches([batch]) for batch in _csv(source, part.path))
         else:
             yield _table(source, part)
@@ -227,7 +239,7 @@ def _records(path: Path, kind: str) -> dict[str, list[Any]]:
     """Return the columns of JSON: an object per line, or a list of objects. What is nested gets names joined by a point."""
     text = whole(path).getvalue().decode("utf-8-sig")
     records = []
-    for number, line in enumerate([text] if kind == "json" else text.splitlines(), 1):
+    for number, line in enumerate([text] if kind == "json" else text.split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -260,7 +272,7 @@ def _sheet(source: Source, path: Path) -> dict[str, list[Any]]:
         _no_rows(path)
     width = max(map(len, found))
     names = [*map(_cell, found[0])] + [""] * (width - len(found[0])) if source.header else [f"column_{i + 1}" for i in range(width)]
-    body = found[int(source.header) :]
+    body = found[int(source.header) : len(found) - source.footer]
     return {name: [row[i] if i < len(row) else None for row in body] for i, name in enumerate(numbered(names))}
 
 

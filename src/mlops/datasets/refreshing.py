@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from mlops.datasets import change, compare, objects
 from mlops.datasets.adding import key_of, refused
+from mlops.datasets.address import name_of
 from mlops.datasets.database import query
-from mlops.datasets.elsewhere import cached, fetch, name_of
+from mlops.datasets.elsewhere import cached, fetch
 from mlops.datasets.listing import SOURCE, SUMS, keep, listing, recorded, written
 from mlops.errors import MlopsError, UsageError
 from mlops.files import digest_file

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from mlops.datasets import objects
 from mlops.datasets.history import is_shallow
-from mlops.datasets.listing import SOURCE, SUMS, written
+from mlops.datasets.listing import SOURCE, SUMS, is_inside, written
 from mlops.errors import JobFailed, UsageError
 from mlops.files import digest_file, fsync_folder, unwritable, write_atomic
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mlops.datasets.listing import Listing
     from mlops.datasets.objects import Found
 
@@ -35,10 +37,10 @@ def restore(wanted: Wanted, folder: Path, target: Path, home: Path) -> dict[str,
     """Write the files of a version into `target`, which must not be there, or be empty; it is whole or not there at all.
 
     Returns:
-        Name -> where the file was found.
+        Name below `target` -> where the file was found.
 
     Raises:
-        UsageError: `target` holds something.
+        UsageError: `target` holds something, or the version has a name that climbs out of it.
         JobFailed: Files of the version are gone; they are named, with where they were last.
         PlatformError: It cannot be written.
     """
@@ -46,6 +48,7 @@ def restore(wanted: Wanted, folder: Path, target: Path, home: Path) -> dict[str,
         raise UsageError(
             "this is not an empty folder", where=str(target), hint="Name a folder that is not there yet; nothing is overwritten."
         )
+    laid = laid_out(wanted.listing.files)
     found = {name: objects.find(folder, name, digest, home, wanted.commit) for name, digest in wanted.listing.files.items()}
     gone = [name for name, place in found.items() if place is None]
     if gone:
@@ -57,7 +60,7 @@ def restore(wanted: Wanted, folder: Path, target: Path, home: Path) -> dict[str,
     except OSError as error:
         raise unwritable(target, error) from error
     try:
-        _write(wanted, places, above)
+        _write(wanted, places, laid, above)
         os.chmod(above, 0o755)  # noqa: S103 - a folder made for one's own eyes becomes a plain one
         os.replace(above, target)
         fsync_folder(target.parent)
@@ -65,17 +68,36 @@ def restore(wanted: Wanted, folder: Path, target: Path, home: Path) -> dict[str,
         raise unwritable(target, error) from error
     finally:
         shutil.rmtree(above, ignore_errors=True)
-    return {name: place.where for name, place in places.items()}
+    return {laid[name]: place.where for name, place in places.items()}
 
 
-def _write(wanted: Wanted, places: dict[str, Found], above: Path) -> None:
+def laid_out(names: Iterable[str]) -> dict[str, str]:
+    """Return name -> where the file is written, below the folder: what lay elsewhere loses the folders that all such files share.
+
+    Raises:
+        UsageError: A name climbs out of the folder, or two files would take one place.
+    """
+    found = list(names)
+    absolute = [name for name in found if name.startswith("/")]
+    common = os.path.commonpath([os.path.dirname(name) for name in absolute]) if absolute else ""
+    laid = {name: os.path.relpath(name, common) if name in absolute else name for name in found}
+    wrong = [name for name, place in laid.items() if not is_inside(place)]
+    if wrong or len(set(laid.values())) < len(laid):
+        what = f"{wrong[0]!r} leads out of the folder" if wrong else "two of its files would take one place"
+        raise UsageError(
+            f"this version cannot be brought back: {what}", hint="Nothing was written. Restore its files by hand, by their digests."
+        )
+    return laid
+
+
+def _write(wanted: Wanted, places: dict[str, Found], laid: dict[str, str], above: Path) -> None:
     files = wanted.listing.files
     for name, place in places.items():
         content = place.read()
-        write_atomic(above / name, content)
-        if digest_file(above / name) != f"sha256:{files[name]}":
+        write_atomic(above / laid[name], content)
+        if digest_file(above / laid[name]) != f"sha256:{files[name]}":
             raise JobFailed("the file changed while it was read", where=place.where, hint="Run the same command again.")
-    write_atomic(above / SUMS, written({name: digest for name, digest in files.items() if name != SOURCE}))
+    write_atomic(above / SUMS, written({laid[name]: digest for name, digest in files.items() if name != SOURCE}))
 
 
 def _gone(wanted: Wanted, folder: Path, gone: list[str]) -> JobFailed:

@@ -6,13 +6,13 @@ wonders. Every mistake is told with its line, as in the other settings files.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from mlops.datasets.address import secret
 from mlops.files import write_atomic
 from mlops.settings import Reader
 from mlops.spec.source import Keys, read
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 FILE = "source.yml"
 FORMATS = ("csv", "parquet", "jsonl", "json", "excel", "sql")
 WHITESPACE = "whitespace"
-_PASSWORD = re.compile(r"://[^:/@\s]+:(?!\$\{)[^@\s]+@")
 
 
 @dataclass(frozen=True)
@@ -64,6 +63,8 @@ class Source:
     header: bool = True
     skip: int = 0
     """Lines (rows of a sheet) before the header, or before the first row where there is none."""
+    footer: int = 0
+    """Rows after the last one that is data: sums, remarks."""
     trim: bool = False
     """Whether spaces around a value are the file's and not the value's."""
     sheet: str = ""
@@ -122,6 +123,7 @@ def read_source(path: Path) -> Source:
         header=reader.truth(("header",), default=True),
         trim=reader.truth(("trim",), default=False),
         skip=reader.whole(("skip",), 0, least=0),
+        footer=reader.whole(("footer",), 0, least=0),
         dates=_words(reader, ("dates",)),
         rename=_words(reader, ("rename",)),
         booleans={str(column): _truths(reader, ("booleans", column)) for column in reader.mapping(("booleans",), None)},
@@ -141,7 +143,7 @@ def _check(reader: Reader, source: Source) -> None:
     if secret(source.database) or secret(source.url):
         reader.note(
             ("database",) if source.database else ("url",),
-            "a password stands in the file",
+            "a password, token or signature stands in the file",
             "Write ${NAME}: it is taken from the environment.",
         )
     if source.format == "csv" and source.decimal not in {".", ","}:
@@ -152,11 +154,6 @@ def _check(reader: Reader, source: Source) -> None:
         "".encode(source.encoding)
     except LookupError:
         reader.note(("encoding",), f"unknown encoding {source.encoding!r}", "Such as utf-8, latin-1, cp1252, utf-16.")
-
-
-def secret(url: str) -> bool:
-    """Return whether a URL holds a password that is written out."""
-    return _PASSWORD.search(url) is not None
 
 
 def _letter(reader: Reader, keys: Keys) -> str:

@@ -45,6 +45,7 @@ def deploy(workspace: Workspace, environment: str, version: ModelVersion, folder
         digest=version.digest,
         settings=serve,
         trusted=workspace.model.trusted_types,
+        positive=str(workspace.model.positive) if workspace.model.task == "binary" else None,
     )
 
 

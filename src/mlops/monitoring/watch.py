@@ -93,7 +93,10 @@ class Monitor:
     def _pipeline(self) -> Pipeline:
         ws = self.workspace
         if not ws.model.monitor:
-            hint = f"Name a pipeline that makes the newest rows, and their window: models.{ws.model.name}.monitor and .window."
+            hint = (
+                "Where no time orders the rows, none are newer than others: `make status` tells whether the endpoint answers. Else name a "
+                f"pipeline that makes the newest rows, and their window: models.{ws.model.name}.monitor and .window."
+            )
             raise UsageError(f"{ws.model.name} has no monitoring pipeline", where="src/project/project.yml", hint=hint)
         pipeline = load_pipeline(ws.root / ws.model.monitor, self.settings)
         if ROWS not in pipeline.outputs:

@@ -144,7 +144,9 @@ def _compare(rule: CompareRule, evidence: Mapping[str, Any]) -> RuleVerdict:
         return told
     facts, metric = _mapping(evidence.get("against")), _metric(rule.metric, evidence)
     if rule.without_champion == "limits" and facts.get("kind") == "baseline":
-        return replace(told, passed=True, reason="there is no champion yet: the limits alone decide about a first version")
+        return replace(
+            told, passed=True, reason=f"there is no champion yet: the limits alone decide about a first version, {_proven(metric, rule)}"
+        )
     name = facts.get("name") or "nothing"
     against = f"the champion {name}" if facts.get("kind") == "champion" else f"the baseline “{name}”"
     numbers = _numbers(metric)
@@ -158,6 +160,15 @@ def _compare(rule: CompareRule, evidence: Mapping[str, Any]) -> RuleVerdict:
     worst, best = numbers.gains(rule.metric)
     how = "is better than" if worst > rule.must_gain else WORSE if best < 0 else "is not better than"
     return replace(told, passed=worst > rule.must_gain, value=numbers.difference, reason=f"{words} {how} {against}")
+
+
+def _proven(metric: Mapping[str, Any], rule: CompareRule) -> str:
+    """Return whether a first version is known to be better than the baseline, in words."""
+    numbers = _numbers(metric)
+    if numbers is None:
+        return "which is unproven: it could not be compared with the baseline"
+    words = _sentence(rule.metric, numbers)
+    return f"whose gain over the baseline is {'proven' if numbers.gains(rule.metric)[0] > 0 else 'unproven'} ({words})"
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class Scores:
     """What was said to n rows.
 
     `numbers` is P(positive) of a binary task and the prediction of a regression, shape (n,), and the probabilities of the `classes` of a
-    multiclass one, shape (n, k). `served` is what an endpoint answers: a number for each row, or a list of them.
+    multiclass one, shape (n, k). `served` is what an endpoint answers: a number for each row (of two classes P(positive)), or a list of them.
     """
 
     numbers: Numbers
@@ -81,14 +81,17 @@ class Binary:
     name: str = "binary"
 
     def truth(self, values: pd.Series) -> Numbers:
-        return np.array([word(value) == self.positive for value in values.tolist()], float)
+        words = [word(value) for value in values.tolist()]
+        others = sorted(set(words) - {self.positive})
+        if len(others) > 1:
+            raise ValueError(f"beside the positive class {self.positive!r} there is one other, and here are {_listed(others)}")
+        return np.array([one == self.positive for one in words], float)
 
     def scores(self, model: Any, rows: pd.DataFrame) -> Scores:
         classes = classes_of(model)
-        if self.positive not in classes:
-            raise ValueError(f"it does not know the class {self.positive!r}, only {_listed(classes)}")
-        found = probabilities_of(model, rows)
-        return Scores(found[:, classes.index(self.positive)], classes, answered(found).tolist())
+        told = told_class(classes, self.positive)
+        found = answered(probabilities_of(model, rows), told)
+        return Scores(found, classes, found.tolist())
 
     def baseline(self, found: pd.DataFrame) -> Scores:
         return Scores(_probabilities(_column(found)))
@@ -114,7 +117,7 @@ class Multiclass:
 
     def scores(self, model: Any, rows: pd.DataFrame) -> Scores:
         classes, found = classes_of(model), probabilities_of(model, rows)
-        return Scores(found, classes, answered(found).tolist())
+        return Scores(found, classes, answered(found, told_class(classes)).tolist())
 
     def baseline(self, found: pd.DataFrame) -> Scores:
         columns = [name for name in map(str, found.columns) if name.startswith("baseline:")]
@@ -238,9 +241,24 @@ def probabilities_of(model: Any, rows: pd.DataFrame) -> Numbers:
     return _probabilities(_asked(model.predict_proba, rows))
 
 
-def answered(probabilities: Any) -> Any:
-    """Return what an endpoint answers of probabilities (n, k): of two classes that of the second, else all of them."""
-    return probabilities[:, 1] if probabilities.shape[1] == 2 else probabilities
+def told_class(classes: Sequence[str], positive: str | None = None) -> int | None:
+    """Return the place of the class whose probability an endpoint answers: the positive one; None where it answers all of them.
+
+    Of two classes of which neither is said to be positive it is the second.
+
+    Raises:
+        ValueError: The model does not know the positive class.
+    """
+    if positive is None:
+        return 1 if len(classes) == 2 else None
+    if positive not in classes:
+        raise ValueError(f"it does not know the class {positive!r}, only {_listed(classes)}")
+    return list(classes).index(positive)
+
+
+def answered(probabilities: Any, told: int | None) -> Any:
+    """Return what an endpoint answers of probabilities (n, k): those of the class that is told, or all of them."""
+    return probabilities if told is None else probabilities[:, told]
 
 
 def word(value: Any) -> str:

@@ -116,18 +116,19 @@ def confusion(curves: Any, name: str, most: int = 12) -> Svg | None:
         return None
     order = sorted(range(len(names)), key=lambda at: -sum(counts[at]))[:most]
     right = sum(counts[at][at] for at in range(len(names))) / (sum(map(sum, counts)) or 1)
-    side, corner = min(30.0, 230.0 / len(order)), (106.0, 34.0)
-    parts: list[str] = [text((4, 16), "true class, down; predicted, across", "axis")]
+    width, side, corner = min(76.0, 240.0 / len(order)), min(30.0, 230.0 / len(order)), (106.0, 34.0)
+    parts: list[str] = [text((4, 16), "true class, down; predicted, across; % of the true class", "axis")]
     for row, true in enumerate(order):
         middle = corner[1] + (row + 0.5) * side + 4
         parts.append(text((corner[0] - 6, middle), fit(line(names[true]), 96), "tick strong", "end"))
         total = sum(counts[true]) or 1
         for at, said in enumerate(order):
             hover = f"{line(names[true])} taken for {line(names[said])}: {count(counts[true][said])} of {count(total)}"
-            parts.append(_cell((corner[0] + at * side, corner[1] + row * side), side, counts[true][said] / total, hover))
+            parts.append(_cell((corner[0] + at * width, corner[1] + row * side), (width, side), counts[true][said] / total, hover))
     bottom = corner[1] + side * len(order)
     parts += [
-        text((corner[0] + (at + 0.5) * side, bottom + 14), fit(line(names[said]), side), "tick", "middle") for at, said in enumerate(order)
+        text((corner[0] + (at + 0.5) * width, bottom + 14), fit(line(names[said]), width), "tick", "middle")
+        for at, said in enumerate(order)
     ]
     more = f"; the {len(order)} largest of {len(names)} classes" if len(order) < len(names) else ""
     parts.append(text((4, bottom + 36), f"{name}: {decimal(right)} on the diagonal{more}", "label candidate-ink"))
@@ -139,11 +140,13 @@ def _is_square(counts: list[Any], size: int) -> bool:
     return bool(counts) and len(counts) == size and rows
 
 
-def _cell(corner: Point, side: float, share: float, hover: str) -> Svg:
-    place = {"x": corner[0], "y": corner[1], "width": side - 1, "height": side - 1}
+def _cell(corner: Point, size: tuple[float, float], share: float, hover: str) -> Svg:
+    width, height = size
+    place = {"x": corner[0], "y": corner[1], "width": width - 1, "height": height - 1}
     shade = tag("rect", tag("title", hover), **place, class_="candidate fill", fill_opacity=f"{0.06 + 0.94 * share:.2f}")
     kind = "value on-fill" if share > 0.5 else "value"
-    number = [text((corner[0] + side / 2, corner[1] + side / 2 + 4), f"{share:.0%}".rstrip("%"), kind, "middle")] if side >= 20 else []
+    middle = (corner[0] + width / 2, corner[1] + height / 2 + 4)
+    number = [text(middle, f"{share:.0%}".rstrip("%"), kind, "middle")] if min(size) >= 20 else []
     return join([shade, *number])
 
 

@@ -1,6 +1,6 @@
 """The routes of a deployment, as a plain ASGI application.
 
-    POST /score          Azure ML's form; classes, and the probability of the second (all of them where there are more than two); or numbers
+    POST /score          Azure ML's form; classes, and the probability of the positive one (of all where there are more than two); or numbers
     POST /invocations    MLflow's forms, JSON or CSV; classes, or numbers
     GET  /               liveness in a word, as azureml-inference-server-http answers
     GET  /health/live, /health/ready, /health, /ping, /version, /swagger.json, /metrics
@@ -102,6 +102,7 @@ class Application:
         self._version = str(deployment.version).encode()
         facts = {"model": deployment.model, "version": deployment.version, "digest": deployment.digest, "environment": environment}
         self._facts = json.dumps(facts | {"scikit_learn": sklearn.__version__, "way": scorer.way}).encode()
+        self._named: list[Any] = list(scorer.named)
         self._labels = f'model="{deployment.model}",version="{deployment.version}",environment="{environment}"'
         self._swagger = json.dumps(_openapi(deployment, scorer)).encode()
         self._gets: dict[str, Callable[[], Answer]] = {
@@ -153,9 +154,9 @@ class Application:
             scores = await work if len(rows) == 1 else await asyncio.wait_for(work, self._timeout)
         except TimeoutError:
             raise Refused(503, f"scoring {len(rows):,} rows took longer than {self._timeout:g} seconds; send fewer at once") from None
-        found = {"predictions": scores.predictions}
+        found: dict[str, Any] = {"predictions": scores.predictions}
         if path == "/score" and scores.probabilities is not None:
-            found["probabilities"] = scores.probabilities
+            found |= {"probabilities": scores.probabilities, "probabilities_of": self._named}
         return Answer(200, json.dumps(found, allow_nan=False).encode(), rows=len(rows))
 
     def _get(self, path: str, method: str) -> Answer:
@@ -280,7 +281,10 @@ def _openapi(deployment: Deployment, scorer: Scorer) -> dict[str, Any]:
     }
     records = {"type": "array", "items": {"type": "object", "required": names, "properties": columns}}
     body = {"type": "object", "required": ["input_data"], "properties": {"input_data": {"oneOf": [table, records]}}}
-    found = {"predictions": {"type": "array", "items": {}}, "probabilities": {"type": "array", "items": {"type": "number"}}}
+    number = {"type": "number"}
+    each: dict[str, Any] = number if len(scorer.named) == 1 else {"type": "array", "items": number}
+    found: dict[str, Any] = {"predictions": {"type": "array", "items": {}}, "probabilities": {"type": "array", "items": each}}
+    found["probabilities_of"] = {"type": "array", "items": {"enum": list(scorer.named)}}
     operation = {
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "security": [{"key": []}],

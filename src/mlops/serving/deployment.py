@@ -39,6 +39,8 @@ class Deployment:
     trusted: tuple[str, ...]
     max_body_mb: float
     timeout_seconds: float
+    positive: str | None = None
+    """The class whose probability is answered; None where the model has none that is so called."""
 
     @classmethod
     def of(cls, facts: dict[str, Any]) -> Deployment:

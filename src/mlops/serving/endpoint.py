@@ -54,7 +54,17 @@ class Served:
     note: str | None = None
 
 
-def deploy(home: Path, *, model: str, version: int, folder: Path, digest: str, settings: ServeSettings, trusted: Sequence[str]) -> Served:
+def deploy(
+    home: Path,
+    *,
+    model: str,
+    version: int,
+    folder: Path,
+    digest: str,
+    settings: ServeSettings,
+    trusted: Sequence[str],
+    positive: str | None = None,
+) -> Served:
     """Serve a version: start the endpoint if it does not run, let the new deployment load and try itself, then swap.
 
     Args:
@@ -65,6 +75,7 @@ def deploy(home: Path, *, model: str, version: int, folder: Path, digest: str, s
         digest: What `files.digest_folder` gave for it when it was registered.
         settings: Port (a wish), `max_body_mb` and `timeout_seconds`.
         trusted: Types that the model file may hold, from project.yml.
+        positive: The class whose probability is answered, of a binary task.
 
     Returns:
         What is served, once every new connection goes to it.
@@ -82,6 +93,7 @@ def deploy(home: Path, *, model: str, version: int, folder: Path, digest: str, s
         "trusted": list(trusted),
         "max_body_mb": settings.max_body_mb,
         "timeout_seconds": settings.timeout_seconds,
+        "positive": positive,
     }
     with locked(place.path / "deploy.lock"):
         ensure_key(place)

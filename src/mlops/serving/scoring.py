@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.errors import JobFailed
 from mlops.registry.model import read_mlmodel, read_signature
-from mlops.registry.task import answered
+from mlops.registry.task import answered, classes_of, told_class, word
 from mlops.serving.body import Form, Refused
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ AS_ARRAYS = {"double", "string", "long", "boolean"}
 class Scores:
     """Predictions in the order of the rows: classes, or numbers.
 
-    `probabilities` is that of the second class, those of all classes where there are more, or None for a model that has none.
+    `probabilities` is that of the class that the scorer tells, those of all classes where it tells none, or None for a model that has none.
     """
 
     predictions: list[Any]
@@ -51,12 +51,18 @@ class Scores:
 
 
 class Scorer:
-    """A loaded model, tried, and the way that it is scored by."""
+    """A loaded model, tried, and the way that it is scored by.
 
-    def __init__(self, model: Any, columns: Sequence[Column], example: list[Row]) -> None:
+    `named` are the classes that its probabilities are of: the `positive` one, or all of them. Raises ValueError where it does not know that.
+    """
+
+    def __init__(self, model: Any, columns: Sequence[Column], example: list[Row], positive: str | None = None) -> None:
         self.model = model
         self.columns = tuple(columns)
         self.classes: list[Any] | None = model.classes_.tolist() if hasattr(model, "predict_proba") else None
+        names = classes_of(model) if self.classes is not None else ()
+        self._told = told_class(names, positive and word(positive))
+        self.named = names if self._told is None else (names[self._told],)
         self.way, self._raw = self._choose(example)
 
     def score(self, rows: list[Row]) -> Scores:
@@ -65,7 +71,7 @@ class Scorer:
         if self.classes is None:
             return Scores(found.tolist(), None)
         predictions = [self.classes[at] for at in found.argmax(axis=1).tolist()]
-        return Scores(predictions, answered(found).tolist())
+        return Scores(predictions, answered(found, self._told).tolist())
 
     def _choose(self, example: list[Row]) -> tuple[str, Callable[[list[Row]], Any]]:
         if not example or any(column.type not in AS_ARRAYS for column in self.columns):
@@ -144,17 +150,17 @@ def _there(value: Any, *, time: bool) -> Any:
     return None if (time and value == "NaT") or (isinstance(value, float) and math.isnan(value)) else value
 
 
-def prepare(model: Any, folder: Path) -> tuple[Scorer, Form]:
-    """Return a model that was tried with its own example, and the forms that it takes.
+def prepare(model: Any, folder: Path, positive: str | None = None) -> tuple[Scorer, Form]:
+    """Return a model that was tried with its own example, and the forms that it takes; `positive` is the class whose probability it tells.
 
     Raises:
-        JobFailed: It has no usable signature, or does not score its own example.
+        JobFailed: It has no usable signature, does not know the positive class, or does not score its own example.
     """
     columns = read_signature(folder)
     names, rows = read_example(folder)
     try:
         form = Form(columns)
-        return Scorer(model, columns, form.check(names, rows) if rows else []), form
+        return Scorer(model, columns, form.check(names, rows) if rows else [], positive), form
     except Refused as error:
         raise JobFailed(f"the model's own example does not fit its signature: {error.message}", where=str(folder)) from error
     except Exception as error:

@@ -62,7 +62,7 @@ def build(home: Home, deployment: Deployment) -> Application:
 
     folder = Path(deployment.folder)
     model = load(folder, trusted=deployment.trusted, digest=deployment.digest)
-    scorer, form = prepare(model, folder)
+    scorer, form = prepare(model, folder, deployment.positive)
     names, rows = read_example(folder)
     if rows:
         write_sample(home, names, rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import textwrap
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,16 +22,22 @@ if TYPE_CHECKING:
 MOST = 12
 """Columns of a kind that are named; of more, the number is told."""
 WIDTH = 110
+ABOUT_ALL = ("--task", "--positive", "--metric", "--time", "--group", "--key")
+"""The options of decisions about the whole table: a column may be called as such a decision is, as `time`."""
 
 
 def adopt(arguments: argparse.Namespace) -> int:
     """Look at the data, say what was found, write a project for them, and say what comes next."""
-    from mlops.adopt.look import Options, look
+    from mlops.adopt.look import Options, name_of
+    from mlops.adopt.owned import check_name
     from mlops.adopt.repository import ready
-    from mlops.adopt.write import write
+    from mlops.adopt.write import replaced
 
-    root = find_root(Path.cwd())
+    project = read_project(find_root(Path.cwd()))
+    root, name = project.root, arguments.name or name_of(arguments.data)
+    beside = bool(arguments.name) and arguments.name not in project.models
     ready(root, arguments.data)
+    check_name(project, name, arguments.data, replaced(project, name, beside=beside))
     given = {"task", "time", "group", "metric", "positive", "test_share"}
     options = Options(
         drop=tuple(arguments.drop),
@@ -38,15 +45,23 @@ def adopt(arguments: argparse.Namespace) -> int:
         keys=tuple(arguments.key),
         **{name: getattr(arguments, name) for name in given if getattr(arguments, name) is not None},
     )
+    with tempfile.TemporaryDirectory(prefix="mlops-look-") as folder:
+        return _adopted(arguments, root, options, Path(folder), beside=beside)
+
+
+def _adopted(arguments: argparse.Namespace, root: Path, options: Options, folder: Path, *, beside: bool) -> int:
+    from mlops.adopt.look import look
+    from mlops.adopt.write import write
+    from mlops.datasets.address import secret
+
     quiet = arguments.json
-    _say(f"  reading {arguments.data}", quiet=quiet)
-    plan = look(arguments.data, arguments.target, name=arguments.name, options=options)
+    _say(f"  reading {arguments.data}", quiet=quiet or secret(arguments.data))
+    plan = look(arguments.data, arguments.target, name=arguments.name, options=options, folder=folder)
     if not (arguments.yes or quiet) and sys.stdin.isatty() and sys.stdout.isatty():
         told = _asked(plan, options)
-        plan = look(arguments.data, arguments.target, name=arguments.name, options=told) if told != options else plan
+        plan = look(arguments.data, arguments.target, name=arguments.name, options=told, folder=folder) if told != options else plan
     _say(described(plan), quiet=quiet)
     _say("\n  trying it: the steps of the new project, in a temporary folder", quiet=quiet)
-    beside = bool(arguments.name) and arguments.name not in read_project(root).models
     changes = write(plan, root, beside=beside, dry_run=arguments.dry_run, say=lambda line: _say(f"    {line}", quiet=quiet))
     if quiet:
         print(json.dumps(_facts(plan, changes), ensure_ascii=False, default=str))
@@ -105,22 +120,26 @@ def described(plan: Plan) -> str:
     seconds = plan.facts.get("seconds_read")
     lines = [f"\n  {plan.name}   {plan.rows:,} rows, {len(plan.columns):,} columns" + (f", read in {seconds} s" if seconds else ""), ""]
     lines.append(_row("target", plan.target, "given", ""))
-    lines += [_row(item.about, item.value, item.sure, item.why) for item in plan.decisions if item.about not in names]
+    lines += [
+        _row(item.about, item.value, item.sure, item.why)
+        for item in plan.decisions
+        if item.about not in names or item.option.startswith(ABOUT_ALL)
+    ]
     used: dict[str, list[str]] = {}
     for column in plan.columns:
         if column.used:
             used.setdefault(column.role, []).append(column.name)
-    lines += ["", f"  learnt from   {sum(map(len, used.values())):,} columns"]
+    lines += ["", f"  learnt from   {_columns(sum(map(len, used.values())))}"]
     lines += [_wrapped(f"    {role:<18}", _listed(columns)) for role, columns in used.items()]
     left = [column for column in plan.columns if not column.used and column.role != "target"]
     if left:
-        lines += ["", f"  left out      {len(left):,} columns"]
-        lines += [_wrapped(f"    {column.name:<18}", f"{column.role}: {column.why}") for column in left[:MOST]]
+        lines += ["", f"  left out      {_columns(len(left))}"]
+        lines += [_wrapped(f"    {column.name:<17} ", f"{column.role}: {column.why}") for column in left[:MOST]]
         lines += [f"    and {len(left) - MOST:,} more"] if len(left) > MOST else []
     kept = [suspect for suspect in plan.suspects if not suspect.left_out or not suspect.column]
     if kept:
         lines += ["", "  look at"]
-        lines += [_wrapped(f"    {suspect.column or 'rows':<18}", suspect.why) for suspect in kept[:MOST]]
+        lines += [_wrapped(f"    {suspect.column or 'rows':<17} ", suspect.why) for suspect in kept[:MOST]]
     unsure = [item for item in plan.decisions if item.sure == "unsure" and item.option]
     if unsure:
         lines += ["", "  unsure        the safe reading was taken; say otherwise with"]
@@ -163,8 +182,14 @@ def ended(plan: Plan, changes: Changes, *, several: bool) -> str:
     return "\n".join([*lines, f"  undo          git revert {changes.commit[:10]}"])
 
 
+def _columns(count: int) -> str:
+    return f"{count:,} column{'s' * (count != 1)}"
+
+
 def _scores(scores: Any) -> str:
-    return ", ".join(f"{name} {value:.4g}" for name, value in scores.items())
+    from mlops.adopt.yamls import number
+
+    return ", ".join(f"{name} {number(value, 4)}" for name, value in scores.items())
 
 
 def _row(about: str, value: str, sure: str, why: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from mlops.contract.rules import Contract
     from mlops.contract.tables import Chunks
 
 
@@ -32,7 +34,7 @@ def check(arguments: argparse.Namespace) -> int:
 
     path = contract_file(arguments.contract)
     contract = load(path)
-    frames = tables(contract.tables, data_folder(arguments.data))
+    frames = frames_of(contract, arguments.data)
     verdict = judge(contract, frames)
     details = describe(contract, [finding for finding in verdict.findings if finding.outcome != "held"], frames)
     rows = sum(map(verdict.leaving, frames))
@@ -42,6 +44,7 @@ def check(arguments: argparse.Namespace) -> int:
         "stops": [finding.rule.name for finding in verdict.stops],
         "warnings": [finding.rule.name for finding in verdict.warnings],
         "quarantined": rows,
+        "not checked": list(contract.described),
     }
     if arguments.json:
         print(json.dumps(facts))
@@ -49,6 +52,8 @@ def check(arguments: argparse.Namespace) -> int:
         for finding in verdict.warnings:
             print(f"  warn  {sentence(details[finding.rule.name])}")
         print(f"{len(verdict.findings)} rules, {len(verdict.stops)} stop, {len(verdict.warnings)} warn, {rows:,} rows to quarantine")
+        if contract.described:
+            print(f"kept, and not checked: {'; '.join(contract.described)}")
     if verdict.stops:
         raise JobFailed(stopped(contract, [details[finding.rule.name] for finding in verdict.stops], path))
     return 0
@@ -57,11 +62,13 @@ def check(arguments: argparse.Namespace) -> int:
 def profile(arguments: argparse.Namespace) -> int:
     """Propose a contract from data, and say on standard error what was seen."""
     from mlops.contract.profile import propose
-    from mlops.contract.sample import read_data
+    from mlops.datasets.detection import detect
+    from mlops.datasets.reading import read
 
-    name, frame, partition = read_data(Path(arguments.data))
-    wanted = tuple(arguments.partition) or partition
-    proposal = propose(name, frame, keys=arguments.key, partition=wanted, target=arguments.target)
+    source = detect(arguments.data)
+    frame = read(source)
+    wanted = tuple(arguments.partition) or ((source.partition,) if source.partition else ())
+    proposal = propose(table_name(arguments.data), frame, keys=arguments.key, partition=wanted, target=arguments.target)
     out = Path(arguments.out) if arguments.out else None
     if out is not None:
         if out.exists():
@@ -78,6 +85,13 @@ def profile(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def table_name(data: str) -> str:
+    """Return the name of the table that a file, a folder, a URL or `DATABASE#TABLE` holds."""
+    bare, _, part = data.rstrip("/").partition("#")
+    named = part if re.fullmatch(r"\w+", part) else Path(bare).absolute().name.partition(".")[0].partition("*")[0]
+    return re.sub(r"\W+", "_", named).strip("_") or "table"
+
+
 def diff(arguments: argparse.Namespace) -> int:
     """Say what a change of a contract means, and would have done to past partitions."""
     from mlops.contract.diff import compare, consequences, read_old
@@ -86,8 +100,8 @@ def diff(arguments: argparse.Namespace) -> int:
     new_path = contract_file(arguments.new)
     new, old = load(new_path), read_old(arguments.old, new_path)
     changes = compare(old, new)
-    folder = data_folder(arguments.data, needed=bool(arguments.data))
-    effects = consequences(old, new, {name: whole(table) for name, table in tables(new.tables, folder).items()}) if folder else ()
+    frames = frames_of(new, arguments.data, needed=bool(arguments.data))
+    effects = consequences(old, new, {name: whole(table) for name, table in frames.items()}) if frames else ()
     if arguments.json:
         print(json.dumps({"changes": [change.facts for change in changes], "partitions": [effect.facts for effect in effects]}))
         return 0
@@ -98,14 +112,16 @@ def diff(arguments: argparse.Namespace) -> int:
     for effect in effects:
         print(f"  {effect}")
     if not effects:
-        print("  the past would be judged as before" if folder else "  what it would do to the past: with --data DIR, or after make run")
+        print("  the past would be judged as before" if frames else "  what it would do to the past: with --data DIR, or after make run")
     return 0
 
 
 def docs(arguments: argparse.Namespace) -> int:
     """Build Great Expectations' Data Docs, and say where they are."""
-    from mlops.contract.docs import build
+    from mlops.contract.docs import build, check_place
 
+    if arguments.out:
+        check_place(Path(arguments.out))
     record, place = _checked_now(arguments) if arguments.data else _kept(arguments.run)
     page = build(record, Path(arguments.out) if arguments.out else place / "data-docs")
     print(json.dumps({"docs": str(page)}) if arguments.json else page)
@@ -138,7 +154,7 @@ def _checked_now(arguments: argparse.Namespace) -> tuple[dict[str, Any], Path]:
     from mlops.contract.standard import load
 
     contract = load(contract_file(arguments.contract))
-    frames = tables(contract.tables, Path(arguments.data))
+    frames = frames_of(contract, arguments.data)
     verdict = hold(contract, frames)
     broken = [finding for finding in verdict.findings if finding.outcome != "held"]
     return record(verdict, describe(contract, broken, frames), sum(map(verdict.leaving, frames))), Path(arguments.data)
@@ -175,6 +191,33 @@ def data_folder(given: str, *, needed: bool = True) -> Path | None:
     if not found and needed:
         raise UsageError("no run has imported data yet", hint="make run, or --data DIR with one TABLE.parquet for each table.")
     return found[-1] if found else None
+
+
+def frames_of(contract: Contract, given: str, *, needed: bool = True) -> dict[str, pd.DataFrame | Chunks]:
+    """Return the tables that a contract is held against.
+
+    Args:
+        contract: The contract.
+        given: A folder of TABLE.parquet; for a contract of one table whatever `mlops adopt` takes as well; empty for what the newest run
+            imported, or else the data beside the contract (data/NAME/source.yml).
+        needed: Whether it is an error that there are none; else nothing is returned.
+
+    Raises:
+        UsageError: There are none.
+        JobFailed: One cannot be read.
+    """
+    from mlops.datasets.detection import detect
+    from mlops.datasets.reading import read
+    from mlops.datasets.source import FILE, read_source
+
+    table = contract.tables[0]
+    alone, beside = len(contract.tables) == 1, contract.path.parent / contract.path.name.partition(".")[0] / FILE
+    if alone and given and not (Path(given) / f"{table.name}.parquet").is_file():
+        return {table.name: read(detect(given), types=table.types)}
+    folder = data_folder(given, needed=needed and not (alone and beside.is_file()))
+    if folder is None and alone and beside.is_file():
+        return {table.name: read(read_source(beside), types=table.types)}
+    return tables(contract.tables, folder) if folder else {}
 
 
 def whole(table: pd.DataFrame | Chunks) -> pd.DataFrame:

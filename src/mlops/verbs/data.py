@@ -126,6 +126,8 @@ def restore(arguments: argparse.Namespace) -> int:
         print(json.dumps(facts, ensure_ascii=False))
     else:
         print(f"{meant.said}: {len(found)} files, each with its digest, are in {target}\n  version    {meant.listing.version[7:19]}")
+        if any(name.startswith("/") for name in meant.listing.files):
+            print("  before     source.yml in it still says where the files lay: set its `files:` to those in the folder")
         print(f"  try it     .venv/bin/mlops run {workspace.model.pipeline} --set inputs.{data.given}={target}")
     return 0
 

@@ -1,10 +1,34 @@
 """Tables that are looked at."""
 
+import shutil
+import subprocess
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from mlops.adopt.look import Options, look
+
+ROOT = Path(__file__).parents[3]
+NAMES = ("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME")
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A copy of what git knows of this project, committed: with the example, or with what took its place."""
+    root = tmp_path / "repository"
+    for name in subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, text=True, check=True).stdout.split("\0"):
+        if name and (ROOT / name).is_file():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, root / name)
+    for name in NAMES:
+        monkeypatch.setenv(name, "a")
+        monkeypatch.setenv(name.replace("NAME", "EMAIL"), "a@example.org")
+    for words in (["init", "-q"], ["add", "-A", "-f"], ["commit", "-qm", "start"]):
+        subprocess.run(["git", "-C", root, *words], check=True)
+    monkeypatch.chdir(root)
+    return root
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from mlops.adopt.look import look, name_of, questions
 from mlops.adopt.plan import ROLES, SURE
 from mlops.datasets.reading import read
 from mlops.datasets.source import read_source
+from mlops.errors import UsageError
 
 
 def test_the_same_table_gives_the_same_plan(plan, base):
@@ -64,3 +65,31 @@ def test_a_wide_and_a_long_table_are_looked_at_in_seconds(tmp_path):
         begin = time.process_time()
         look(str(tmp_path / f"{name}.parquet"), "y")
         assert time.process_time() - begin < 20
+
+
+def test_rows_that_are_there_twice_under_other_numbers_are_copies(plan, base):
+    made = plan(pd.concat([base, base], ignore_index=True).assign(id=[f"K{n:05d}" for n in range(400)]))
+    assert made.facts["duplicates"] == "twins"
+    assert any("200 of 400 rows are copies" in item.why for item in made.suspects)
+
+
+def test_rows_of_few_values_that_a_number_tells_apart_are_no_copies(plan, base, draw):
+    answers = pd.DataFrame({name: draw.choice(["a", "b", "c"], 400) for name in "pqrs"})
+    answers["t"] = answers["s"].where(draw.random(400) < 0.9, "a")
+    assert plan(answers.assign(id=[f"K{n:05d}" for n in range(400)]), "p").facts["duplicates"] == "keep"
+
+
+def test_a_column_that_the_project_makes_itself_is_refused(plan, base):
+    with pytest.raises(UsageError, match="'time_window'"):
+        plan(base.assign(time_window="a"))
+
+
+def test_what_a_constant_guess_is_best_at_does_not_decide(plan, base):
+    with pytest.raises(UsageError, match="calibration_error"):
+        plan(base, metric="calibration_error")
+
+
+def test_a_letter_names_no_row_though_no_two_are_alike(plan, base, draw):
+    letters = [" ".join(draw.choice(["bill", "phone", "late", "broken"], 15)) + f" {row}" for row in range(200)]
+    assert plan(base.assign(letter=letters)).keys == ()
+    assert plan(base.assign(title=[f"the house of {row}" for row in range(200)])).keys == ("title",)

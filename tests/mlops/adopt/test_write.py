@@ -1,36 +1,24 @@
 """Adopting: a working project in one commit, from tables of each task; and nothing where it is refused."""
 
 import re
-import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from mlops.adopt import bring
+from mlops.adopt.look import look
 from mlops.cli import main
+from mlops.datasets.listing import recorded
+from mlops.datasets.source import read_source
+from mlops.errors import UsageError
+from mlops.files import digest_file
 from mlops.settings import read_environment, read_project
 
 ROOT = Path(__file__).parents[3]
-NAMES = ("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME")
-
-
-@pytest.fixture
-def repository(tmp_path, monkeypatch):
-    """A copy of what git knows of this project, committed: with the example, or with what took its place."""
-    root = tmp_path / "repository"
-    for name in subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, text=True, check=True).stdout.split("\0"):
-        if name and (ROOT / name).is_file():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, root / name)
-    for name in NAMES:
-        monkeypatch.setenv(name, "a")
-        monkeypatch.setenv(name.replace("NAME", "EMAIL"), "a@example.org")
-    for words in (["init", "-q"], ["add", "-A", "-f"], ["commit", "-qm", "start"]):
-        subprocess.run(["git", "-C", root, *words], check=True)
-    monkeypatch.chdir(root)
-    return root
 
 
 @pytest.fixture
@@ -66,6 +54,7 @@ def test_a_table_becomes_a_project_whose_files_hold_no_mistake(repository, table
     assert main(["check"]) == 0
     assert "confirmed by its interval" in capsys.readouterr().out
     assert git(repository, "status", "--porcelain") == ""
+    assert "__pycache__" not in git(repository, "ls-files")
     model = next(iter(read_project(repository).models.values()))
     assert (model.task, model.target) == (task, "answer")
 
@@ -137,6 +126,85 @@ def test_a_commit_that_nobody_could_make_is_refused_before_any_work(repository, 
         monkeypatch.setenv(f"GIT_{name}_EMAIL", "")
     assert main(["adopt", str(table("binary")), "--target", "answer"]) == 2
     assert "git config user.name" in capsys.readouterr().err
+
+
+def test_a_model_that_still_serves_is_not_taken_away(repository, table, capsys, monkeypatch):
+    from mlops.serving import endpoint
+
+    old = read_name(repository)
+    (repository / ".mlops/endpoints" / old / "production").mkdir(parents=True)
+    monkeypatch.setenv("MLOPS_HOME", str(repository / ".mlops"))
+    served = endpoint.look(repository / ".mlops/endpoints" / old / "production")
+    monkeypatch.setattr(endpoint, "look", lambda home: replace(served, health="ready", address="http://127.0.0.1:1"))
+    assert main(["adopt", str(table("binary")), "--target", "answer"]) == 2
+    assert f"End it first: make stop MODEL={old}" in capsys.readouterr().err
+
+
+def test_data_that_stay_where_they_are_keep_their_digest(table, tmp_path, monkeypatch):
+    """A file of more than 50 MB is pointed at; the import compares it with what was recorded."""
+    monkeypatch.setattr(bring, "LARGEST", 100)
+    path = table("binary")
+    plan = look(str(path), "answer", folder=tmp_path)
+    bring.bring(plan, tmp_path / "there")
+    assert recorded(tmp_path / "there") == {str(path): digest_file(path).removeprefix("sha256:")}
+    assert str(read_source(tmp_path / "there/source.yml").files) == str(path)
+
+
+def test_a_table_that_does_not_fit_into_memory_is_refused_before_it_is_read(repository, table, capsys, monkeypatch):
+    monkeypatch.setenv("MLOPS_CONTRACT_MEMORY", "2K")
+    assert main(["adopt", str(table("binary", 3000)), "--target", "answer"]) == 2
+    assert "too large to be looked at whole" in capsys.readouterr().err
+
+
+def test_a_password_is_not_printed(repository, capsys):
+    assert main(["adopt", "postgresql://me:secret@127.0.0.1/shop#orders", "--target", "x"]) == 2
+    said = capsys.readouterr()
+    assert "secret" not in said.out + said.err
+
+
+def test_make_hands_on_what_it_is_given_to_the_letter(tmp_path):
+    """Names with blanks, quotes and `$`, and the `${NAME}` of a password, reach the command as they were typed."""
+    data = """pg://me:${PW}@h/d#SELECT "a b", 'it''s' $(shell echo no) $$"""
+    (tmp_path / "mlops").write_text('#!/bin/bash\nprintf "%s\\n" "$@"\n')
+    (tmp_path / "mlops").chmod(0o755)
+    (tmp_path / "show.mk").write_text(f"include {ROOT}/Makefile\nexport PATH := {tmp_path}:$(PATH)\n")
+    words = ["make", "-s", "-C", ROOT, "-f", tmp_path / "show.mk", "-o", ".venv/.ready", "adopt", f"DATA={data}", "TARGET=my $x"]
+    given = subprocess.run([*words, "DROP=a b,it's,$c", "KEEP=*"], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert given == ["adopt", data, "--target", "my $x", "--drop", "a b", "--drop", "it's", "--drop", "$c", "--keep", "*"]
+
+
+@pytest.mark.parametrize("name", ["Churn", "../../x", "mlops", "project", "pipelines", "contract", "components", "images", "ünder", ""])
+def test_a_name_that_no_model_can_have_or_that_is_taken_is_refused_before_anything_is_read(repository, name, capsys):
+    before = {path.name for path in repository.parent.iterdir()}
+    assert main(["adopt", "nothing-like-this.csv", "--target", "answer", f"--name={name}"]) == 2
+    said = capsys.readouterr().err
+    assert ("no file" in said) is (name == "")
+    assert {path.name for path in repository.parent.iterdir()} == before
+
+
+def test_the_place_of_a_model_can_be_taken_again_and_that_of_another_cannot(repository):
+    from mlops.adopt.owned import check_name
+
+    project = read_project(repository)
+    old = next(iter(project.models.values()))
+    check_name(project, "nycflights13", "", old)
+    check_name(project, old.name, "", old)
+    for given in ("", str(repository / "data/nycflights13")):
+        with pytest.raises(UsageError, match="data/nycflights13 is there"):
+            check_name(project, "nycflights13", given, None)
+
+
+def test_a_data_folder_that_another_model_reads_stays(repository):
+    from mlops.adopt.owned import files
+
+    project = read_project(repository)
+    old = next(iter(project.models.values()))
+    (repository / "src/pipelines/second").mkdir()
+    (repository / "src/pipelines/second/train.yml").write_text("inputs: {data: {type: uri_folder, path: ../../../data/nycflights13}}")
+    second = replace(old, name="second", package="src/second", pipeline="src/pipelines/second/train.yml", contract="data/second.odcs.yml")
+    alone = files(project, old)
+    shared = files(replace(project, models={**project.models, "second": second}), old)
+    assert {name for name in alone if name not in shared} == {name for name in alone if name.startswith("data/nycflights13/")} != set()
 
 
 def test_the_data_themselves_may_lie_in_the_repository(repository, table, capsys):

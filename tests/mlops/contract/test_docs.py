@@ -9,6 +9,7 @@ from mlops.contract.check import check
 from mlops.contract.docs import build
 from mlops.contract.record import record
 from mlops.contract.standard import load
+from mlops.errors import UsageError
 
 
 @pytest.mark.slow
@@ -26,6 +27,27 @@ def test_data_are_checked_now_where_no_run_did(write, trips, tmp_path, capsys):
     trips.to_parquet(tmp_path / "trips.parquet")
     assert main(["contract", "docs", "--contract", str(write()), "--data", str(tmp_path)]) == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / "data-docs/index.html")
+
+
+@pytest.mark.parametrize("out", ["precious", ".", "precious/thesis.txt", "link"])
+def test_a_folder_of_something_else_is_refused_before_anything_is_checked(tmp_path, monkeypatch, capsys, out):
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious/thesis.txt").write_text("mine")
+    (tmp_path / "link").symlink_to("precious")
+    monkeypatch.chdir(tmp_path)
+    assert main(["contract", "docs", "--contract", "none.odcs.yml", "--data", ".", "--out", out]) == 2
+    assert "Data Docs take a folder of their own" in capsys.readouterr().err
+    assert (tmp_path / "precious/thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.slow
+def test_pages_take_the_place_of_older_pages_and_of_nothing_else(tmp_path):
+    build({"results": {}}, tmp_path / "docs")
+    build({"results": {}}, tmp_path / "docs")
+    assert [path.name for path in tmp_path.iterdir()] == ["docs"]
+    (tmp_path / "docs/note.txt").write_text("mine")
+    with pytest.raises(UsageError, match=r"note\.txt lies in it"):
+        build({"results": {}}, tmp_path / "docs")
 
 
 def test_a_run_that_checked_nothing_is_told(tmp_path, monkeypatch, capsys):

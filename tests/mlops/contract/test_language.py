@@ -105,3 +105,30 @@ def test_each_mistake_is_told_at_its_line(write, rule, says):
     with pytest.raises(SpecError, match=says) as caught:
         load(write(of_miles(rule)))
     assert ":18:" in str(caught.value) or "which is no column" in says
+
+
+def test_a_relation_that_most_rows_break_stops_and_a_few_go_to_quarantine(write, trips):
+    more = ", severity: warn, customProperties: [{property: stopBeyond, value: 0.5}]"
+    path = write(of_table(custom("expect_rows_to_keep", '{expression: "fare == 2.5 * miles"}', more)))
+    trips["fare"] = 2.5 * trips["miles"]
+    trips.loc[[3, 7], "fare"] = -1.0
+    assert list(broken(path, trips)) == ["trips.relation"]
+    trips["fare"] += 100
+    assert list(broken(path, trips)) == ["trips.relation", "trips.relation.far"]
+
+
+def test_stop_beyond_is_refused_where_it_says_nothing(write):
+    rule = "{metric: rowCount, mustBe: 4, severity: warn, customProperties: [{property: stopBeyond, value: 1}]}"
+    with pytest.raises(SpecError, match="stopBeyond: 1` says nothing here"):
+        load(write(of_table(rule)))
+
+
+def test_rows_of_an_earlier_partition_are_told_though_they_have_another_name(write, trips):
+    """D13."""
+    bands = custom("expect_column_to_be_as_before", "{repeated: [0, 0.1]}", ", customProperties: [{property: per, value: partition}]")
+    path = write(of_table(bands))
+    assert "trips.distribution" not in broken(path, trips)
+    first, last = trips["month"].iloc[0], trips["month"].iloc[-1]
+    again = trips[trips["month"] == first].assign(month=last)
+    told = broken(path, pd.concat([trips[trips["month"] != last], again], ignore_index=True))
+    assert told["trips.distribution"].observed == "repeated 1 (before 0 to 0.1)"

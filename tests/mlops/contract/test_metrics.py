@@ -97,3 +97,9 @@ def test_great_expectations_comes_without_clouds_drawing_and_databases():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["[]", "0.5 Chart sqlalchemy"]
+
+
+def test_a_frame_is_judged_without_its_fingerprint(tmp_path):
+    """It is a digest of every value, and a run has one of its files."""
+    found = Engine(tmp_path).run("rows", pd.DataFrame({"a": [1, 2]}), [])
+    assert "pandas_data_fingerprint" not in found.result.meta["batch_markers"]

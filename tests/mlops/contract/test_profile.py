@@ -87,6 +87,52 @@ def test_a_column_that_gives_the_target_away_is_told():
     assert "fee tells 100% of late by itself" in " ".join(propose("made", frame, target="late").remarks)
 
 
+def test_two_columns_that_name_a_row_together_are_found(verdict):
+    """An exploded join is then caught."""
+    frame = pd.DataFrame({"station": np.repeat(["a", "b", "c"], 400), "hour": list(range(400)) * 3, "level": 1.5})
+    frame["time"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(frame["hour"], "h")
+    proposal = propose("made", frame.drop(columns="hour"))
+    assert "time, station differs from row to row" in proposal.remarks[0]
+    twice = pd.concat([frame, frame.head(1)], ignore_index=True).drop(columns="hour")
+    assert "made.key" in {finding.rule.name for finding in verdict(proposal, twice).stops}
+
+
+def test_columns_that_differ_together_by_chance_are_no_key():
+    random = np.random.default_rng(2)
+    frame = pd.DataFrame({"name": random.permutation(np.arange(60) // 2).astype(str), "town": random.permutation(list("abcdef") * 10)})
+    assert "primaryKey" not in propose("made", frame).text
+
+
+def test_bands_of_three_months_tell_and_stop_nothing():
+    assert "stopBeyond: 1}" not in propose("made", months(3), partition=["month"]).text.replace("value: ", "")
+    assert "stopBeyond, value: 1}" in propose("made", months(4), partition=["month"]).text
+
+
+def test_one_row_far_out_is_told_and_stops_nothing(verdict):
+    proposal, next_month = propose("made", months(4), partition=["month"]), months(5)
+    next_month.loc[len(next_month) - 1, "net"] = 1_200
+    found = verdict(proposal, next_month)
+    assert found.stops == ()
+    assert found.warnings
+
+
+def test_times_that_are_over_have_an_end(verdict):
+    frame = months(1).assign(day=pd.date_range("2009-01-01", periods=400, tz="UTC"))
+    later = frame.assign(day=frame["day"] + pd.Timedelta(days=365))
+    proposal = propose("made", frame)
+    assert "made.day.relation" in {finding.rule.name for finding in verdict(proposal, later).warnings}
+    assert "day ends on 2010-02-04: taken for a time that is over" in proposal.remarks
+
+
+def test_a_month_with_a_tenth_fewer_rows_a_day_is_told(verdict):
+    days = pd.DataFrame({"at": pd.date_range("2024-01-01", "2024-06-30 23:00", freq="h")})
+    days["month"], days["level"] = days["at"].dt.strftime("%Y-%m"), np.arange(len(days)) % 17 * 1.5
+    proposal = propose("made", days[days["month"] < "2024-06"], partition=["month"])
+    fewer = days[(days["month"] < "2024-06") | (days["at"].dt.day > 3)].reset_index(drop=True)
+    assert verdict(proposal, days).warnings == ()
+    assert "made.rows_2" in {f.rule.name for f in verdict(proposal, fewer).warnings}
+
+
 def test_a_table_without_rows_or_with_a_name_twice_is_refused():
     """D1, D4."""
     with pytest.raises(UsageError, match="no rows"):

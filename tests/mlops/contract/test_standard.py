@@ -1,11 +1,14 @@
 """A contract file, from YAML to rules: what it says, and what is told of a malformed one."""
 
 import contextlib
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from open_data_contract_standard import model
 
+from mlops.contract.check import check
 from mlops.contract.rules import Range
 from mlops.contract.standard import load
 from mlops.errors import SpecError, UsageError
@@ -91,6 +94,13 @@ def test_a_share_of_rows_may_break_a_rule(write):
     assert not rule.by_row
 
 
+def test_less_than_a_share_is_not_that_share(write, trips):
+    rule = "{metric: nullValues, %s: 25, unit: percent}"
+    trips.loc[[0, 1, 2], "miles"] = None
+    outcomes = [check(load(write(quality(rule % words))), {"trips": trips}).findings for words in ("mustBeLessThan", "mustBeLessOrEqualTo")]
+    assert [next(f.outcome for f in found if f.rule.name == "trips.miles.required") for found in outcomes] == ["broken", "held"]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "says"),
     [
@@ -99,6 +109,8 @@ def test_a_share_of_rows_may_break_a_rule(write):
         ("maximum: 100", "maximum: many", 15, "'many' is not a number"),
         ("maximum: 100", "maximun: 100", 15, "the option 'maximun'"),
         ("value: [fare]", "value: [fair]", 11, "leakage names 'fair'"),
+        ("property: leakage", "property: leakge", 11, "'leakge' is not known"),
+        ("property: leakage", "property: severity", 11, "'severity' is not read here"),
         ("value: warn", "value: warm", 19, "unknown severity 'warm'"),
         ("name: miles", "name: id", 15, "the column 'id' is there twice"),
         ("required: true, primaryKey", "required: [1], primaryKey", 14, "valid boolean"),
@@ -124,6 +136,10 @@ def test_a_mistake_is_told_with_its_line(write, old, new, line, says):
         ("{type: sql, query: select 1, mustBe: 0}", "cannot be checked"),
         ("{metric: duplicateValues, arguments: {properties: [id, mile]}, mustBe: 0}", "is about 'mile'"),
         ("{metric: nullValues, arguments: {per: month}, mustBe: 0}", "unknown `per`"),
+        ("{metric: missingValues, arguments: {missingValues: [N/A]}, mustBe: 0}", "the argument 'missingValues' cannot be checked"),
+        ("{metric: nullValues, arguments: {pattern: a}, mustBe: 0}", "the argument 'pattern' cannot be checked"),
+        ("{metric: invalidValues, arguments: {validValues: [1], pattern: a}, mustBe: 0}", "is more than one rule"),
+        ("{metric: nullValues, mustBeBetween: [5, 10], unit: percent}", "at least cannot be checked"),
     ],
 )
 def test_a_rule_that_cannot_be_checked_is_refused_and_never_left_out(write, given, says):
@@ -148,3 +164,29 @@ def test_a_spoilt_contract_is_told_or_read_and_nothing_else(write, line, cut, ju
     lines[line] = lines[line][:cut] + junk
     with contextlib.suppress(UsageError):
         load(write(text="\n".join(lines)))
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ("{metric: nullValues, mustBe: 0, mustNotBe: 3}", "`mustNotBe` cannot be checked here"),
+        ("{metric: missingValues, arguments: {missingValues: [x]}, mustBe: 0}", "the argument 'missingValues' cannot be checked"),
+        ("{metric: nullValues, mustBe: 0, customProperties: [{property: severty, value: warn}]}", "'severty' is not known"),
+    ],
+)
+def test_nothing_that_sounds_like_a_rule_is_passed_over(write, rule, told):
+    with pytest.raises(SpecError, match=told):
+        load(write(quality(rule)))
+
+
+def test_the_page_says_of_every_word_of_the_standard_whether_it_is_checked():
+    page = (Path(__file__).parents[3] / "docs/how-to/contract.md").read_text(encoding="utf-8").partition("## Every word of the standard")[2]
+    parts = (
+        model.OpenDataContractStandard,
+        model.SchemaObject,
+        model.SchemaProperty,
+        model.DataQuality,
+        model.ServiceLevelAgreementProperty,
+    )
+    words = {info.alias or name for part in parts for name, info in part.model_fields.items()}
+    assert sorted(word for word in words if f"`{word}`" not in page) == []

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,13 +13,26 @@ import pytest
 from tests.mlops.datasets.visits import Visits, month
 
 from mlops.datasets import change
-from mlops.datasets.listing import parse
+from mlops.datasets.listing import parse, written
+from mlops.datasets.source import Source
 from mlops.errors import JobFailed, PlatformError, UsageError
+from mlops.files import digest_file
 
 
 @pytest.fixture
 def visits(tmp_path):
     return Visits(tmp_path / "a project")
+
+
+@pytest.fixture
+def pointed(visits, tmp_path):
+    """The same data set, whose months lie in a folder of the person's own: it names and lists them by their whole paths."""
+    there = tmp_path / "theirs"
+    shutil.copytree(visits.folder / "days", there)
+    found = {str(path): digest_file(path).removeprefix("sha256:") for path in sorted(there.iterdir())}
+    (visits.folder / "SHA256SUMS").write_text(written(found))
+    visits.source = Source(visits.folder / "source.yml", files=f"{there}/*.csv.gz")
+    return there
 
 
 def test_a_new_month_is_tried_and_then_lies_among_the_others_with_its_digest_listed(visits):
@@ -133,6 +147,32 @@ def test_a_partition_s_name_that_leads_elsewhere_or_is_no_word_is_refused(visits
     assert visits.state == before
 
 
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_month_of_data_that_lie_elsewhere_is_written_by_the_person_alone(visits, pointed, replace):
+    before = {path.name: path.read_bytes() for path in pointed.iterdir()}
+    for label in ("2024-03", "2024-04"):
+        with pytest.raises(UsageError, match="lie outside of the data set's folder") as no:
+            visits.add(visits.new(label, pages=9), replace=replace, fails="validate")
+        assert f"sha256sum {pointed}/{label}.csv.gz >> " in no.value.hint
+    assert {path.name: path.read_bytes() for path in pointed.iterdir()} == before
+
+
+@pytest.mark.parametrize("name", ["/etc/x.csv", "../x.csv", "days/../../x.csv", ""])
+def test_a_change_reaches_nothing_outside_of_its_folder(visits, name):
+    with pytest.raises(UsageError, match="leads out of the data set's folder"), change.staged(visits.folder, {name: "x"}):
+        pass
+    with pytest.raises(UsageError, match="leads out of the data set's folder"):
+        change.commit(visits.folder, [name])
+
+
+def test_the_altered_bytes_that_the_recorded_ones_take_the_place_of_are_kept(visits):
+    """The alteration may have been a day's work."""
+    recorded = visits.new("2024-02")
+    (visits.folder / "days/2024-02.csv.gz").write_bytes(b"a day's work")
+    assert visits.add(recorded).addition.kind == "back"
+    assert b"a day's work" in {path.read_bytes() for path in (visits.home / "data/objects").rglob("*") if path.is_file()}
+
+
 def test_a_link_in_the_data_set_s_folder_leads_nothing_out_of_it(visits, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (visits.folder / "days/2024-04.csv.gz").symlink_to(tmp_path / "elsewhere/secret")
@@ -157,6 +197,19 @@ def test_a_file_that_is_not_like_the_others_is_refused_by_its_name(visits, name,
 @pytest.mark.parametrize("name", ["  a month.csv.gz", "ein März.csv.gz", "二月.csv.gz"])
 def test_a_file_of_any_name_is_added_under_the_partition_s(visits, name):
     assert visits.add(visits.new("2024-04", name), partition="2024-04").addition.name == "days/2024-04.csv.gz"
+
+
+def test_what_to_do_about_a_file_is_a_command_that_can_be_pasted(visits, pointed):
+    from mlops.datasets.dataset import files, troubles
+
+    (pointed / "2024-02.csv.gz").write_bytes(b"other")
+    (elsewhere,) = troubles(visits.data, files(visits.data, digest_file))
+    assert f"`sha256sum {pointed}/2024-02.csv.gz`" in elsewhere
+    visits.source = None
+    visits.record()
+    (visits.folder / "days/2024-03.csv.gz").write_bytes(b"another")
+    (here,) = troubles(visits.data, files(visits.data, digest_file))
+    assert f"mlops data add '{visits.folder}/days/2024-03.csv.gz' --replace" in here
 
 
 def test_partitions_may_have_names_with_blanks_and_letters_of_any_script(tmp_path):

@@ -23,6 +23,7 @@ def refused(data):
         ("empty.csv", "", "the file is empty"),
         ("blank.csv", "\n\n  \n", "the file is empty"),
         ("header.csv", "a,b,c\n", "there is a header and no rows"),
+        ("flowers.arff", "% a comment\n@RELATION flowers\n@attribute a numeric\n@data\n1\n", "an ARFF file"),
         ("page.csv", "<!DOCTYPE html><html>no such file</html>", "a page or a document"),
         ("program.csv", b"\x7fELF\x02\x01\x00\x00" * 20, "zero bytes"),
         ("cut.csv.gz", gzip.compress(GOOD.encode())[:-30], "the file is damaged"),

@@ -180,6 +180,15 @@ def test_a_sheet_is_the_one_that_holds_most_from_where_its_table_begins(tmp_path
     pd.testing.assert_frame_equal(found, frame, check_dtype=False)
 
 
+def test_a_row_of_totals_at_the_end_of_a_sheet_or_a_text_is_no_row_of_data(tmp_path, put, told):
+    numbers = pd.DataFrame({"flat": [str(at) for at in range(40)], "rent": range(40), "built": 1990})
+    total = pd.DataFrame({"flat": ["Total"], "rent": [780]})
+    pd.concat([numbers, total]).to_excel(tmp_path / "t.xlsx", index=False)
+    for path in (tmp_path / "t.xlsx", put("t.csv", pd.concat([numbers, total]).to_csv(index=False))):
+        source, found = told(path)
+        assert (source.footer, len(found)) == (1, len(numbers))
+
+
 def test_files_of_a_folder_are_partitions_named_by_what_differs(put, told, frame):
     for month in ("2013-01", "2013-02", "2013-11"):
         path = put(f"months/flights_{month}.csv", frame.to_csv(index=False))

@@ -32,7 +32,7 @@ def test_the_reasons_stand_as_comments(put, told):
         ("missing: NA", "must be a list of words"),
         ("dates: {day: 1}", "needs a word"),
         ("booleans: {ok: {ja: 1}}", "must be true or false"),
-        ("url: https://me:secret@host/x.csv", "a password stands in the file"),
+        ("url: https://me:secret@host/x.csv", "a password, token or signature stands in the file"),
         ("decimal: x", "must be . or ,"),
         ("format: cvs", "must be one of csv, parquet"),
     ],

@@ -5,7 +5,10 @@ import hashlib
 import pandas as pd
 import pytest
 
+from mlops.datasets import stream
 from mlops.datasets.__main__ import main
+from mlops.datasets.reading import read
+from mlops.datasets.source import read_source
 
 CONTRACT = """kind: DataContract
 apiVersion: v3.2.0
@@ -73,3 +76,25 @@ def test_a_column_that_the_contract_needs_is_missed_by_name(step, put, capsys):
         step()
     assert stop.value.code == 1
     assert "there is no column word; there are: n, month" in capsys.readouterr().err
+
+
+def test_a_table_larger_than_its_share_of_the_memory_is_read_in_chunks_to_the_same_rows(step, put, frame, monkeypatch, capsys):
+    whole = step()
+    monkeypatch.setenv("MLOPS_CONTRACT_MEMORY", "1K")
+    pd.testing.assert_frame_equal(step(), whole)
+    assert "taxis: about" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "kind"),
+    [("1", "2.5", "float64"), ("1", "", "float64"), ("1", "many", "str"), ("", "x", "str"), ("true", "", "boolean")],
+)
+def test_a_type_that_only_a_later_chunk_shows_is_the_type_of_all(put, tmp_path, monkeypatch, first, later, kind):
+    monkeypatch.setattr("mlops.datasets.reading.BLOCK", 64)
+    put("01.csv", "id,x\n" + "".join(f"{n},{first if n < 40 else later}\n" for n in range(60)))
+    put("source.yml", "files: '01.csv'\nbooleans:\n  x: {'true': true}\n" if first == "true" else "files: '01.csv'\n")
+    source = read_source(tmp_path / "data/source.yml")
+    stream.write(source, ["id", "x"], {"id": "integer"}, None, tmp_path / "out.parquet")
+    found = pd.read_parquet(tmp_path / "out.parquet")
+    pd.testing.assert_frame_equal(found, read(source, types={"id": "integer"}))
+    assert str(found["x"].dtype) == kind

@@ -35,6 +35,8 @@ def git(folder, *words):
 class Visits:
     """The data set in a folder whose name has a blank, its state folder, and new files beside it."""
 
+    source = None
+
     def __init__(self, root: Path) -> None:
         self.root, self.folder, self.home = root, root / "data/the visits", root / ".mlops"
         (self.folder / "days").mkdir(parents=True)
@@ -53,7 +55,7 @@ class Visits:
         pipeline = Pipeline(
             self.root / "train.yml", "", "", "", {}, {"data": Asset(self.folder, "uri_folder")}, {}, {}, False, False, {}, ()
         )
-        return DataSet(self.folder, "data", pipeline, None, "days/*.csv.gz", None)
+        return DataSet(self.folder, "data", pipeline, None, self.source.files if self.source else "days/*.csv.gz", self.source)
 
     def record(self) -> None:
         found = sorted(path for path in self.folder.rglob("*.csv*") if path.is_file())

@@ -60,9 +60,9 @@ def test_a_baseline_of_float_classes_is_read_by_the_name_that_the_rows_give():
     assert Multiclass().baseline(found).classes == ("1", "2")
 
 
-def test_an_endpoint_answers_the_probability_of_the_second_class_whichever_is_positive():
+def test_an_endpoint_answers_the_probability_that_is_judged():
     scores = ask(task_of("binary", "bad"), Model([[0.2, 0.8], [0.7, 0.3]], ["bad", "good"]))
-    assert (scores.numbers.tolist(), scores.served) == ([0.2, 0.7], [0.8, 0.3])
+    assert (scores.numbers.tolist(), scores.served) == ([0.2, 0.7], [0.2, 0.7])
 
 
 @pytest.mark.parametrize(
@@ -89,3 +89,10 @@ def test_a_target_that_is_no_number_is_told(values):
 
 def test_numpy_s_own_scalars_have_the_same_names():
     assert [word(value) for value in (np.float64(1), np.int8(1), np.bool_(True), np.str_("x"))] == ["1", "1", "1", "x"]
+
+
+def test_a_class_beside_the_two_is_no_negative():
+    """A typing mistake in `positive`, or a third class that came with a new month."""
+    with pytest.raises(ValueError, match="beside the positive class 'baad' there is one other, and here are bad, good"):
+        task_of("binary", "baad").truth(pd.Series(["bad", "good"]))
+    assert task_of("binary", "bad").truth(pd.Series(["good", "good"])).tolist() == [0, 0]

@@ -125,7 +125,9 @@ class Place:
 
     home: Path
 
-    def deploy(self, folder: Path, version: int = 1, *, port: int = 0, digest: str | None = None, **limits: float) -> endpoint.Served:
+    def deploy(
+        self, folder: Path, version: int = 1, *, port: int = 0, digest: str | None = None, positive: str | None = None, **limits: float
+    ) -> endpoint.Served:
         return endpoint.deploy(
             self.home,
             model="flights",
@@ -134,6 +136,7 @@ class Place:
             digest=digest or digest_folder(folder),
             settings=ServeSettings(port, **limits),
             trusted=TRUSTED,
+            positive=positive,
         )
 
     def look(self) -> endpoint.Served:

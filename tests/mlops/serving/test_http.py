@@ -52,7 +52,11 @@ def test_a_score_is_the_model_s_own(served: Any, client: httpx.Client, models: A
     data = models.plain(table)
     answer = client.post("/score", json={"input_data": {"columns": list(table), "index": list(range(40)), "data": data}})
     model = load(models.one, trusted=models.trusted)
-    assert answer.json() == {"predictions": model.predict(table).tolist(), "probabilities": model.predict_proba(table)[:, 1].tolist()}
+    assert answer.json() == {
+        "predictions": model.predict(table).tolist(),
+        "probabilities": model.predict_proba(table)[:, 1].tolist(),
+        "probabilities_of": ["1"],
+    }
 
 
 def test_mlflow_s_own_example_of_a_request_is_answered_with_labels(client: httpx.Client, models: Any) -> None:

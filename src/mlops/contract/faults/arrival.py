@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mlops.datasets import digests
 from mlops.datasets.columns import typed
+from mlops.datasets.listing import SUMS, written
 from mlops.datasets.reading import raw
 from mlops.datasets.source import Source
 from mlops.errors import JobFailed
@@ -24,7 +25,7 @@ def arrive(path: Path, recorded: str, types: Mapping[str, str]) -> pd.DataFrame:
         MlopsError: It is not the file that was recorded, cannot be read, lacks a column, or holds a value of another type.
     """
     source = Source(path.parent / "source.yml", files=path.name)
-    (path.parent / "SHA256SUMS").write_text(f"{recorded}  {path.name}\n", encoding="utf-8")
+    (path.parent / SUMS).write_text(written({path.name: recorded}), encoding="utf-8")
     digests.check(source.folder, [path])
     found = raw(source)
     absent = [name for name in types if name not in found.column_names]

@@ -15,7 +15,7 @@ def metrics(target, score):
     distance = np.abs(np.subtract(found["predicted"], found["observed"]))
     return {
         "auc": float(roc_auc_score(target, score)) if both else None,
-        "average_precision": float(average_precision_score(target, score)) if both else None,
+        "average_precision": float(average_precision_score(target, score)) if target.any() else None,
         "log_loss": float(log_loss(target, score, labels=[0, 1])),
         "brier": float(brier_score_loss(target, score)),
         "calibration_error": float(np.average(distance, weights=found["rows"])),
@@ -23,8 +23,11 @@ def metrics(target, score):
 
 
 def calibration(target, score):
-    """Return the predicted and the observed share in equally full bins of the score."""
-    groups = [group for group in np.array_split(np.argsort(score, kind="stable"), BINS) if len(group)]
+    """Return the predicted and the observed share in equally full bins of the score; rows with the same score share a bin."""
+    _, place, rows = np.unique(score, return_inverse=True, return_counts=True)
+    ends = np.cumsum([len(part) for part in np.array_split(score, BINS)])
+    bins = np.searchsorted(ends, np.cumsum(rows) - rows, side="right")[place]
+    groups = [np.flatnonzero(bins == number) for number in sorted(set(bins.tolist()))]
     return {
         "predicted": [float(score[group].mean()) for group in groups],
         "observed": [float(target[group].mean()) for group in groups],

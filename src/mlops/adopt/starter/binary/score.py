@@ -29,7 +29,7 @@ def main(argv=None):
         sys.exit(f"score: the model or the keys need {', '.join(unknown)}, which the table does not have. It has: {', '.join(table)}.")
     data = typed(table, columns)[features]
     place = model.classes_.tolist().index(columns.positive)
-    scores = table[list(columns.keys)].assign(score=model.predict_proba(data)[:, place])
+    scores = table[list(columns.keys or columns.features)].assign(score=model.predict_proba(data)[:, place])
     scores.to_parquet(args.scores, index=False, compression="zstd")
     print(f"{len(scores):,} rows scored, mean {scores['score'].mean():.3f}")
 

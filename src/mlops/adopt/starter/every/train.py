@@ -2,16 +2,22 @@
 
 import argparse
 import os
+import sys
+import warnings
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pandas as pd
-from sklearn.model_selection import RandomizedSearchCV
+from sklearn.base import clone, is_classifier
+from sklearn.model_selection import GroupKFold, KFold, ParameterSampler, StratifiedKFold, TimeSeriesSplit, cross_val_score
 from threadpoolctl import threadpool_limits
 
 from columns import read_columns
 from model import SEARCH, TREES, answers, build, check
 from saved import save, trusted_types
+
+FOLDS = 3
 
 
 def main(argv=None):
@@ -42,7 +48,7 @@ def main(argv=None):
     settings = {name: getattr(args, name) for name in TREES}
     with threadpool_limits(args.threads):
         model = build(columns, args.estimator, args.seed, args.strength, **settings)
-        model = search(model, data, target, args) if args.trials else model.fit(data, target)
+        model = search(model, table, columns, args) if args.trials else model.fit(data, target)
     save(model, args.model, data, args.requirements.split(","), trusted_types(args.project, args.name))
     tell(model, data)
     if "MLFLOW_RUN_ID" in os.environ:
@@ -51,17 +57,47 @@ def main(argv=None):
     print(f"{type(model[-1]).__name__}, {len(table):,} rows, {len(columns.features):,} columns")
 
 
-def search(model, data, target, args):
-    """Return the best of `trials` models, by cross-validation over the training rows."""
-    found = RandomizedSearchCV(model, SEARCH[args.estimator], n_iter=args.trials, scoring=args.scoring, cv=3, random_state=args.seed)
-    found.fit(data, target)
-    for name, value in found.best_params_.items():
-        print(f"  search: {name} = {value}")
-    print(f"  search: {args.scoring} {found.best_score_:.4f}, the best of {len(found.cv_results_['params'])} trials")
+def search(model, table, columns, args):
+    """Return the best of `trials` models by cross-validation over the training rows; each trial is told as soon as it is done."""
+    trials = list(ParameterSampler(SEARCH[args.estimator], args.trials, random_state=args.seed))
+    folds, rows = folded(model, table, columns, args.seed)
+    scores = []
+    for number, settings in enumerate(trials, 1):
+        scores.append(score(clone(model).set_params(**settings), rows, columns, args.scoring, folds))
+        print(f"  trial {number} of {len(trials)}: {args.scoring} {scores[-1]:.4f}   {worded(settings)}", flush=True)
+    if not np.isfinite(scores).any():
+        sys.exit(f"train: no trial has a score by {args.scoring}: no fold has each class. Set trials to 0.")
+    won = int(np.nanargmax(scores))
+    print(f"  trial {won + 1} won: {args.scoring} {scores[won]:.4f}   {worded(trials[won])}")
     if "MLFLOW_RUN_ID" in os.environ:
-        mlflow.log_params({f"won_{name}": value for name, value in found.best_params_.items()})
-        mlflow.log_metric("search_score", found.best_score_)
-    return found.best_estimator_
+        mlflow.log_params({f"won_{name}": value for name, value in trials[won].items()})
+        mlflow.log_metric("search_score", scores[won])
+    return model.set_params(**trials[won]).fit(table[columns.features], answers(table[columns.target]))
+
+
+def score(model, rows, columns, scoring, folds):
+    """Return the mean over the folds that can be judged: one without a class cannot."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = cross_val_score(model, rows[columns.features], answers(rows[columns.target]), scoring=scoring, cv=folds)
+    return float(found[np.isfinite(found)].mean()) if np.isfinite(found).any() else np.nan
+
+
+def folded(model, table, columns, seed):
+    """Return folds, and the rows that they are of, parted as train and test are: later ones after earlier ones, groups whole, classes alike."""
+    group = table[columns.group].astype("str").fillna("") if columns.group else None
+    if group is not None and group.nunique() >= FOLDS:
+        return list(GroupKFold(FOLDS).split(table, groups=group)), table
+    if columns.time:
+        return TimeSeriesSplit(FOLDS), table.sort_values(columns.time, kind="stable", na_position="first")
+    if not is_classifier(model):
+        return KFold(FOLDS, shuffle=True, random_state=seed), table
+    common = table[table.groupby(columns.target)[columns.target].transform("size") >= FOLDS]
+    return StratifiedKFold(FOLDS, shuffle=True, random_state=seed), common
+
+
+def worded(settings):
+    return ", ".join(f"{name.split('__')[-1]} {value:g}" for name, value in settings.items())
 
 
 def tell(model, data):

@@ -11,18 +11,20 @@ LEAST = np.finfo("float64").eps
 def metrics(target, scores, classes):
     """Return the metrics of probabilities, shape (rows, classes); `target` and `classes` as the table has them.
 
-    The AUC is the mean of one class against the rest, over the classes that have rows on both sides.
+    The AUC is the mean of one class against the rest, over the classes that have rows on both sides. To a class that it does not know the model
+    gives no chance.
     """
     target, classes = np.array(list(map(str, target))), np.array(list(map(str, classes)))
     said = classes[scores.argmax(axis=1)]
     present = sorted(set(target))
-    sides = [(target == name, scores[:, place]) for place, name in enumerate(classes)]
-    areas = [roc_auc_score(inside, score) for inside, score in sides if inside.any() and not inside.all()]
+    said_of = dict(zip(classes, scores.T, strict=True))
+    sides = [(target == name, said_of.get(name, np.zeros(len(target)))) for name in present]
+    areas = [roc_auc_score(inside, score) for inside, score in sides if not inside.all()]
     return {
         "log_loss": log_loss(target, scores, classes),
         "accuracy": float(accuracy_score(target, said)),
         "balanced_accuracy": float(recall_score(target, said, labels=present, average="macro", zero_division=0)),
-        "f1_macro": float(f1_score(target, said, labels=present, average="macro", zero_division=0)),
+        "f1_macro": float(f1_score(target, said, average="macro", zero_division=0)),
         "auc_ovr": float(np.mean(areas)) if areas else None,
     }
 

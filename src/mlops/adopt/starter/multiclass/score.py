@@ -29,7 +29,7 @@ def main(argv=None):
         sys.exit(f"score: the model or the keys need {', '.join(unknown)}, which the table does not have. It has: {', '.join(table)}.")
     data = typed(table, columns)[features]
     found = pd.DataFrame(model.predict_proba(data), table.index, [f"score:{name}" for name in model.classes_])
-    scores = pd.concat([table[list(columns.keys)], found], axis="columns").assign(
+    scores = pd.concat([table[list(columns.keys or columns.features)], found], axis="columns").assign(
         prediction=model.classes_[found.to_numpy().argmax(axis=1)]
     )
     scores.to_parquet(args.scores, index=False, compression="zstd")

@@ -28,7 +28,7 @@ def main(argv=None):
     if unknown:
         sys.exit(f"score: the model or the keys need {', '.join(unknown)}, which the table does not have. It has: {', '.join(table)}.")
     data = typed(table, columns)[features]
-    scores = table[list(columns.keys)].assign(score=model.predict(data))
+    scores = table[list(columns.keys or columns.features)].assign(score=model.predict(data))
     scores.to_parquet(args.scores, index=False, compression="zstd")
     print(f"{len(scores):,} rows scored, mean {scores['score'].mean():.6g}")
 

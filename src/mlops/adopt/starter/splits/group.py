@@ -22,7 +22,9 @@ def main(argv=None):
 
     columns = read_columns(args.columns)
     table = pd.read_parquet(args.table)
-    group = table[columns.group].astype("str").fillna("")
+    known = table[columns.group]
+    alone = pd.Series([f"row {number}" for number in range(len(table))], table.index)  # a row without a group is one of its own
+    group = known.astype("str").where(known.notna(), alone)
     if group.nunique() < 2:
         sys.exit(f"split: {columns.group} has {group.nunique()} value(s) in {len(table):,} rows: there is nothing to part.")
     chosen = GroupShuffleSplit(1, test_size=args.share, random_state=args.seed)

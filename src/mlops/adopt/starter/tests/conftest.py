@@ -73,6 +73,14 @@ def columns(done):
 
 
 @pytest.fixture(scope="session")
+def train():
+    with BY_HAND.own_modules():
+        import train
+
+        return train
+
+
+@pytest.fixture(scope="session")
 def model(done):
     with BY_HAND.own_modules():
         from saved import load as load_model

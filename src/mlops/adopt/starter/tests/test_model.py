@@ -19,7 +19,7 @@ def said(model, rows):
 
 def as_array(rows):
     """What a request holds: an object array in the signature's order, None where a value is missing."""
-    return rows.astype("object").where(rows.notna(), None).to_numpy()
+    return rows.astype("object").where(rows.notna(), None).to_numpy(copy=True)
 
 
 def test_an_array_and_a_data_frame_give_the_same_to_the_bit(model, rows):

@@ -1,5 +1,6 @@
 """Train: what it refuses."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -23,3 +24,17 @@ def test_a_model_is_never_written_over_another(refused, flow, done):
     (flow.folder / "train/model").mkdir(parents=True)
     (flow.folder / "train/model/MLmodel").write_text("mine")
     assert "holds something already" in refused("train", train=done.folder / "split/train")
+
+
+def test_a_search_tells_each_trial_and_trains_with_what_won(flow, done, capsys):
+    flow.run("train", train=done.folder / "split/train", trials="2")
+    said = capsys.readouterr().out
+    assert "trial 1 of 2" in said and "trial 2 of 2" in said and " won: " in said
+
+
+def test_a_search_learns_from_the_past_and_keeps_groups_whole(train, columns):
+    rows = pd.DataFrame({"g": list("aabbccdd"), "t": range(8, 0, -1), columns.target: [0, 1] * 4})
+    by_group, _ = train.folded(None, rows, replace(columns, group="g", time=""), 7)
+    assert all(not set(rows["g"].iloc[one]) & set(rows["g"].iloc[other]) for one, other in by_group)
+    by_time, ordered = train.folded(None, rows, replace(columns, group="", time="t"), 7)
+    assert all(ordered["t"].iloc[one].max() < ordered["t"].iloc[other].min() for one, other in by_time.split(ordered))

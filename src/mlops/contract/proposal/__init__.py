@@ -1,0 +1,1 @@
+"""What is proposed for a contract, column by column and for the rows as a whole (mlops.contract.profile puts it together)."""
