@@ -14,9 +14,8 @@ from mlops.settings import read_project
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 
-if (
-    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-):  # as a shell has it for what it starts with `&`: tests of Ctrl-C need what a terminal gives
+# A shell ignores Ctrl-C for what it starts with `&`, and tests of it need what a terminal gives.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TOGETHER = {
