@@ -2,6 +2,8 @@
 
 import importlib
 import importlib.util
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,7 +17,8 @@ from mlops.registry.metrics import METRICS
 from mlops.registry.task import Scores, task_of
 from mlops.settings import METRICS_OF
 
-PROJECT = Path(__file__).parents[3] / "src/project"
+ROOT = Path(__file__).parents[3]
+PROJECT = ROOT / "src/project"
 
 
 @pytest.fixture
@@ -136,3 +139,12 @@ def test_the_example_and_the_gate_mean_the_same_by_every_metric(seed):
     for name in METRICS_OF["binary"]:
         gate = METRICS[name][1](truth.astype(float), score)(np.ones(len(truth), int))
         assert (np.nan if ours[name] is None else ours[name]) == pytest.approx(gate, abs=1e-9, nan_ok=True), name
+
+
+def test_the_starter_s_tests_keep_the_rules_that_they_meet_in_a_fork(tmp_path):
+    for name in ("tests/ruff.toml", "src/mlops/ruff.toml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, tmp_path / name)
+    shutil.copytree(STARTER / "tests", tmp_path / "tests/project")
+    done = subprocess.run(["ruff", "check", "--no-cache", tmp_path / "tests"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout

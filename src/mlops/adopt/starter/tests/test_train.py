@@ -29,7 +29,7 @@ def test_a_model_is_never_written_over_another(refused, flow, done):
 def test_a_search_tells_each_trial_and_trains_with_what_won(flow, done, capsys):
     flow.run("train", train=done.folder / "split/train", trials="2")
     said = capsys.readouterr().out
-    assert "trial 1 of 2" in said and "trial 2 of 2" in said and " won: " in said
+    assert all(words in said for words in ("trial 1 of 2", "trial 2 of 2", " won: "))
 
 
 def test_a_search_learns_from_the_past_and_keeps_groups_whole(train, columns):
