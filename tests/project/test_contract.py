@@ -66,7 +66,7 @@ def test_the_contract_stops(frames, of_flights, fault):
     """D1, D4, D8, D9, D10: what would have gone into a model."""
     flights = frames["flights"].query("month in [7, 8]").reset_index(drop=True)
     spoilt = FAULTS[fault](flights, flights["month"] == 8).reset_index(drop=True)
-    assert check(of_flights, {"flights": spoilt}).stops
+    assert check(of_flights, frames | {"flights": spoilt}).stops
 
 
 @pytest.mark.slow
@@ -74,6 +74,6 @@ def test_a_new_carrier_goes_to_quarantine_and_stops_nothing(frames, of_flights):
     """D7: declared behaviour for a new category."""
     flights = frames["flights"].query("month == 8").reset_index(drop=True)
     flights.loc[5, "carrier"] = "ZZ"
-    verdict = check(of_flights, {"flights": flights})
+    verdict = check(of_flights, frames | {"flights": flights})
     assert not verdict.stops
     assert list(verdict.quarantined("flights")) == [5]
