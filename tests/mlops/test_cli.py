@@ -121,10 +121,10 @@ def test_check_tells_every_mistake_of_every_file(here, capsys):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_is_exit_130_with_nothing_left_behind(here, number):
     """E3: Ctrl-C, or a canceled CI job."""
-    here.write("code/make.py", "import subprocess\nsubprocess.run(['sleep', '65.625'])\n")
+    here.write("code/make.py", f"import subprocess\nsubprocess.run(['sleep', '65.{os.getpid()}'])\n")
     with subprocess.Popen([MLOPS, "run", "pipeline.yml"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         for _ in range(1200):
-            if "sleep\x0065.625" in _lines():
+            if f"sleep\x0065.{os.getpid()}" in _lines():
                 break
             time.sleep(0.05)
         process.send_signal(number)
@@ -132,7 +132,7 @@ def test_an_interrupt_is_exit_130_with_nothing_left_behind(here, number):
     assert process.returncode == 130
     assert "interrupted" in told
     assert "Traceback" not in told
-    assert "sleep\x0065.625" not in _lines()
+    assert f"sleep\x0065.{os.getpid()}" not in _lines()
 
 
 def _lines():

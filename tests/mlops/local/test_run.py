@@ -15,6 +15,8 @@ from mlops.local.run import LocalRun, Options
 from mlops.local.runs import read_run, read_runs
 from mlops.spec.pipeline import load_pipeline
 
+MINE = f".{os.getpid()}"  # of a sleep: another run of these tests on this machine has another
+
 
 def run(project, force=False, warm=True, **settings):
     """Run the project's pipeline, and return the events and the record."""
@@ -134,19 +136,19 @@ def test_a_step_that_dies_is_failed_with_the_way_it_died(project, line, reason):
 
 def test_a_step_that_hangs_is_ended_with_all_that_it_started(project):
     """E8: the limit ends the whole process group, grandchildren too."""
-    project.write("code/make.py", "import subprocess, sys\nsubprocess.run(['sleep', '61.625'])\n")
+    project.write("code/make.py", f"import subprocess, sys\nsubprocess.run(['sleep', '61{MINE}'])\n")
     project.edit("make.yml", "command:", "limits: {timeout: 0.5}\ncommand:")
     events, _ = run(project)
     assert "longer than its limit of 0.5 s" in next(e for e in events if isinstance(e, Failed)).reason
-    assert not processes("sleep 61.625")
+    assert not processes(f"sleep 61{MINE}")
 
 
 def test_what_a_step_leaves_running_ends_with_it(project):
     """E9: no background process writes into sealed outputs."""
-    project.edit("code/make.py", "import sys", "import subprocess, sys\nsubprocess.Popen(['sleep', '62.625'], start_new_session=True)")
+    project.edit("code/make.py", "import sys", f"import subprocess, sys\nsubprocess.Popen(['sleep', '62{MINE}'], start_new_session=True)")
     events, _ = run(project)
     assert ends(events)["make"] is Finished
-    wait_until(lambda: not processes("sleep 62.625"))
+    wait_until(lambda: not processes(f"sleep 62{MINE}"))
 
 
 def test_an_input_that_changes_while_a_step_reads_it_fails_the_step(project):
@@ -218,26 +220,26 @@ SLOW = "import subprocess\nopen('started', 'w').close()\nsubprocess.run(['sleep'
 
 def test_an_interrupt_ends_every_child_and_the_record_says_canceled(project):
     """E3: Ctrl-C ends the process groups, the run is canceled, exit 130."""
-    project.write("code/make.py", SLOW.format("63.625"))
+    project.write("code/make.py", SLOW.format(f"63{MINE}"))
     process = engine(project)
-    wait_until(lambda: processes("sleep 63.625"))
+    wait_until(lambda: processes(f"sleep 63{MINE}"))
     process.send_signal(signal.SIGINT)
     assert process.wait(15) == 130
     process.stdout.close()
-    assert not processes("sleep 63.625")
+    assert not processes(f"sleep 63{MINE}")
     facts = read_run(project.home / "runs/1")
     assert (facts["state"], facts["steps"]["make"]["state"]) == ("canceled", "canceled")
 
 
 def test_a_killed_engine_leaves_no_process_and_the_next_run_goes_on(project):
     """E1, E2: SIGKILL of the engine; no lock stays, nothing that was not done is taken as done."""
-    project.write("code/make.py", SLOW.format("64.625"))
+    project.write("code/make.py", SLOW.format(f"64{MINE}"))
     process = engine(project)
-    wait_until(lambda: processes("sleep 64.625"))
+    wait_until(lambda: processes(f"sleep 64{MINE}"))
     process.kill()
     process.wait()
     process.stdout.close()
-    wait_until(lambda: not processes("sleep 64.625"))
+    wait_until(lambda: not processes(f"sleep 64{MINE}"))
     assert read_runs(project.home)[0]["state"] == "killed"
     project.write("code/make.py", "import sys\nopen(sys.argv[2], 'w').write('0 1')\n")
     events, _ = run(project)
