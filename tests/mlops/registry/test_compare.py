@@ -165,7 +165,7 @@ def test_rows_that_the_candidate_cannot_be_judged_on_are_told(desk, models, caps
 
 def test_a_positive_class_that_the_model_does_not_know_is_told(desk, models, capsys):
     run(desk, models["good"], code=1, positive="late")
-    assert "it does not know the class 'late', only 0, 1" in capsys.readouterr().err
+    assert "beside the positive class 'late' there is one other, and here are 0, 1" in capsys.readouterr().err
 
 
 def test_a_slice_column_that_is_not_there_is_a_wrong_rule(desk, models, capsys):

@@ -151,7 +151,8 @@ def test_neither_keys_nor_payloads_are_logged(served: Any, client: httpx.Client,
     """S7, S8."""
     body["input_data"]["data"][0][0] = "SECRETCARRIER"
     number = client.post("/score", json=body).headers["x-request-id"]
-    eventually(lambda: number in (served.home / "requests.jsonl").read_text())
+    requests = served.home / "requests.jsonl"
+    eventually(lambda: requests.is_file() and number in requests.read_text())
     logs = "".join(path.read_text() for path in served.home.glob("*.*l*") if path.name not in ("key.old", "sample.json"))
     assert "SECRETCARRIER" not in logs
     assert served.key not in logs
