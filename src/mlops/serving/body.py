@@ -108,7 +108,8 @@ class Form:
             if rest:
                 raise Refused(422, f"unknown key {min(rest)!r} in {name}, which has columns, index and data")
             index = value.get("index")
-            if index is not None and (not isinstance(index, list) or len(index) != len(value["data"] or ())):
+            rows = value["data"] if isinstance(value["data"], list) else []
+            if index is not None and (not isinstance(index, list) or len(index) != len(rows)):
                 raise Refused(422, f"index in {name} is a list as long as data")
             return self._table(value["columns"], value["data"], name)
         if isinstance(value, dict) and name == "inputs":
