@@ -91,16 +91,16 @@ ui: $(ready)  ## MLflow's pages about all runs and models
 
 .PHONY: check pages test workflows audit bench adoptions faults format clean lock
 check: $(ready)  ## lint, types and quick tests, in under a minute
-	@ruff check . && ruff format --check . && mypy && mlops check && pytest -n 2 --dist loadgroup -m "not slow"
+	@ruff check . && ruff format --check . && mypy && mlops check && pytest -n 2 -m "not slow"
 
 pages: $(ready)  ## links, verbs and names on every page, in seconds
 	@pytest tests/contract/test_layout.py
 
 test: $(ready) $(tools)  ## every test, but for those of `make workflows`
-	@pytest -n 2 --dist loadgroup -m "not workflows"
+	@pytest -n 2 -m "not workflows"
 
 workflows: $(ready) $(tools)  ## GitHub's workflows and Azure's pipelines, run here on a small fork: minutes
-	@pytest -n 2 --dist loadgroup -m workflows
+	@pytest -n 2 -m workflows
 
 audit: $(tools)  ## [BASE=commit]: secrets, workflows, known weaknesses and licences of packages
 	@mlops audit

@@ -51,4 +51,4 @@ def test_a_second_model_comes_beside_the_first_and_is_delivered_by_its_name(plac
         assert clone.question("second-one")
     finally:
         clone.call("mlops", "stop", "--model", "second-one")
-    clone.well("pytest", "tests/contract", "tests/second-one", "-m", "not slow")
+    clone.well("pytest", "tests/contract", "tests/second_one", "-m", "not slow")
