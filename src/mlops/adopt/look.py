@@ -11,7 +11,7 @@ from mlops.adopt.copies import copies_of
 from mlops.adopt.division import division_of
 from mlops.adopt.facts import Facts, facts_of
 from mlops.adopt.leakage import ROWS, answer, suspects
-from mlops.adopt.plan import Column, Decision, Plan, Split, Suspect
+from mlops.adopt.plan import FEATURES, Column, Decision, Plan, Split, Suspect
 from mlops.adopt.roles import Role, duplicates, role_of
 from mlops.adopt.task import LEAST_ROWS, Task, task_of
 from mlops.datasets.columns import typed
@@ -204,17 +204,7 @@ def _settled(facts: Mapping[str, Facts], roles: Mapping[str, Role], kind: str, c
     made = dict(roles)
     for name, role in roles.items():
         plain = _plain(facts[name])
-        if name in wish.keep and role.role not in {
-            "number",
-            "category",
-            "ordinal",
-            "high-cardinality",
-            "boolean",
-            "text",
-            "date",
-            "empty",
-            "target",
-        }:
+        if name in wish.keep and role.role not in {*FEATURES, "empty", "target"}:
             made[name] = Role(plain, "given", "you said so")
     if kind == "group" and column not in wish.keep:
         made[column] = Role("group", roles[column].sure, roles[column].why)

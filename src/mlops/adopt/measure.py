@@ -15,7 +15,7 @@ import os
 import shutil
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ import yaml
 
 from mlops.errors import JobFailed
 from mlops.files import read_json, write_json
-from mlops.settings import METRICS
+from mlops.settings import METRICS, CompareRule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -232,41 +232,24 @@ def _compare(plan: Plan, layout: Layout, stage: Path, out: Path, trusted: tuple[
 
     folder = out / "compare"
     folder.mkdir(parents=True)
-    compare = {
-        "mode": "on",
-        "metric": plan.metric,
-        "must_gain": 0.0,
-        "confidence": 0.95,
-        "resamples": 1000,
-        "seed": 7,
-        "without_champion": "baseline",
-    }
-    write_json(folder / "rules.json", {"compare": compare, "slices": None, "limits": []})
+    write_json(folder / "rules.json", {"compare": asdict(CompareRule("on", plan.metric)), "slices": None, "limits": []})
     write_json(folder / "trusted.json", list(trusted))
-    words = [
-        "--model",
-        out / "train/model",
-        "--test",
-        out / "split/test",
-        "--evaluation",
-        out / "evaluate/evaluation",
-        "--train",
-        out / "split/train",
-    ]
-    words += [
-        "--rules",
-        folder / "rules.json",
-        "--trusted",
-        folder / "trusted.json",
-        "--contract",
-        stage / layout.contract,
-        "--out",
-        folder,
-    ]
-    words += ["--target", plan.target, "--task", plan.task]
-    words += ["--positive", int(plan.positive) if isinstance(plan.positive, bool) else plan.positive] if plan.task == "binary" else []
+    given = {
+        "model": out / "train/model",
+        "test": out / "split/test",
+        "evaluation": out / "evaluate/evaluation",
+        "train": out / "split/train",
+        "rules": folder / "rules.json",
+        "trusted": folder / "trusted.json",
+        "contract": stage / layout.contract,
+        "out": folder,
+        "target": plan.target,
+        "task": plan.task,
+    }
+    if plan.task == "binary":
+        given["positive"] = int(plan.positive) if isinstance(plan.positive, bool) else plan.positive
     with _quiet() as said:
-        code = main([str(word) for word in words])
+        code = main([f"--{name}={value}" for name, value in given.items()])
         told = said.getvalue().strip()
     if code:
         raise JobFailed(f"the model cannot be compared with a guess: {told}")

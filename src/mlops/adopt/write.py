@@ -79,30 +79,33 @@ def write(plan: Plan, root: Path, *, beside: bool, dry_run: bool, say: Callable[
     with tempfile.TemporaryDirectory(prefix="mlops-adopt-") as folder:
         stage, out = Path(folder, "stage"), Path(folder, "out")
         stage.mkdir()
-        origin = bring.bring(plan, stage / layout.data)
-        say(f"{'data':<10}{origin}")
-        source = read_source(stage / layout.data / "source.yml")
-        frame = read(source)
-        if plan.split.kind == "time":
-            plan = replace(plan, facts={**plan.facts, "window": windows.length_of(frame[plan.split.column])})
-        remarks = list(_contract(plan, layout, stage, frame, source.partition))
-        _code(plan, layout, stage)
-        _settings(plan, layout, stage, project, old, "linear", tuple(HARMLESS))
-        measured = measure(
-            plan, layout, stage, out, lambda chosen, trusted: _settings(plan, layout, stage, project, old, chosen, trusted), say
-        )
-        _put(stage, f"{layout.data}/README.md", card.text(plan, layout, origin, measured))
-        remarks += _project(plan, layout, stage, root, old, measured)
+        measured, remarks = _made(plan, layout, stage, out, project, old, say)
         removed = (
             tuple(sorted(set(owned.files(project, old)) - {path.relative_to(stage).as_posix() for path in stage.rglob("*")})) if old else ()
         )
         written = tuple(sorted(path.relative_to(stage).as_posix() for path in stage.rglob("*") if path.is_file()))
         diff = _diff(root, stage, layout)
         commit = "" if dry_run else repository.apply(root, stage, removed, message(plan, measured, old.name if old else ""))
-    said = tuple(remarks)
-    return Changes(
-        plan.name, old.name if old else "", written, removed, measured, gates.draw(measured), said, diff, commit, time.monotonic() - began
-    )
+    replaces, seconds = old.name if old else "", time.monotonic() - began
+    return Changes(plan.name, replaces, written, removed, measured, gates.draw(measured), remarks, diff, commit, seconds)
+
+
+def _made(
+    plan: Plan, layout: Layout, stage: Path, out: Path, project: Project, old: ModelSettings | None, say: Callable[[str], None]
+) -> tuple[Measured, tuple[str, ...]]:
+    """Write all files of the new project into `stage`, try them with outputs in `out`, and return what was measured and what was seen."""
+    origin = bring.bring(plan, stage / layout.data)
+    say(f"{'data':<10}{origin}")
+    source = read_source(stage / layout.data / "source.yml")
+    frame = read(source)
+    if plan.split.kind == "time":
+        plan = replace(plan, facts={**plan.facts, "window": windows.length_of(frame[plan.split.column])})
+    remarks = _contract(plan, layout, stage, frame, source.partition)
+    _code(plan, layout, stage)
+    _settings(plan, layout, stage, project, old, "linear", tuple(HARMLESS))
+    measured = measure(plan, layout, stage, out, lambda chosen, trusted: _settings(plan, layout, stage, project, old, chosen, trusted), say)
+    _put(stage, f"{layout.data}/README.md", card.text(plan, layout, origin, measured))
+    return measured, (*remarks, *_project(plan, layout, stage, project.root, old, measured))
 
 
 def replaced(project: Project, name: str, *, beside: bool) -> ModelSettings | None:

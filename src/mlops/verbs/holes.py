@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import deque
 from typing import TYPE_CHECKING
 
 from mlops.verbs.contract import contract_file, data_folder, tables
@@ -40,7 +41,7 @@ def _in_memory(wanted: tuple[Table, ...], folder: Path | None) -> Mapping[str, p
     import pandas as pd
 
     found = tables(wanted, folder)
-    return {name: table if isinstance(table, pd.DataFrame) else list(table.frames())[-1] for name, table in found.items()}
+    return {name: table if isinstance(table, pd.DataFrame) else deque(table.frames(), maxlen=1)[0] for name, table in found.items()}
 
 
 def _progress(table: str, number: int, of: int) -> None:

@@ -134,22 +134,24 @@ def a_column_twice(path: Path, chance: np.random.Generator) -> None:  # noqa: AR
     path.write_bytes(b"\n".join(line + b"," + line.split(b",", 1)[0] for line in lines) + b"\n")
 
 
+def _instead_of_a_comma(path: Path, chance: np.random.Generator, what: bytes) -> None:
+    """Put something in the place of the first comma, in one row of a hundred."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    for at in chance.choice(range(1, len(lines)), size=max(1, len(lines) // 100), replace=False):
+        lines[at] = lines[at].replace(b",", what, 1)
+    path.write_bytes(b"".join(lines))
+
+
 @files.of_file(FRICTIONLESS, share=0.01)
 def a_field_too_many(path: Path, chance: np.random.Generator) -> None:
     """A comma in a value without quotes makes one field more in some rows."""
-    lines = path.read_bytes().splitlines(keepends=True)
-    for at in chance.choice(range(1, len(lines)), size=max(1, len(lines) // 100), replace=False):
-        lines[at] = lines[at].replace(b",", b",x,", 1)
-    path.write_bytes(b"".join(lines))
+    _instead_of_a_comma(path, chance, b",x,")
 
 
 @files.of_file(RFC, share=0.01)
 def broken_lines(path: Path, chance: np.random.Generator) -> None:
     """A line break in a value without quotes makes two rows of one."""
-    lines = path.read_bytes().splitlines(keepends=True)
-    for at in chance.choice(range(1, len(lines)), size=max(1, len(lines) // 100), replace=False):
-        lines[at] = lines[at].replace(b",", b"\n,", 1)
-    path.write_bytes(b"".join(lines))
+    _instead_of_a_comma(path, chance, b"\n,")
 
 
 @files.of_file(RFC, share=0.5)

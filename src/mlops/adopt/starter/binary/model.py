@@ -3,6 +3,7 @@
 import sys
 
 import numpy as np
+import pandas as pd
 from scipy.sparse import csr_matrix
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -44,3 +45,13 @@ def check(columns, target):
     classes = sorted(set(target.tolist()), key=str)
     if len(classes) != 2 or columns.positive not in classes:
         sys.exit(f"train: {columns.target} must have two classes, one of them {columns.positive!r}; it has {classes[:5]}.")
+
+
+def says(model, data, columns):
+    """Return the probability of the positive class, as the column `score`."""
+    place = model.classes_.tolist().index(columns.positive)
+    return pd.DataFrame({"score": model.predict_proba(data)[:, place]}, data.index)
+
+
+def in_short(scores):
+    return f"mean {scores['score'].mean():.3f}"

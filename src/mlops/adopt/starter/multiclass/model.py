@@ -3,6 +3,7 @@
 import sys
 
 import numpy as np
+import pandas as pd
 from scipy.sparse import csr_matrix
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -44,3 +45,13 @@ def check(columns, target):
     classes = set(target.tolist())
     if len(classes) < 2:
         sys.exit(f"train: {columns.target} must have two classes at least; it has {sorted(classes, key=str)}.")
+
+
+def says(model, data, columns):
+    """Return the probability of each class, as the columns `score:CLASS`, and the likeliest class as `prediction`."""
+    found = pd.DataFrame(model.predict_proba(data), data.index, [f"score:{name}" for name in model.classes_])
+    return found.assign(prediction=model.classes_[found.to_numpy().argmax(axis=1)])
+
+
+def in_short(scores):
+    return f"most often {scores['prediction'].mode()[0]}"

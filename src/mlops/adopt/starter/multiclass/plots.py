@@ -1,7 +1,6 @@
 """Two pictures of an evaluation: which class was taken for which, and permutation importance."""
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from pictures import bars, canvas, short
 
 
 def draw(curves, importance, folder):
@@ -20,24 +19,3 @@ def confusion(path, classes, counts):
         axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="predicted", ylabel="true")
     figure.savefig(path)
-
-
-def bars(path, importance):
-    figure, axes = canvas("Permutation importance")
-    rows = importance[::-1]
-    axes.barh([short(row["feature"]) for row in rows], [row["mean"] for row in rows], xerr=[row["std"] for row in rows])
-    axes.set(xlabel="lost of the deciding metric when the column is shuffled")
-    figure.savefig(path)
-
-
-def short(name):
-    """Return a column's name as a picture can hold it: `$` would start a formula."""
-    return (name if len(name) <= 30 else f"{name[:29]}…").replace("$", r"\$")
-
-
-def canvas(title):
-    figure = Figure(figsize=(6, 4.5), dpi=80, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    axes.set_title(title)
-    return figure, axes

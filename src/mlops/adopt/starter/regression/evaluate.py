@@ -1,19 +1,16 @@
 """Evaluate: how good the model is on the test rows, beside a stated baseline; where it is weak; and how it ages."""
 
 import argparse
-import json
 import os
 from pathlib import Path
 
 import mlflow
 import numpy as np
 import pandas as pd
-from sklearn.inspection import permutation_importance
-from threadpoolctl import threadpool_limits
 
-import plots
-from columns import WINDOW, read_columns
-from metrics import HIGHER, curves, metrics
+from columns import read_columns
+from metrics import curves, metrics
+from results import by_value, by_window, importance, number, write
 from saved import load, trusted_types
 
 ANSWER, SCORE = "(answer)", "(score)"  # beside the table's own columns
@@ -47,7 +44,7 @@ def main(argv=None):
         "metrics": found,
         "slices": by_value(test, columns.slices, summary),
         "monthly": by_window(parts, summary),
-        "importance": importance(model, test, features, columns, args),
+        "importance": shuffled(model, test, features, columns, args),
         "curves": curves(target, score),
     }
     predictions = pd.DataFrame({"target": test[columns.target], "score": score, "baseline": baseline})
@@ -64,48 +61,17 @@ def summary(rows):
     return {"rows": len(rows), "mean_target": float(answer.mean()), **metrics(answer, rows[SCORE].to_numpy())}
 
 
-def importance(model, test, features, columns, args):
+def shuffled(model, test, features, columns, args):
     """Return how much of the deciding metric is lost when a column is shuffled, on a sample of the test rows, most first."""
     sample = test.sample(min(len(test), args.importance_rows), random_state=args.seed)
     if len(sample) < 2:
         return []
     settings = {"n_repeats": args.importance_repeats, "random_state": args.seed}
 
-    def score(model, data, answers):
-        found = metrics(answers.to_numpy(), model.predict(data))[args.metric]
-        return found if args.metric in HIGHER else -found
+    def measure(model, data, answers):
+        return metrics(answers.to_numpy(), model.predict(data))
 
-    with threadpool_limits(1):  # many short predictions: threads that wait for each other cost more than they save
-        lost = permutation_importance(model, sample[features], sample[columns.target], scoring=score, **settings)
-    rows = zip(features, lost.importances_mean, lost.importances_std, strict=True)
-    return sorted(({"feature": name, "mean": float(mean), "std": float(std)} for name, mean, std in rows), key=lambda row: -row["mean"])
-
-
-def by_window(parts, summary):
-    """Return the summary of each window of the time, from the first to the last; nothing where there is no time."""
-    return [
-        {"month": str(window), "phase": phase, **summary(rows)}
-        for phase, part in parts.items()
-        if WINDOW in part
-        for window, rows in part.groupby(WINDOW)
-    ]
-
-
-def by_value(test, names, summary):
-    return [{"column": name, "value": str(value), **summary(rows)} for name in names for value, rows in test.groupby(name, observed=True)]
-
-
-def write(folder, result, predictions, baseline):
-    folder.mkdir(parents=True, exist_ok=True)
-    predictions.to_parquet(folder / "predictions.parquet", index=False, compression="zstd")
-    (folder / "baseline.txt").write_text(baseline + "\n", encoding="utf-8")
-    for name, value in result.items():
-        (folder / f"{name}.json").write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    plots.draw(result["curves"], result["importance"], folder / "plots")
-
-
-def number(value):
-    return "unknown" if value is None else f"{value:.3f}"
+    return importance(model, sample, features, columns.target, args.metric, measure, settings)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import sys
 
 import numpy as np
+import pandas as pd
 from scipy.sparse import csr_matrix
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
@@ -43,3 +44,12 @@ def answers(target):
 def check(columns, target):
     if not np.isfinite(target).all() or len(set(target.tolist())) < 2:
         sys.exit(f"train: {columns.target} must be a finite number in each row, and not always the same.")
+
+
+def says(model, data, columns):
+    """Return the number that is predicted, as the column `score`."""
+    return pd.DataFrame({"score": model.predict(data)}, data.index)
+
+
+def in_short(scores):
+    return f"mean {scores['score'].mean():.6g}"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from columns import read_columns, typed
+from model import in_short, says
 from saved import load, trusted_types
 
 
@@ -28,10 +29,9 @@ def main(argv=None):
     if unknown:
         sys.exit(f"score: the model or the keys need {', '.join(unknown)}, which the table does not have. It has: {', '.join(table)}.")
     data = typed(table, columns)[features]
-    place = model.classes_.tolist().index(columns.positive)
-    scores = table[list(columns.keys or columns.features)].assign(score=model.predict_proba(data)[:, place])
+    scores = pd.concat([table[list(columns.keys or columns.features)], says(model, data, columns)], axis="columns")
     scores.to_parquet(args.scores, index=False, compression="zstd")
-    print(f"{len(scores):,} rows scored, mean {scores['score'].mean():.3f}")
+    print(f"{len(scores):,} rows scored, {in_short(scores)}")
 
 
 if __name__ == "__main__":
