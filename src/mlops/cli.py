@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import json
 import os
@@ -423,16 +424,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        raise
     except Exception as error:  # noqa: BLE001 - a fault of ours: the trace goes to a file, and the person is told where
         return _fault(error)
 
 
 def script() -> None:
-    """Run as the `mlops` program: what was imported is not taken down piece by piece (MLflow alone takes most of a second)."""
-    code = main()
-    sys.stdout.flush()
+    """Run as the `mlops` program: what was imported is not taken down piece by piece (MLflow alone takes most of a second).
+
+    A reader of the output that has left is no fault, whether that shows while a verb prints or only when the rest is flushed.
+    """
+    code = 0
+    with contextlib.suppress(BrokenPipeError):
+        code = main()
+        sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
 
