@@ -10,7 +10,6 @@ import contextlib
 import importlib
 import importlib.util
 import io
-import json
 import os
 import shutil
 import time
@@ -181,7 +180,7 @@ def _choose(plan: Plan, flow: Any) -> tuple[dict[str, float], tuple[str, ...]]:
     most = max(200, min(MOST_ROWS, MOST_ROWS * MOST_FEATURES // max(MOST_FEATURES, len(columns.features))))
     rows = _sampled(plan, table, most, columns)
     data, target = rows[columns.features], model.answers(rows[columns.target])
-    settings = {name: yaml_number(flow.inputs[name]) for name in model.TREES}
+    settings = {name: yaml.safe_load(flow.inputs[name]) for name in model.TREES}
     scores, trusted = {}, set()
     with threadpool_limits(1):
         for name in ESTIMATORS:
@@ -194,10 +193,6 @@ def _choose(plan: Plan, flow: Any) -> tuple[dict[str, float], tuple[str, ...]]:
             f"the model would hold {', '.join(sorted(stray))}, which nobody looked at", hint="This is a fault of ours: please report it."
         )
     return scores, tuple(sorted(trusted))
-
-
-def yaml_number(text: str) -> Any:
-    return yaml.safe_load(text)
 
 
 def _sampled(plan: Plan, table: Any, most: int, columns: Any) -> Any:
@@ -274,7 +269,7 @@ def _measured(
         low=low,
         rows=evidence["rows"]["count"],
         train_rows=len(pd.read_parquet(out / "split/train", columns=[plan.target])),
-        metrics=json.loads((out / "evaluate/evaluation/metrics.json").read_text(encoding="utf-8")),
+        metrics=read_json(out / "evaluate/evaluation/metrics.json"),
         latency_ms=evidence["latency_ms"]["p95"],
         size_mb=evidence["model"]["size_mb"],
         trusted=trusted,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlops.datasets.listing import SOURCE, SUMS, Listing, parse, pointed
 from mlops.errors import MlopsError
+from mlops.files import digest_bytes
 from mlops.state.git import Git, answer
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def at(folder: Path, commit: str) -> Listing:
         files = parse(sums.decode(errors="replace")) if sums else {}
     except MlopsError:
         return Listing({})
-    return Listing(pointed(source) | files | ({SOURCE: hashlib.sha256(source).hexdigest()} if source is not None else {}))
+    return Listing(pointed(source) | files | ({SOURCE: digest_bytes(source).removeprefix("sha256:")} if source is not None else {}))
 
 
 def _blob(folder: Path, name: str) -> bytes | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mlops.datasets.elsewhere import cached
 from mlops.errors import MlopsError
-from mlops.files import digest_file, write_atomic
+from mlops.files import digest_bytes, digest_file, write_atomic
 from mlops.state.git import Git, answer
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def store(path: Path, home: Path) -> None:
         PlatformError: The disk is full.
     """
     content = path.read_bytes()
-    place = _place(home, hashlib.sha256(content).hexdigest())
+    place = _place(home, digest_bytes(content).removeprefix("sha256:"))
     if not place.exists():
         write_atomic(place, content, mode=0o444)
 
@@ -69,7 +68,7 @@ def find(folder: Path, name: str, digest: str, home: Path, commit: str | None = 
     for blob in _blobs(folder, name, commit):
         found = Found(folder=folder, blob=blob)
         try:
-            if hashlib.sha256(found.read()).hexdigest() == digest:
+            if digest_bytes(found.read()) == f"sha256:{digest}":
                 return found
         except MlopsError:  # a clone without its old files
             continue

@@ -5,7 +5,6 @@ Nothing is caught by chance: a rule that is broken by the untouched rows as well
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mlops.contract.faults.fault import inject, same
 from mlops.errors import MlopsError
+from mlops.files import digest_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -86,7 +86,7 @@ def attempt(
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return digest_file(path).removeprefix("sha256:")
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
