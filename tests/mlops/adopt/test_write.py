@@ -184,6 +184,7 @@ def test_a_name_that_no_model_can_have_or_that_is_taken_is_refused_before_anythi
     assert {path.name for path in repository.parent.iterdir()} == before
 
 
+@pytest.mark.usefixtures("example")
 def test_the_place_of_a_model_can_be_taken_again_and_that_of_another_cannot(repository):
     from mlops.adopt.owned import check_name
 
@@ -196,6 +197,7 @@ def test_the_place_of_a_model_can_be_taken_again_and_that_of_another_cannot(repo
             check_name(project, "nycflights13", given, None)
 
 
+@pytest.mark.usefixtures("example")
 def test_a_data_folder_that_another_model_reads_stays(repository):
     from mlops.adopt.owned import files
 
