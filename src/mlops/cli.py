@@ -52,7 +52,7 @@ _DATA = _argument(
     "--data",
     metavar="DIR",
     default="",
-    help="a folder of TABLE.parquet, or of one table whatever adopt takes; without it, the newest run's",
+    help="a folder with a file for each table, or of one table whatever adopt takes; without it, the model's newest run",
 )
 
 CONTRACT = {
@@ -60,7 +60,7 @@ CONTRACT = {
         "contract:check",
         "hold data against their contract, outside of any pipeline (exit 1 where a rule says stop)",
         "mlops contract check --data .mlops/raw",
-        (_CONTRACT, _DATA),
+        (_CONTRACT, _DATA, _MODEL),
     ),
     "profile": Verb(
         "contract:profile",
@@ -82,6 +82,7 @@ CONTRACT = {
             _argument("old", metavar="OLD", help="a contract file, or a git revision of NEW"),
             _argument("new", metavar="NEW", nargs="?", default="", help="a contract file; with one in data/, none is needed"),
             _DATA,
+            _MODEL,
         ),
     ),
     "test": Verb(
@@ -91,6 +92,7 @@ CONTRACT = {
         (
             _CONTRACT,
             _DATA,
+            _MODEL,
             _argument("--only", metavar="NAME", default="", help="a fault, or a family of them (docs/faults.md)"),
             _argument("--target", metavar="COLUMN", default="", help="what is learnt: faults of labels happen to it"),
             _argument("--at-least", metavar="SHARE", type=float, help="exit 1 where a smaller share than this (0 to 1) is caught"),
@@ -103,6 +105,7 @@ CONTRACT = {
         (
             _argument("run", nargs="?", default="latest", metavar="RUN", help="number, name or latest (the default)"),
             _CONTRACT,
+            _MODEL,
             _argument("--data", metavar="DIR", default="", help="check the tables in this folder now, instead of a run's results"),
             _argument(
                 "--out", metavar="DIR", default="", help="where to write (default: data-docs in the run's folder, or beside the data)"
