@@ -75,7 +75,9 @@ def _hand_on(workspace: Workspace, facts: Mapping[str, Any]) -> None:
         return
     version = workspace.registry.resolve(workspace.model.name, str(facts["version"])) if promoted else None
     if version is not None and not facts.get("staging"):
-        print(f"  {'next':<11}make promote VERSION={ticket_of(version)} ENV=staging   # then ENV=production", file=sys.stderr)
+        named = f" MODEL={workspace.model.name}" if len(workspace.project.models) > 1 else ""
+        which = version.version if host.context.system == "laptop" else ticket_of(version)
+        print(f"  {'next':<11}make promote VERSION={which}{named} ENV=staging   # then ENV=production", file=sys.stderr)
     host.output("outcome", str(facts.get("outcome", "")))
     host.output("ticket", str(ticket_of(version)) if version else "")
 
