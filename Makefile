@@ -118,7 +118,7 @@ format: $(ready)  ## let ruff put the code in order
 	@ruff check --fix-only --exit-zero . && ruff format .
 
 clean:  ## end the endpoints, then remove .venv and all state in .mlops
-	@[ ! -x .venv/bin/mlops ] || mlops stop || true
+	@[ ! -x .venv/bin/mlops ] || mlops stop --all || true
 	@rm -rf .venv .mlops .pytest_cache .mypy_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -42,6 +42,7 @@ def _argument(*names: str, **options: Any) -> tuple[tuple[str, ...], dict[str, A
 
 
 _MODEL = _argument("--model", metavar="NAME", help="which model of src/project/project.yml; with one model, none is needed")
+_ANY_MODEL = _argument("--model", metavar="NAME", help="which model of src/project/project.yml; without it, each of them")
 _SET = _argument("--set", action="append", default=[], metavar="inputs.NAME=VALUE", help="give an input of the pipeline; may be repeated")
 _FORCE = _argument("--force", action="store_true", help="run every step, whatever is there already")
 _ENVIRONMENT = {"metavar": "ENVIRONMENT", "help": "staging or production"}
@@ -228,7 +229,7 @@ VERBS = {
         "mlops show latest",
         (_argument("run", metavar="RUN", help="number, name or latest"),),
     ),
-    "models": Verb("way:models", "list the model versions with their aliases and how they came there", "mlops models", (_MODEL,)),
+    "models": Verb("way:models", "list the model versions with their aliases and how they came there", "mlops models", (_ANY_MODEL,)),
     "promote": Verb(
         "way:promote",
         "put a registered version into an environment",
@@ -261,7 +262,7 @@ VERBS = {
             _REASON,
         ),
     ),
-    "status": Verb("way:status", "what serves where: version, address, health", "mlops status --json", (_MODEL,)),
+    "status": Verb("way:status", "what serves where: version, address, health", "mlops status --json", (_ANY_MODEL,)),
     "monitor": Verb(
         "monitor:monitor",
         "look at production: newest data, drift, performance, endpoint; and whether to train again (exit 1 where something is bad)",
@@ -274,7 +275,12 @@ VERBS = {
         "mlops rotate-key production",
         (_argument("environment", **_ENVIRONMENT), _MODEL),
     ),
-    "stop": Verb("way:stop", "end the endpoints; what they serve is remembered", "mlops stop", (_MODEL,)),
+    "stop": Verb(
+        "way:stop",
+        "end the endpoints; what they serve is remembered",
+        "mlops stop",
+        (_MODEL, _argument("--all", action="store_true", help="of all models")),
+    ),
     "report": Verb(
         "pipelines:report",
         "write the page about a run, and print where it is",
