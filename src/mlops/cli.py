@@ -325,6 +325,9 @@ VERBS = {
             _argument("--metric", metavar="METRIC", help="what decides: auc, log_loss, f1_macro, rmse, mae ..."),
             _argument("--positive", metavar="VALUE", help="binary: the class whose probability is told"),
             _argument("--key", action="append", default=[], metavar="COLUMN", help="names a row to a person; may be repeated"),
+            _argument(
+                "--day-first", choices=("yes", "no", "1", "0"), help="how 03/04/2020 is read where the values allow both: yes is April 3"
+            ),
             _argument("--test-share", type=float, metavar="SHARE", help="of the rows that are tested on (default: 0.2)"),
             _argument("--dry-run", action="store_true", help="show the plan, what was measured and the difference; change nothing"),
             _argument("--yes", action="store_true", help="ask nothing: take the safe reading where it is unsure, and say so"),

@@ -147,7 +147,9 @@ def _compare(rule: CompareRule, evidence: Mapping[str, Any]) -> RuleVerdict:
     facts, metric, few = _mapping(evidence.get("against")), _metric(rule.metric, evidence), _few(evidence)
     if rule.without_champion == "limits" and facts.get("kind") == "baseline":
         return replace(
-            told, passed=True, reason=f"there is no champion yet: the limits alone decide about a first version, {_proven(metric, rule, few)}"
+            told,
+            passed=True,
+            reason=f"there is no champion yet: the limits alone decide about a first version, {_proven(metric, rule, few)}",
         )
     name = facts.get("name") or "nothing"
     against = f"the champion {name}" if facts.get("kind") == "champion" else f"the baseline “{name}”"

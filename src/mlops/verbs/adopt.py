@@ -44,6 +44,7 @@ def adopt(arguments: argparse.Namespace) -> int:
         drop=tuple(arguments.drop),
         keep=tuple(arguments.keep),
         keys=tuple(arguments.key),
+        day_first=None if arguments.day_first is None else arguments.day_first in {"yes", "1"},
         **{name: getattr(arguments, name) for name in given if getattr(arguments, name) is not None},
     )
     with tempfile.TemporaryDirectory(prefix="mlops-look-") as folder:
@@ -100,6 +101,8 @@ def _asked(plan: Plan, options: Options) -> Options:
 def answered(plan: Plan, options: Options, decision: Decision, answer: str) -> Options:
     """Return the options with a person's answer to a question."""
     about = decision.about
+    if decision.option.startswith("--day-first"):
+        return replace(options, day_first=answer.startswith("%d"))
     if about == "task":
         return replace(options, task=answer)
     if about == "positive":
