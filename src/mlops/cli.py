@@ -78,7 +78,7 @@ CONTRACT = {
     "diff": Verb(
         "contract:diff",
         "what a change of a contract says in words, and would have done to past partitions",
-        "mlops contract diff HEAD~1 data/flights.odcs.yml",
+        "mlops contract diff HEAD~1 data/trips.odcs.yml",
         (
             _argument("old", metavar="OLD", help="a contract file, or a git revision of NEW"),
             _argument("new", metavar="NEW", nargs="?", default="", help="a contract file; with one in data/, none is needed"),

@@ -58,7 +58,7 @@ def _relation(reading: Reading, at: Keys, kwargs: dict[str, Any], _column: str) 
     try:
         found = parse(str(kwargs.get("expression") or ""))
     except ValueError as error:
-        reading.note((*at, "expression"), f"cannot be checked: {error}", "As in: hour == sched_dep_time // 100")
+        reading.note((*at, "expression"), f"cannot be checked: {error}", "As in: total == net + tax")
         return None
     return "relation", f"must keep {found.text}", {"columns": found.columns, "expression": found.text}
 

@@ -99,7 +99,7 @@ def measure(
     Args:
         frame: The table.
         column: What is measured; empty for the table itself (`duplicates`).
-        names: Which numbers, with their argument after a blank: `mean`, `share EWR`, `correlation dep_delay`.
+        names: Which numbers, with their argument after a blank: `mean`, `share York`, `correlation fare`.
         pieces: Positions of the rows of each piece.
         others: What was made of other columns before, for the same table.
     """
