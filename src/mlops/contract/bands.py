@@ -86,12 +86,17 @@ def learn(
         seen = [value for value in values if not math.isnan(value)]
         if seen:
             low, high = _band(name, seen, max(1, size if name == "missing" else known), scale, times)
-            if not (name.partition(" ")[0] in _SHARES and low <= 0 and high >= 1):
+            if not _allows_all(name, low, high):
                 absent = [None] * (len(seen) < len(values) and needs_rows(name) is not None)  # it was well before that there was none
                 made[name] = [_outward(low, -1, high - low), _outward(high, 1, high - low), *absent]
     if sum(name.startswith("share ") for name in made) < sum(name.startswith("share ") for name in found):
         made.pop("others", None)  # it is the share of what is not named
     return made
+
+
+def _allows_all(name: str, low: float, high: float) -> bool:
+    kind = name.partition(" ")[0]
+    return high >= 1 and ((kind in _SHARES and low <= 0) or (kind in {"correlation", "order"} and low <= -1))
 
 
 def _scale(found: dict[str, list[float]]) -> float:
