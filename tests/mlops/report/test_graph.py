@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
+
+import pytest
 
 from mlops.cli import main
 from mlops.local.run import LocalRun, Options
@@ -23,19 +25,19 @@ def run(project, **settings):
 
 def test_every_step_has_a_box_inside_of_the_picture_and_what_it_needs_a_line(project):
     drawn = graph(load_pipeline(project.pipeline))
-    root = ElementTree.fromstring(svg(drawn))
+    root = ET.fromstring(svg(drawn))
     boxes = [box for box in root.iter(f"{SVG}rect") if box.get("class") == "step"]
     assert len(boxes) == 3
     assert len(list(root.iter(f"{SVG}polyline"))) == len({(line.start, line.end) for line in drawn.lines}) >= 2
     across = float(root.get("width"))
-    assert all(0 <= float(box.get("x")) and float(box.get("x")) + float(box.get("width")) <= across for box in boxes)
+    assert all(float(box.get("x")) >= 0 and float(box.get("x")) + float(box.get("width")) <= across for box in boxes)
     corners = [(float(box.get("x")), float(box.get("y"))) for box in boxes]
     assert len(set(corners)) == 3
 
 
 def test_a_name_that_is_markup_is_words_in_the_picture(project):
     project.edit("pipeline.yml", "type: pipeline", "type: pipeline\ndisplay_name: <script>x</script> & more")
-    root = ElementTree.fromstring(svg(graph(load_pipeline(project.pipeline))))
+    root = ET.fromstring(svg(graph(load_pipeline(project.pipeline))))
     assert root.find(f"{SVG}title").text == "<script>x</script> & more"
 
 
@@ -45,7 +47,7 @@ def test_the_terminal_says_of_each_step_how_deep_it_is_and_whom_it_needs(project
     assert said[0] == "  pipeline: 3 steps, 3 one after the other"
     assert said[1:4] == rows(graph(load_pipeline(project.pipeline)))
     assert [row.split()[:2] for row in said[1:4]] == [["1", "make"], ["2", "double"], ["3", "count"]]
-    ElementTree.parse(project.root / "g.svg")
+    ET.parse(project.root / "g.svg")
 
 
 def test_two_runs_differ_in_what_was_changed_between_them_and_in_nothing_else(project):
@@ -87,6 +89,7 @@ def test_logs_are_told_by_step_and_a_wrong_step_is_named(project, capsys, monkey
     assert "Its steps: make, double, count" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_logs_follow_a_run_until_it_ends(project):
     project.edit("code/make.py", "print(", "import time; print('first', flush=True); time.sleep(0.6); print(")
     mlops = [sys.executable, "-m", "mlops.cli"]
