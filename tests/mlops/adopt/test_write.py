@@ -178,12 +178,11 @@ def test_make_hands_on_what_it_is_given_to_the_letter(tmp_path):
     assert given[4:] == ["--test-share", "0.3", "--day-first", "1", "--yes", "--dry-run", "--key", "a"]
 
 
-@pytest.mark.parametrize("name", ["Churn", "../../x", "mlops", "project", "pipelines", "contract", "components", "images", "ünder", ""])
-def test_a_name_that_no_model_can_have_or_that_is_taken_is_refused_before_anything_is_read(repository, name, capsys):
+def test_a_name_that_no_model_can_have_or_that_is_taken_is_refused_before_anything_is_read(repository, capsys):
     before = {path.name for path in repository.parent.iterdir()}
-    assert main(["adopt", "nothing-like-this.csv", "--target", "answer", f"--name={name}"]) == 2
-    said = capsys.readouterr().err
-    assert ("no file" in said) is (name == "")
+    for name in ["Churn", "../../x", "mlops", "project", "pipelines", "contract", "components", "images", "ünder", ""]:
+        assert main(["adopt", "nothing-like-this.csv", "--target", "answer", f"--name={name}"]) == 2
+        assert ("no file" in capsys.readouterr().err) is (name == "")
     assert {path.name for path in repository.parent.iterdir()} == before
 
 
