@@ -85,9 +85,7 @@ def _check_one(path: Path) -> None:
     from mlops.audit.policy import POLICY_FILE, read_policy
     from mlops.ci.rules import RULES_FILE, read_rules
     from mlops.contract.standard import load as load_contract
-    from mlops.spec.component import load_component
-    from mlops.spec.pipeline import load_pipeline
-    from mlops.spec.reading import Reading
+    from mlops.spec.pipeline import check_component, load_pipeline
     from mlops.spec.source import read
 
     value = read(path).value
@@ -105,10 +103,7 @@ def _check_one(path: Path) -> None:
     elif path.resolve() == (root / POLICY_FILE).resolve():
         read_policy(root)
     elif "component" in str(value.get("$schema", "") if isinstance(value, dict) else "").lower():
-        reading = Reading()
-        load_component(path, reading)
-        if reading.problems:
-            raise SpecError(reading.problems)
+        check_component(path)
     else:
         load_pipeline(path, complete=False)
 
