@@ -127,5 +127,9 @@ class _Bundle:
 def _below(folder: str, value: Any) -> Any:
     """Return a value whose own relative paths (`./...`, as this module writes them) are below `folder`."""
     if isinstance(value, dict):
-        return {key: _below(folder, item) if key in {"code", "path", "build", "environment", "task"} else item for key, item in value.items()}
-    return f"./{folder}/{value.removeprefix('./')}" if isinstance(value, str) and value.startswith(("./code", "./build", "./task")) else value
+        return {
+            key: _below(folder, item) if key in {"code", "path", "build", "environment", "task"} else item for key, item in value.items()
+        }
+    return (
+        f"./{folder}/{value.removeprefix('./')}" if isinstance(value, str) and value.startswith(("./code", "./build", "./task")) else value
+    )

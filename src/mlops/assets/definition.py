@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from mlops.assets.mltable import complaint
 from mlops.assets.reference import REMOTE
 from mlops.assets.store import Draft
 from mlops.errors import SpecError, UsageError
 from mlops.settings import Reader
+from mlops.spec.mltable import complaint
 from mlops.spec.source import Source, did_you_mean, read
 
 if TYPE_CHECKING:
@@ -75,6 +75,18 @@ def read_draft(kind: str, source: Source, registry: str | None = None) -> Draft:
     return Draft(kind, name, version, draft.type, draft.path, draft.uri, draft.body, described, origin, registry)
 
 
+def component_draft(source: Source, registry: str | None = None) -> Draft:
+    """Return the draft of a component, without its files. Raises as `read_draft`."""
+    reader = Reader(source)
+    name, version = identity(reader)
+    reader.done()
+    body = source.value
+    described = {key: body[key] for key in ("display_name", "description", "tags") if key in body}
+    return Draft(
+        "component", name, version, str(body.get("type", "command")), described=described, origin=str(source.path), registry=registry
+    )
+
+
 def identity(reader: Reader) -> tuple[str, str | None]:
     """Return name and version; a version may be left out."""
     name, version = reader.get(("name",), None), reader.get(("version",), None)
@@ -90,7 +102,9 @@ def identity(reader: Reader) -> tuple[str, str | None]:
 def _refuse_others(kind: str, reader: Reader, body: Mapping[str, Any]) -> None:
     """Tell of files that are something else than they are taken for, and of nothing besides."""
     if kind == "data" and "source" in body:
-        raise reader.source.fail(("source",), "an import from a connection is not done here", "Read the data in a command step, or: mlops adopt", at_key=True)
+        raise reader.source.fail(
+            ("source",), "an import from a connection is not done here", "Read the data in a command step, or: mlops adopt", at_key=True
+        )
     if kind == "environment" and {"channels", "dependencies"} & body.keys():
         hint = f"Write an environment's file: {{name: ..., image: ..., conda_file: {reader.source.path.name}}}"
         raise reader.source.fail((), "this is a conda file, not an environment's", hint)
@@ -119,7 +133,10 @@ def _complaint(kind: str, path: Path, text: str) -> tuple[str, str] | None:
     if kind == "uri_folder" and path.is_file():
         return f"{text!r} is a file, and the type is uri_folder", "Use type: uri_file, or name the folder."
     if kind == "mlflow_model" and not (path / "MLmodel").is_file():
-        return f"{text!r} is no MLflow model: it has no MLmodel file", "Name the folder that mlflow.<flavor>.save_model wrote, or use type: custom_model."
+        return (
+            f"{text!r} is no MLflow model: it has no MLmodel file",
+            "Name the folder that mlflow.<flavor>.save_model wrote, or use type: custom_model.",
+        )
     return complaint(path) if kind == "mltable" else None
 
 
@@ -127,13 +144,22 @@ def _environment(reader: Reader) -> Draft:
     """Read an environment: its conda file is taken in, its build context is kept."""
     image, build = reader.get(("image",), None), reader.mapping(("build",), {"path", "dockerfile_path"})
     if bool(image) == bool(build):
-        reader.note(("image",) if image else (), "an environment needs an `image` or a `build`, one of the two", "For example: image: mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04")
+        reader.note(
+            ("image",) if image else (),
+            "an environment needs an `image` or a `build`, one of the two",
+            "For example: image: mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04",
+        )
     context = None
     if build and "path" in build and not REMOTE.match(str(build["path"])):
         context = Path(reader.source.path.parent, str(build["path"])).resolve()
         if not context.is_dir():
             reader.note(("build", "path"), f"there is no folder {str(build['path'])!r}", f"It would be {context}")
-    body = {"image": image, "conda_file": _conda(reader), "build": dict(build) or None, "inference_config": reader.get(("inference_config",), None)}
+    body = {
+        "image": image,
+        "conda_file": _conda(reader),
+        "build": dict(build) or None,
+        "inference_config": reader.get(("inference_config",), None),
+    }
     return Draft("environment", "", None, "environment", path=context, body=body)
 
 

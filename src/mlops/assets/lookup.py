@@ -16,6 +16,7 @@ from mlops.assets.store import AssetStore, Version
 from mlops.errors import UsageError
 from mlops.local.runs import find_run, read_run
 from mlops.spec.source import did_you_mean
+from mlops.spec.values import FOLDER_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +34,9 @@ class LocalAssets:
     """
 
     home: Path
-    rules: Rules = Rules()
+    rules: Rules = field(default_factory=Rules)
+    fetching: bool = True
+    """Whether to fetch what is elsewhere; a check does not, and takes an address for what it says it is."""
     store: AssetStore = field(init=False)
     remote: Remote = field(init=False)
 
@@ -53,22 +56,22 @@ class LocalAssets:
         content = self.store.content(self._version("component", reference))
         return content / COMPONENT_FILE if content else Path(reference)
 
-    def data(self, reference: str, *, folder: bool | None = None) -> Path:
+    def data(self, reference: str, kind: str = "uri_folder") -> Path:
         """Return the file or folder that a reference or URL to data means.
 
         Args:
             reference: As in the YAML.
-            folder: Whether a folder is meant, where the declaration says; otherwise a URL that ends in a slash is one.
+            kind: The declared type: of a URL it says whether a file is fetched, or a folder with all that is in it.
 
         Raises:
             UsageError: It is not on this machine.
             PlatformError: It cannot be fetched.
         """
-        return self._place("data", reference, folder=folder)
+        return self._place("data", reference, kind)
 
-    def model(self, reference: str) -> Path:
+    def model(self, reference: str, kind: str = "custom_model") -> Path:
         """Return the file or folder of a model. Raises as `data`."""
-        return self._place("model", reference, folder=None)
+        return self._place("model", reference, kind)
 
     def environment(self, reference: str) -> Mapping[str, Any]:
         """Return what an environment asks for: `name`, `version`, `image`, `conda_file`; of a curated one nothing but its name is known here.
@@ -90,7 +93,7 @@ class LocalAssets:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def _place(self, kind: str, reference: str, *, folder: bool | None) -> Path:
+    def _place(self, kind: str, reference: str, wanted: str) -> Path:
         ruled = self.rules.apply(reference)
         if ruled:
             return ruled
@@ -100,28 +103,29 @@ class LocalAssets:
         if isinstance(parsed, JobOutput):
             return self._of_run(parsed, reference)
         if isinstance(parsed, Reference):
-            return self._of_version(self._version(kind, reference), folder=folder)
+            return self._of_version(self._version(kind, reference))
         if reference.startswith("azureml:"):
             hint = "Known: azureml:NAME:VERSION, azureml:NAME@latest, azureml://datastores/NAME/paths/PATH, azureml://jobs/RUN/outputs/NAME"
             raise UsageError(f"{reference!r} is no reference that is known here", hint=f"{hint}\nOr map it: a line in {RULES_FILE}")
-        return self.remote.get(reference, folder=reference.endswith("/") if folder is None else folder)
+        if not self.fetching:
+            return self.remote.kept(reference) or Path(reference)
+        return self.remote.get(reference, folder=wanted in FOLDER_TYPES - {"custom_model"} or reference.endswith("/"))
 
     def _version(self, kind: str, reference: str) -> Version:
         parsed = parse(reference)
         if not isinstance(parsed, Reference) or parsed.kind not in {kind, None}:
-            raise UsageError(f"{reference!r} names no {kind}", hint=f"As azureml:NAME:VERSION or azureml:NAME@latest; what there is: mlops {kind} list")
+            raise UsageError(
+                f"{reference!r} names no {kind}", hint=f"As azureml:NAME:VERSION or azureml:NAME@latest; what there is: mlops {kind} list"
+            )
         try:
             return self.store.find(kind, parsed)
         except UsageError as error:
             hint = f"{error.hint}\nOr map it to something here: a line in {RULES_FILE}"
             raise UsageError(f"{reference!r} is not on this machine: {error.message}", hint=hint) from error
 
-    def _of_version(self, version: Version, *, folder: bool | None) -> Path:
+    def _of_version(self, version: Version) -> Path:
         content = self.store.content(version)
-        if content is not None:
-            return content
-        wanted = version.type in {"uri_folder", "mltable", "mlflow_model", "triton_model"} if folder is None else folder
-        return self._place(version.kind, version.uri, folder=wanted)
+        return content if content is not None else self._place(version.kind, version.uri, version.type)
 
     def _in_datastore(self, place: DatastorePath, reference: str) -> Path:
         base = self.rules.apply(f"azureml://datastores/{place.store}/paths/") or self.home / "datastore" / place.store
@@ -138,17 +142,20 @@ class LocalAssets:
         outputs = {name: made["path"] for step in facts.get("steps", {}).values() for name, made in (step.get("outputs") or {}).items()}
         outputs |= {name: made["path"] for name, made in facts.get("outputs", {}).items()}
         if output.output not in outputs:
-            raise UsageError(f"{reference!r}: run {output.job} has no output {output.output!r}", hint=did_you_mean(output.output, outputs, label="outputs"))
+            raise UsageError(
+                f"{reference!r}: run {output.job} has no output {output.output!r}",
+                hint=did_you_mean(output.output, outputs, label="outputs"),
+            )
         found = Path(outputs[output.output], output.path)
         if not found.exists():
             raise UsageError(f"{reference!r}: there is no {output.path!r} in it", hint=f"Look into {outputs[output.output]}")
         return found
 
 
-def open_assets(root: Path, home: Path) -> LocalAssets:
-    """Return the assets of the project at `root`.
+def open_assets(root: Path, home: Path, *, fetching: bool = True) -> LocalAssets:
+    """Return the assets of the project at `root`, whose state folder is `home`.
 
     Raises:
         SpecError: The rule file holds mistakes.
     """
-    return LocalAssets(home, read_rules(root))
+    return LocalAssets(home, read_rules(root), fetching)

@@ -37,7 +37,7 @@ class Remote:
             UsageError: The kind of address is not known, or a package is missing for it.
             PlatformError: It cannot be fetched, and was not fetched before.
         """
-        name = hashlib.sha256(url.encode()).hexdigest()[:24]
+        name = _name(url)
         memory = self.folder / f"{name}.json"
         with locked(self.folder / f"{name}.lock"):
             known = read_json(memory) or {}
@@ -52,6 +52,11 @@ class Remote:
             write_json(memory, {"url": _bare(url), "path": str(path), "digest": digest, "stamp": stamp or {}, "at": now()})
         self.notes.append(f"{_bare(url)}: fetched now, {digest[:19]}")
         return path
+
+    def kept(self, url: str) -> Path | None:
+        """Return what was fetched from `url` before, if anything was."""
+        known = read_json(self.folder / f"{_name(url)}.json")
+        return Path(known["path"]) if known and Path(known["path"]).exists() else None
 
     def _folder(self, url: str, name: str) -> Path:
         """Fetch all that is below `url`; the copy is whole or absent."""
@@ -106,6 +111,10 @@ def _addresses(url: str, *, folder: bool) -> list[str]:
     return adlfs if folder else [https, *adlfs]
 
 
+def _name(url: str) -> str:
+    return hashlib.sha256(url.encode()).hexdigest()[:24]
+
+
 def _bare(url: str) -> str:
     """Return an address without its query, which may hold a signature."""
     return url.split("?", 1)[0]
@@ -114,8 +123,8 @@ def _bare(url: str) -> str:
 def _whole(known: dict[str, Any]) -> bool:
     path = Path(known["path"])
     if path.is_dir():
-        return digest_folder(path) == known["digest"]
-    return path.is_file() and digest_file(path) == known["digest"]
+        return digest_folder(path) == str(known["digest"])
+    return path.is_file() and digest_file(path) == str(known["digest"])
 
 
 def _stamp(url: str) -> dict[str, Any] | None:

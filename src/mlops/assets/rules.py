@@ -16,7 +16,9 @@ from mlops.spec.source import read
 
 RULES_FILE = Path("data/paths.yml")
 _BLOB = re.compile(r"https?://(?P<account>[^./]+)\.(?:blob|dfs)\.(?P<suffix>[^/]+)/(?P<container>[^/]+)/?(?P<path>.*)", re.IGNORECASE)
-_CONTAINER = re.compile(r"(?:wasbs?|abfss?)://(?P<container>[^@/]+)@(?P<account>[^./]+)\.(?:blob|dfs)\.(?P<suffix>[^/]+)/?(?P<path>.*)", re.IGNORECASE)
+_CONTAINER = re.compile(
+    r"(?:wasbs?|abfss?)://(?P<container>[^@/]+)@(?P<account>[^./]+)\.(?:blob|dfs)\.(?P<suffix>[^/]+)/?(?P<path>.*)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,9 @@ def read_rules(root: Path) -> Rules:
     for prefix in reader.mapping((), None):
         target = reader.text((prefix,))
         if not REMOTE.match(str(prefix)):
-            reader.note((prefix,), f"{str(prefix)!r} does not begin as a reference does", "As azureml:NAME, azureml://..., https://...", at_key=True)
+            reader.note(
+                (prefix,), f"{str(prefix)!r} does not begin as a reference does", "As azureml:NAME, azureml://..., https://...", at_key=True
+            )
         line = reader.source.key_marks[prefix,][0] + 1
         rules.append(Rule(str(prefix), root / Path(target).expanduser(), f"{RULES_FILE}:{line}"))
     reader.done()

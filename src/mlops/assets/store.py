@@ -47,6 +47,10 @@ class Draft:
     link: bool = False
     """Whether the bytes may be shared with `path`: it is a run's own, and read-only."""
 
+    def keeping(self, path: Path) -> Draft:
+        """Return the draft with a file or folder that is kept with it."""
+        return replace(self, path=path)
+
 
 @dataclass(frozen=True)
 class Version:
@@ -119,7 +123,9 @@ class AssetStore:
                 return made
         if there.same != made.same:
             hint = f"A version never changes. The next free one: --set version={_next(before)}, or leave `version` out."
-            raise UsageError(f"{made.kind} {made.name}:{made.version} is registered already, with other content", where=str(draft.origin), hint=hint)
+            raise UsageError(
+                f"{made.kind} {made.name}:{made.version} is registered already, with other content", where=str(draft.origin), hint=hint
+            )
         return there
 
     def versions(self, kind: str, name: str, registry: str | None = None) -> list[Version]:
@@ -178,7 +184,11 @@ class AssetStore:
             return f"All its versions are archived: mlops {kind} restore --name {reference.name}{more}"
         version = f" version={reference.version}" if reference.version else ""
         add = f"Add it: mlops {kind} create -f FILE.yml --set name={reference.name}{version}{more}"
-        near = f"versions: {_listed(versions)}" if versions else did_you_mean(reference.name, self.names(kind, reference.registry), label="in the store")
+        near = (
+            f"versions: {_listed(versions)}"
+            if versions
+            else did_you_mean(reference.name, self.names(kind, reference.registry), label="in the store")
+        )
         return f"{add}\n{near}"
 
     def _folder(self, kind: str, registry: str | None) -> Path:

@@ -15,6 +15,7 @@ from mlops.spec import component as components
 from mlops.spec import expressions, keys
 from mlops.spec.component import OTHER_TYPES, TABLES, load_component, parse_component, sweep_of
 from mlops.spec.keys import Key
+from mlops.spec.mltable import complaint
 from mlops.spec.ports import parse_input, parse_outputs
 from mlops.spec.reading import Here, Reading
 from mlops.spec.references import Assets, is_reference
@@ -187,17 +188,26 @@ def _value(here: Here, declared: Input, given: Any) -> Binding | None:
     if is_reference(path):
         kind = "model" if declared.type.endswith("_model") else "data"
         found = here.found(
-            lambda assets: getattr(assets, kind)(path), path, "Give a local path, or add it to the asset store of this machine."
+            lambda assets: getattr(assets, kind)(path, declared.type),
+            path,
+            "Give a local path, or add it to the asset store of this machine.",
         )
-        return Asset(found, declared.type) if found else None
+        return _asset(here, declared, found, path) if found else None
     full = here.beside(path.removeprefix("file:"))
     if not full.exists():
         here.note(f"there is no {path!r}", f"Paths are relative to this file: it would be {full}")
         return None
-    if declared.type == "uri_file" and full.is_dir():
-        here.note(f"{path!r} is a folder, and {declared.name!r} is a uri_file", "Use type: uri_folder, or name the file.")
-        return None
-    return Asset(full, declared.type)
+    return _asset(here, declared, full, path)
+
+
+def _asset(here: Here, declared: Input, path: Path, said: str) -> Asset | None:
+    """Return what is at `path` as the declared input, which it must be."""
+    wrong = complaint(path) if declared.type == "mltable" and path.exists() else None
+    if declared.type == "uri_file" and path.is_dir():
+        wrong = f"{said!r} is a folder, and {declared.name!r} is a uri_file", "Use type: uri_folder, or name the file."
+    if wrong:
+        here.note(*wrong)
+    return None if wrong else Asset(path, declared.type)
 
 
 def _step(here: Here, name: str, job: Any, pipeline_inputs: Mapping[str, Input], pipeline_outputs: Mapping[str, Output]) -> Step | None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.assets.reference import REMOTE
 from mlops.errors import SpecError
+from mlops.spec.references import is_reference
 from mlops.spec.source import read
 
 if TYPE_CHECKING:
@@ -26,7 +26,10 @@ def complaint(folder: Path) -> tuple[str, str] | None:
     if not path.is_file():
         other = next((one.name for one in folder.glob("*") if one.name.lower() in {"mltable", "mltable.yml", "mltable.yaml"}), None)
         found = f"it holds {other!r}, and the name is MLTable" if other else "it holds no file MLTable"
-        return f"{folder.name!r} is no mltable: {found}", "Write one beside the data: {paths: [{file: ./data.csv}], transformations: [{read_delimited: {delimiter: ','}}]}"
+        return (
+            f"{folder.name!r} is no mltable: {found}",
+            "Write one beside the data: {paths: [{file: ./data.csv}], transformations: [{read_delimited: {delimiter: ','}}]}",
+        )
     try:
         paths = list(_paths(read(path).value))
     except SpecError as error:
@@ -46,7 +49,7 @@ def _paths(value: Any) -> Iterator[tuple[str, str]]:
 
 
 def _there(folder: Path, way: str, text: str) -> bool:
-    if REMOTE.match(text):
+    if is_reference(text):
         return True
     path = Path(folder, text.removeprefix("file://"))
     if way == "pattern":
