@@ -92,8 +92,12 @@ class AssetStore:
         self.folder = home / "assets"
         self.objects = Objects(self.folder / "objects")
 
-    def create(self, draft: Draft) -> Version:
+    def create(self, draft: Draft, *, anew: bool = True) -> Version:
         """Register a version, or return the one that is there with the same content.
+
+        Args:
+            draft: What to register.
+            anew: Without a version in the draft, make a new one although the newest has the same content.
 
         Raises:
             UsageError: The version is there with other content.
@@ -117,7 +121,10 @@ class AssetStore:
                 max((one.number for one in before), default=0) + 1,
                 registry=draft.registry,
             )
-            there = next((one for one in before if one.version == made.version), None)
+            newest = before[-1:] if draft.version is None and not anew else []
+            there = next((one for one in before if one.version == made.version), None) or next(
+                (o for o in newest if o.same == made.same), None
+            )
             if there is None:
                 self._write(made)
                 return made

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.errors import JobFailed, UsageError
 from mlops.files import shown
+from mlops.settings import PROJECT_FILE
 
 if TYPE_CHECKING:
     import argparse
@@ -34,8 +35,12 @@ def list_(arguments: argparse.Namespace) -> int:
     from mlops.datasets import change
     from mlops.delivery.catalogue import look
     from mlops.report.datasets import screen
+    from mlops.verbs.assets import list_ as list_assets
     from mlops.verbs.assets import listed, table
+    from mlops.verbs.pipelines import place
 
+    if not (place()[0] / PROJECT_FILE).is_file():
+        return list_assets(arguments)
     workspace, data = _open(arguments)
     change.settle_before_reading(data.folder)
     assets = listed(AssetStore(workspace.home), "data", arguments)
@@ -73,7 +78,7 @@ def _attempt(workspace: Workspace, *, quiet: bool) -> Callable[[DataSet, Path | 
     from mlops.local.run import Options
     from mlops.report.live import Tree
 
-    options = Options(workspace.local.workers, workspace.local.warm)
+    options = Options(workspace.local.workers, workspace.local.warm, packages=workspace.local.packages)
 
     def run(data: DataSet, stage: Path | None) -> Trial:
         with Tree(live=False if quiet else None, quiet=quiet) as tree:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.errors import PlatformError, SpecError, UsageError
 from mlops.files import shown
-from mlops.settings import check_environment, choose_model, find_root, read_environment, read_project, state_dir
+from mlops.settings import Environment, check_environment, choose_model, find_root, read_environment, read_project, state_dir
 
 if TYPE_CHECKING:
     import argparse
@@ -63,6 +63,7 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def _all_files() -> list[Path]:
+    from mlops.assets.rules import RULES_FILE as PATHS_FILE
     from mlops.audit.policy import POLICY_FILE
     from mlops.ci.rules import RULES_FILE
 
@@ -76,12 +77,16 @@ def _all_files() -> list[Path]:
             *root.glob("src/project/project.yml"),
             *root.glob(RULES_FILE.as_posix()),
             *root.glob(POLICY_FILE),
+            *root.glob(PATHS_FILE.as_posix()),
         ]
     )
     return [Path(shown(path, Path.cwd())) for path in found]
 
 
 def _check_one(path: Path) -> None:
+    from mlops.assets.lookup import open_assets
+    from mlops.assets.rules import RULES_FILE as PATHS_FILE
+    from mlops.assets.rules import read_rules as read_paths
     from mlops.audit.policy import POLICY_FILE, read_policy
     from mlops.ci.rules import RULES_FILE, read_rules
     from mlops.contract.standard import load as load_contract
@@ -91,7 +96,7 @@ def _check_one(path: Path) -> None:
     from mlops.spec.source import read
 
     value = read(path).value
-    root, _ = place()
+    root, home = place()
     if path.name == "project.yml":
         read_project(root)
     elif path.name.endswith(".odcs.yml"):
@@ -104,17 +109,20 @@ def _check_one(path: Path) -> None:
         read_rules(root)
     elif path.resolve() == (root / POLICY_FILE).resolve():
         read_policy(root)
+    elif path.resolve() == (root / PATHS_FILE).resolve():
+        read_paths(root)
     elif "component" in str(value.get("$schema", "") if isinstance(value, dict) else "").lower():
-        reading = Reading()
+        reading = Reading(assets=open_assets(root, home, fetching=False))
         load_component(path, reading)
         if reading.problems:
             raise SpecError(reading.problems)
     else:
-        load_pipeline(path, complete=False)
+        load_pipeline(path, complete=False, assets=open_assets(root, home, fetching=False))
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run one pipeline file, show it, and return the exit code of how it ended."""
+    from mlops.assets.lookup import open_assets
     from mlops.local.run import LocalRun, Options, why_not
     from mlops.report.live import Tree
     from mlops.spec.pipeline import load_pipeline
@@ -123,10 +131,12 @@ def run(arguments: argparse.Namespace) -> int:
     path = Path(arguments.file)
     if not path.exists():
         raise UsageError(f"there is no file {arguments.file!r}", hint="For the example: mlops run src/pipelines/train.yml")
-    pipeline = load_pipeline(path, given(arguments.set))
     root, home = place()
+    assets = open_assets(root, home)
+    pipeline = load_pipeline(path, given(arguments.set), assets=assets)
     local = read_environment(root, "local") if (root / "environments" / "local.yml").exists() else None
-    options = Options(local.workers if local else 2, (local.warm if local else True) and not arguments.no_warm, arguments.force)
+    local = local or Environment("local", "local")
+    options = Options(local.workers, local.warm and not arguments.no_warm, arguments.force, packages=local.packages)
     running = LocalRun(pipeline, home, root, options, track=lambda record, p, o: Tracker(home, record, p, o))
     with Tree(live=False if arguments.json else None, quiet=arguments.json) as tree:
         for event in running.events():
