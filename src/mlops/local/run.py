@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops.assets.surroundings import Surroundings
 from mlops.datasets.change import settle_before_reading
 from mlops.datasets.listing import version_of
-from mlops.engine.events import Event, Finished, RunFinished, RunStarted
+from mlops.engine.events import Event, Failed, Finished, Reused, RunFinished, RunStarted
 from mlops.engine.freshness import Fresh, Recipe, Stale
 from mlops.engine.loop import Products, Task, execute
 from mlops.errors import JobFailed, MlopsError, PlatformError
@@ -40,12 +41,14 @@ class Options:
         warm: Fork plain Python steps from a process that has their imports.
         force: Run every step, whatever is there already.
         model: The model of the project that the run belongs to, if any.
+        packages: Which packages steps have: `project`, or `conda_file` (see assets/interpreters.py).
     """
 
     workers: int = 2
     warm: bool = True
     force: bool = False
     model: str | None = None
+    packages: str = "project"
 
 
 @dataclass
@@ -67,6 +70,9 @@ class LocalRun:
 
     def __post_init__(self) -> None:
         self.origin = origin(self.root)
+        self.places = Surroundings(self.root, self.home, self.options.packages)
+        for step in self.pipeline.steps.values():
+            self.places.of(step.component)
         self.digests = Digests(self.home / "digests.json")
         self.store = Store(self.home / "cache", self.digests)
         self.record = RunRecord(self.home / "runs" / "(dry)", {"steps": {}}) if self.dry else open_run(self.home, self._facts())
@@ -128,7 +134,7 @@ class LocalRun:
         for event in execute(tasks, self._judge, executor, go_on=self.pipeline.continue_on_step_failure):
             if isinstance(event, Finished):
                 self._keep(event)
-            yield event
+            yield self._handed_on(event) if isinstance(event, Finished | Reused) else event
 
     @property
     def failed(self) -> str | None:
@@ -171,6 +177,20 @@ class LocalRun:
         if self.pipeline.steps[event.step].component.is_deterministic:
             self.store.keep(launch.key, launch.recipe, event.outputs, event.summary)
 
+    def _handed_on(self, event: Finished | Reused) -> Event:
+        """Register and publish the outputs that say so; return the event, or the failure of a step whose output cannot be registered."""
+        where = f"run {self.record.facts['run']}, step {event.step}"
+        name = f"{self.record.facts['run']}-{self.record.facts['name']}-{event.step}"
+        try:
+            handed = self.places.hand_on(
+                self.pipeline.steps[event.step].component, event.outputs, where, name, again=isinstance(event, Reused)
+            )
+        except MlopsError as error:
+            return Failed(event.step, getattr(event, "seconds", 0.0), str(error), ours=isinstance(error, PlatformError))
+        if handed:
+            self.record.describe_step(event.step, assets=handed)
+        return event
+
     def _tell(self, event: Event) -> Event:
         self.record.apply(event)
         if self._tracker:
@@ -194,11 +214,15 @@ class LocalRun:
 
         command = expressions.fill(step.component.command, look_up)
         code = read_code(command, step.component.code)
+        interpreter = self.places.of(step.component)
+        code = code if interpreter.python is None else replace(code, argv=())  # the warm process is another Python
         recipe = self._recipe(step.component, code, literals, {name: digest for name, (_, digest) in assets.items()})
         self._describe(step.name, command, literals, assets)
+        self.record.describe_step(step.name, environment=interpreter.facts)
         key = f"{self.pipeline.path}:{step.name}"
         component = step.component
-        return Launch(step.name, key, command, code, folder, component.environment_variables, outputs, assets, recipe, component.timeout)
+        variables = {**component.environment_variables, **interpreter.variables()}
+        return Launch(step.name, key, command, code, folder, variables, outputs, assets, recipe, component.timeout)
 
     def _resolve(self, bound: Binding, products: Products) -> Any:
         """Return a literal, or a path and its digest, or None for an optional input that was not given."""
@@ -217,7 +241,7 @@ class LocalRun:
             {
                 "the command": component.command,
                 "the environment": json.dumps(component.environment, sort_keys=True, default=str),
-                "the lock file": self._lock_digest(),
+                "the lock file": self.places.of(component).packages or self._lock_digest(),
                 **{f"variable {name}": value for name, value in component.environment_variables.items()},
                 **{f"parameter {name}": value for name, value in literals.items()},
                 **{f"input {name}": digest for name, digest in digests.items()},

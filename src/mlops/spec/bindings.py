@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlops.spec import expressions
+from mlops.spec.mltable import complaint
 from mlops.spec.references import is_reference
 from mlops.spec.source import did_you_mean
 from mlops.spec.values import ASSET_TYPES, Asset, Binding, FromPipeline, FromStep, Input, Literal, Output
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from mlops.spec.reading import Here
 
@@ -48,29 +50,31 @@ def value_of(here: Here, declared: Input, given: Any) -> Binding | None:
     if given is None:
         return None
     if declared.type not in ASSET_TYPES:
-        complaint = declared.complaint(given)
-        if complaint:
-            here.note(f"input {declared.name!r}: {complaint}")
-        return None if complaint else Literal(given)
+        wrong = declared.complaint(given)
+        if wrong:
+            here.note(f"input {declared.name!r}: {wrong}")
+        return None if wrong else Literal(given)
     path = str(given)
     if is_reference(path):
         kind = "model" if declared.type.endswith("_model") else "data"
-        found = here.found(
-            lambda assets: getattr(assets, kind)(path), path, "Give a local path, or add it to the asset store of this machine."
-        )
-        return Asset(found, declared.type) if found else None
-    return _local(here, declared, path)
-
-
-def _local(here: Here, declared: Input, path: str) -> Asset | None:
+        hint = "Give a local path, or add it to the asset store of this machine."
+        found = here.found(lambda assets: getattr(assets, kind)(path, declared.type), path, hint)
+        return _asset(here, declared, found, path) if found else None
     full = here.beside(path.removeprefix("file:"))
     if not full.exists():
         here.note(f"there is no {path!r}", f"Paths are relative to this file: it would be {full}")
         return None
-    if declared.type == "uri_file" and full.is_dir():
-        here.note(f"{path!r} is a folder, and {declared.name!r} is a uri_file", "Use type: uri_folder, or name the file.")
-        return None
-    return Asset(full, declared.type)
+    return _asset(here, declared, full, path)
+
+
+def _asset(here: Here, declared: Input, path: Path, said: str) -> Asset | None:
+    """Return what is at `path` as the declared input, which it must be."""
+    wrong = complaint(path) if declared.type == "mltable" and path.exists() else None
+    if declared.type == "uri_file" and path.is_dir():
+        wrong = f"{said!r} is a folder, and {declared.name!r} is a uri_file", "Use type: uri_folder, or name the file."
+    if wrong:
+        here.note(*wrong)
+    return None if wrong else Asset(path, declared.type)
 
 
 def bind(here: Here, declared: Input, value: Any, scope: Scope) -> Binding | None:

@@ -108,5 +108,5 @@ class Here:
         try:
             return look_up(self.reading.assets)
         except UsageError as error:
-            self.note(str(error), error.hint)
+            self.note(error.message, error.hint)
             return None

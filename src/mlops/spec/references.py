@@ -21,12 +21,12 @@ class Assets(Protocol):
         """Return the YAML file of a stored component."""
         ...
 
-    def data(self, reference: str) -> Path:
-        """Return the file or folder of a stored data asset, of a datastore's path, or of a web address."""
+    def data(self, reference: str, kind: str) -> Path:
+        """Return the file or folder of a stored data asset, of a datastore's path, or of a web address; `kind` is the declared type."""
         ...
 
-    def model(self, reference: str) -> Path:
-        """Return the file or folder of a stored model."""
+    def model(self, reference: str, kind: str) -> Path:
+        """Return the file or folder of a stored model; `kind` is the declared type."""
         ...
 
     def environment(self, reference: str) -> Mapping[str, Any]:

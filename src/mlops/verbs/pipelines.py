@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.errors import PlatformError, SpecError, UsageError
 from mlops.files import shown
-from mlops.settings import check_environment, choose_model, find_root, read_environment, read_project, state_dir
+from mlops.settings import Environment, check_environment, choose_model, find_root, read_environment, read_project, state_dir
 
 if TYPE_CHECKING:
     import argparse
@@ -66,6 +66,7 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def _all_files() -> list[Path]:
+    from mlops.assets.rules import RULES_FILE as PATHS_FILE
     from mlops.audit.policy import POLICY_FILE
     from mlops.ci.rules import RULES_FILE
 
@@ -79,12 +80,16 @@ def _all_files() -> list[Path]:
             *root.glob("src/project/project.yml"),
             *root.glob(RULES_FILE.as_posix()),
             *root.glob(POLICY_FILE),
+            *root.glob(PATHS_FILE.as_posix()),
         ]
     )
     return [Path(shown(path, Path.cwd())) for path in found]
 
 
 def _check_one(path: Path) -> None:
+    from mlops.assets.lookup import open_assets
+    from mlops.assets.rules import RULES_FILE as PATHS_FILE
+    from mlops.assets.rules import read_rules as read_paths
     from mlops.audit.policy import POLICY_FILE, read_policy
     from mlops.ci.rules import RULES_FILE, read_rules
     from mlops.contract.standard import load as load_contract
@@ -92,7 +97,7 @@ def _check_one(path: Path) -> None:
     from mlops.spec.source import read
 
     value = read(path).value
-    root, _ = place()
+    root, home = place()
     if path.name == "project.yml":
         read_project(root)
     elif path.name.endswith(".odcs.yml"):
@@ -105,10 +110,12 @@ def _check_one(path: Path) -> None:
         read_rules(root)
     elif path.resolve() == (root / POLICY_FILE).resolve():
         read_policy(root)
+    elif path.resolve() == (root / PATHS_FILE).resolve():
+        read_paths(root)
     elif "component" in str(value.get("$schema", "") if isinstance(value, dict) else "").lower():
-        check_component(path)
+        check_component(path, open_assets(root, home, fetching=False))
     else:
-        load_pipeline(path, complete=False)
+        load_pipeline(path, complete=False, assets=open_assets(root, home, fetching=False))
 
 
 def load(path: Path, settings: dict[str, str], *, complete: bool = True) -> Pipeline:
@@ -118,11 +125,12 @@ def load(path: Path, settings: dict[str, str], *, complete: bool = True) -> Pipe
         UsageError: There is no such file.
         SpecError: With every mistake of it.
     """
+    from mlops.assets.lookup import open_assets
     from mlops.spec.pipeline import load_pipeline
 
     if not path.exists():
         raise UsageError(f"there is no file {str(path)!r}", hint="For the example: src/pipelines/train.yml")
-    return load_pipeline(path, settings, complete=complete)
+    return load_pipeline(path, settings, complete=complete, assets=open_assets(*place(), fetching=complete))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -134,7 +142,8 @@ def run(arguments: argparse.Namespace) -> int:
     pipeline = load(Path(arguments.file), given(arguments.set))
     root, home = place()
     local = read_environment(root, "local") if (root / "environments" / "local.yml").exists() else None
-    options = Options(local.workers if local else 2, (local.warm if local else True) and not arguments.no_warm, arguments.force)
+    local = local or Environment("local", "local")
+    options = Options(local.workers, local.warm and not arguments.no_warm, arguments.force, packages=local.packages)
     if arguments.dry_run:
         return _dry_run(LocalRun(pipeline, home, root, options, dry=True), pipeline, as_json=arguments.json)
     running = LocalRun(pipeline, home, root, options, track=lambda record, p, o: Tracker(home, record, p, o))
