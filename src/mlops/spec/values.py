@@ -133,6 +133,10 @@ class Component:
     timeout: float | None
     """Seconds, or None for no limit."""
     place: Place
+    kind: str = "command"
+    """command, distributed, sweep, parallel or spark."""
+    job: Mapping[str, Any] | None = None
+    """What a driver of `local/kinds` is to do, as JSON, with its expressions unfilled; None for a plain command."""
 
 
 @dataclass(frozen=True)
