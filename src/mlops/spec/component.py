@@ -1,93 +1,78 @@
-"""Azure ML command components, from YAML to frozen values (schema: `commandComponent`, and the inline form of `commandJob`)."""
+"""Azure ML components, and the inline forms of the same in a job, from YAML to frozen values.
+
+Schemas: `commandComponent`, `commandJob`, `parallelComponent`, `sparkComponent`, `sparkJob`, and the trial of a sweep.
+"""
 
 from __future__ import annotations
 
-import re
 import shlex
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mlops.spec import expressions
-from mlops.spec.source import Keys, Source, did_you_mean, read
-from mlops.spec.values import ASSET_TYPES, LITERAL_TYPES, Component, Input, Output, Place
+from mlops.spec import expressions, keys, parallel, spark
+from mlops.spec.distribution import parse_distribution, whole
+from mlops.spec.keys import Key
+from mlops.spec.parallel import parse_parallel
+from mlops.spec.ports import parse_inputs, parse_outputs
+from mlops.spec.reading import Here, Reading
+from mlops.spec.references import is_reference
+from mlops.spec.source import did_you_mean, read
+from mlops.spec.spark import parse_spark
+from mlops.spec.sweep import parse_sweep
+from mlops.spec.values import Component, Place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
+    from pathlib import Path
 
-    from mlops.errors import Problem
-
-EXECUTED = frozenset(
-    {"$schema", "type", "name", "version", "display_name", "description", "inputs", "outputs", "code", "command", "environment"}
-    | {"environment_variables", "is_deterministic", "limits", "tags"}
-)
-WITHOUT_EFFECT = frozenset({"compute", "resources", "identity", "services", "properties", "queue_settings"})
-NOT_HERE = {
-    "distribution": "distributed training is not run on this machine yet",
-    "additional_includes": "additional_includes is not read yet: put the files into the `code` folder",
+PLACE = {
+    "compute": keys.without_effect(why="this machine is the compute"),
+    "identity": keys.without_effect(keys.mapping, "the step runs as you"),
+    "services": keys.without_effect(keys.mapping, "the step is on this machine"),
+    "properties": keys.without_effect(keys.mapping, "kept by the service only"),
+    "queue_settings": keys.without_effect(keys.mapping, "there is no queue"),
+    "comment": keys.without_effect(keys.text, "a note of the designer"),
+    "parent_job_name": keys.without_effect(keys.text, "runs have no parents here"),
 }
+"""What says where and as whom a job runs: it means nothing on one machine."""
+RESOURCES = {
+    "instance_count": Key(keys.counted),
+    "instance_type": keys.without_effect(keys.text, "this machine is the instance"),
+    "properties": keys.without_effect(keys.mapping),
+    "shm_size": keys.without_effect(keys.text, "there is no container"),
+    "docker_args": keys.without_effect(why="there is no container"),
+    "locations": keys.without_effect(keys.texts),
+    "max_instance_count": keys.without_effect(keys.counted),
+}
+NAMED = {
+    "$schema": Key(keys.text),
+    "type": Key(keys.text),
+    "name": Key(keys.text),
+    "version": Key(keys.word),
+    "display_name": Key(keys.text),
+    "description": Key(keys.text),
+    "tags": Key(keys.words),
+    "is_deterministic": Key(keys.truth),
+    "inputs": Key(keys.mapping),
+    "outputs": Key(keys.mapping),
+}
+_RUN = {
+    "code": Key(keys.text),
+    "environment": Key(),
+    "environment_variables": Key(keys.words),
+    "resources": Key(keys.mapping, inner=RESOURCES),
+    "additional_includes": keys.refused("additional_includes is not read yet", "Put the files into the `code` folder."),
+    "limits": Key(keys.mapping, inner={"timeout": Key(keys.seconds)}),
+}
+COMMAND = NAMED | PLACE | _RUN | {"command": Key(keys.text), "distribution": Key(keys.mapping)}
+PARALLEL = NAMED | PLACE | _RUN | parallel.KEYS
+SPARK = NAMED | PLACE | _RUN | spark.KEYS | {"resources": Key(keys.mapping, inner=RESOURCES | spark.RESOURCES)}
+TABLES = {"command": COMMAND, "parallel": PARALLEL, "spark": SPARK}
 OTHER_TYPES = {
-    "sweep": "write the training as a command step and give the parameters with --set",
-    "parallel": "write the step as a command",
-    "spark": "write the step as a command",
     "automl": "write the training as a command step",
-    "pipeline": "put the steps into one pipeline file",
     "data_transfer": "copy the data in a command step",
     "import": "read the data in a command step",
 }
-
-
-@dataclass
-class Reading:
-    """What one read of a file gathers besides its value: every mistake, and the keys that have no effect on this machine."""
-
-    problems: list[Problem] = field(default_factory=list)
-    without_effect: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Here:
-    """A place in a file that is being read: what is found wrong here is noted with its line."""
-
-    source: Source
-    keys: Keys
-    reading: Reading
-
-    def at(self, *keys: str | int) -> Here:
-        """Return the place that `keys` leads to from here."""
-        return replace(self, keys=(*self.keys, *keys))
-
-    def note(self, message: str, hint: str | None = None, *, at_key: bool = False) -> None:
-        """Note a mistake at this place: at its value, or at its key."""
-        self.reading.problems.append(self.source.problem(self.keys, message, hint, at_key=at_key))
-
-    def beside(self, path: str) -> Path:
-        """Return the full path of what the file names relative to itself."""
-        return Path(self.source.path.parent, path).resolve()
-
-    def judge_keys(self, value: Mapping[str, Any], executed: Iterable[str], what: str) -> None:
-        """Judge each key of the mapping here: executed, without effect on this machine, refused, or unknown."""
-        executed = frozenset(executed)
-        for key in value:
-            if key in executed:
-                continue
-            if key in WITHOUT_EFFECT:
-                self.without_effect(key)
-            elif key in NOT_HERE:
-                self.at(key).note(NOT_HERE[key], at_key=True)
-            else:
-                hint = did_you_mean(str(key), executed | WITHOUT_EFFECT)
-                self.at(key).note(f"unknown key {str(key)!r} in {what}", hint, at_key=True)
-
-    def without_effect(self, key: str) -> None:
-        """Note a key that is right, and means nothing on one machine."""
-        self.reading.without_effect.append(f"{self.source.path.name}: {'.'.join(map(str, (*self.keys, key)))}")
-
-    def mapping(self, value: Any) -> Mapping[str, Any]:
-        """Return the value here where it is a mapping; nothing, and a note, where it is something else."""
-        if value is not None and not isinstance(value, dict):
-            self.note(f"`{self.keys[-1]}` is a mapping of names, not {value!r}")
-        return value if isinstance(value, dict) else {}
 
 
 def load_component(path: Path, reading: Reading) -> Component | None:
@@ -106,96 +91,93 @@ def load_component(path: Path, reading: Reading) -> Component | None:
 
 def parse_component(here: Here, value: Mapping[str, Any], *, fallback: str) -> Component | None:
     """Turn the mapping here into a component; `fallback` names it where it has no name of its own."""
-    kind = value.get("type", "command")
-    if kind != "command":
-        here.at("type").note(f"type {kind!r} is not run on this machine yet", OTHER_TYPES.get(str(kind), "known types: command"))
+    kind = str(value.get("type", "command")).lower()
+    if kind not in TABLES:
+        here.at("type").note(
+            f"type {value.get('type')!r} is not run on this machine", OTHER_TYPES.get(kind, f"known types: {', '.join(TABLES)}")
+        )
         return None
-    here.judge_keys(value, EXECUTED, "a command component")
-    command = value.get("command")
-    if not isinstance(command, str) or not command.strip():
-        here.at("command").note("a command component needs a `command`", "For example: command: python train.py")
-        return None
+    here.judge(value, TABLES[kind], f"a {kind} component")
+    made = {"command": _command, "parallel": _parallel, "spark": _spark}[kind](here, value, fallback)
+    if made:
+        _check_expressions(made, here)
+    return made
+
+
+def _frame(here: Here, value: Mapping[str, Any], fallback: str) -> Component:
+    """Return what every kind of component says alike; its command is still empty."""
     variables = here.at("environment_variables").mapping(value.get("environment_variables"))
-    component = Component(
+    return Component(
         name=str(value.get("name", fallback)),
         version=str(value.get("version", "1")),
         display_name=str(value.get("display_name", value.get("name", fallback))),
-        command=command,
-        inputs=_inputs(here.at("inputs"), value.get("inputs")),
+        command="",
+        inputs=parse_inputs(here.at("inputs"), value.get("inputs")),
         outputs=parse_outputs(here.at("outputs"), value.get("outputs")),
         code=_code(here.at("code"), value.get("code")),
         environment=value.get("environment"),
         environment_variables={str(key): str(word) for key, word in variables.items()},
-        is_deterministic=value.get("is_deterministic", True) is not False,
+        is_deterministic=str(value.get("is_deterministic", True)).lower() != "false",
         timeout=_timeout(here.at("limits"), value.get("limits")),
         place=Place(here.source, here.keys),
     )
-    _check_command(component, here.at("command"))
-    return component
 
 
-def _inputs(here: Here, value: Any) -> dict[str, Input]:
-    parsed = (parse_input(here.at(name), str(name), declared) for name, declared in here.mapping(value).items())
-    return {one.name: one for one in parsed if one}
-
-
-INPUT_KEYS = frozenset({"type", "optional", "default", "min", "max", "enum", "description", "mode", "path"})
-
-
-def parse_input(here: Here, name: str, declared: Any) -> Input | None:
-    """Read one declared input; a bare value is a literal of its own type, as in an inline command job."""
-    if not isinstance(declared, dict):
-        return Input(name, literal_type(declared), default=declared)
-    here.judge_keys(declared, INPUT_KEYS, f"input {name!r}")
-    kind = declared.get("type", "uri_folder" if "path" in declared else None)
-    if kind not in LITERAL_TYPES | ASSET_TYPES:
-        hint = did_you_mean(str(kind), LITERAL_TYPES | ASSET_TYPES, label="types")
-        here.at("type").note(f"input {name!r} has the unknown type {kind!r}", hint)
+def _command(here: Here, value: Mapping[str, Any], fallback: str) -> Component | None:
+    command = value.get("command")
+    if not isinstance(command, str) or not command.strip():
+        here.at("command").note("a command component needs a `command`", "For example: command: python train.py")
         return None
-    made = Input(
-        name=name,
-        type=str(kind),
-        optional=declared.get("optional", False) is True,
-        default=declared.get("default"),
-        minimum=declared.get("min"),
-        maximum=declared.get("max"),
-        enum=tuple(declared.get("enum") or ()),
-        description=str(declared.get("description", "")),
-    )
-    complaint = made.complaint(made.default) if made.default is not None else None
-    if complaint:
-        here.at("default").note(f"the default of {name!r}: {complaint}")
-    return made
+    made = replace(_frame(here, value, fallback), command=command)
+    _check_script(made, here.at("command"))
+    count = _instances(value)
+    distribution = parse_distribution(here.at("distribution"), value.get("distribution"), count)
+    if distribution is None:
+        return made
+    return replace(made, kind="distributed", job={"command": command, "distribution": distribution, "instance_count": count})
 
 
-def literal_type(value: Any) -> str:
-    """Return the Azure ML type of a bare YAML value."""
-    kinds = {bool: "boolean", int: "integer", float: "number"}
-    return kinds.get(type(value), "string")
+def _parallel(here: Here, value: Mapping[str, Any], fallback: str) -> Component:
+    job = parse_parallel(here, value, _instances(value))
+    task = here.at("task").mapping(value.get("task"))
+    code = _code(here.at("task", "code"), task.get("code"))
+    made = _frame(here, value, fallback)
+    return replace(made, kind="parallel", job=job, code=code, environment=task.get("environment", made.environment))
 
 
-def parse_outputs(here: Here, value: Any) -> dict[str, Output]:
-    """Read declared outputs; one without a body is a `uri_folder`, as on Azure ML."""
-    result = {}
-    for name, declared in here.mapping(value).items():
-        body = declared if isinstance(declared, dict) else {}
-        here.at(name).judge_keys(body, {"type", "description", "mode", "path"}, f"output {name!r}")
-        if "path" in body and expressions.whole(body["path"]) is None:
-            here.at(name, "path").note("an output is written into the run's folder: its own path is not used here yet", "Leave `path` out.")
-        kind = body.get("type", "uri_folder")
-        if kind not in ASSET_TYPES:
-            here.at(name, "type").note(
-                f"output {name!r} has the unknown type {kind!r}", did_you_mean(str(kind), ASSET_TYPES, label="types")
-            )
-        result[str(name)] = Output(str(name), str(kind), str(body.get("description", "")))
-    return result
+def _spark(here: Here, value: Mapping[str, Any], fallback: str) -> Component:
+    return replace(_frame(here, value, fallback), kind="spark", job=parse_spark(here, value))
+
+
+def sweep_of(here: Here, body: Mapping[str, Any], trial: Component) -> Component:
+    """Return the sweep that the mapping here makes of its trial.
+
+    What the search space names is no input any more: where the trial's command takes it as one, it takes the trial's value.
+    """
+    job = parse_sweep(here, body)
+    space = job["search_space"]
+    command = expressions.renamed(trial.command, {("inputs", name): ("search_space", name) for name in space})
+    for parts in expressions.used(command):
+        if parts[0] == "search_space" and parts[-1] not in space:
+            hint = did_you_mean(parts[-1], space, label="search space")
+            here.at("search_space").note(f"the trial's command uses {'.'.join(parts)}, which is not in the search space", hint)
+    distribution = (trial.job or {}).get("distribution")
+    whole_job = {"command": command, **job, "distribution": distribution, "instance_count": (trial.job or {}).get("instance_count", 1)}
+    inputs = {name: declared for name, declared in trial.inputs.items() if name not in space}
+    return replace(trial, kind="sweep", command=command, inputs=inputs, job=whole_job)
+
+
+def _instances(value: Mapping[str, Any]) -> int:
+    resources = value.get("resources")
+    count = whole(resources.get("instance_count") or 1) if isinstance(resources, dict) else 1
+    return count if isinstance(count, int) else 1
 
 
 def _code(here: Here, value: Any) -> Path | None:
     if value is None:
         return None
     text = str(value)
-    if re.match(r"(azureml:|git\+|https?:)", text):
+    if is_reference(text):
         here.note(f"code {text!r} is not on this machine", "Name a folder relative to this file.")
         return None
     folder = here.beside(text)
@@ -206,27 +188,39 @@ def _code(here: Here, value: Any) -> Path | None:
 
 
 def _timeout(here: Here, limits: Any) -> float | None:
-    body = here.mapping(limits)
-    here.judge_keys(body, {"timeout"}, "limits")
-    timeout = body.get("timeout")
-    if timeout is None:
-        return None
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout <= 0:
-        here.at("timeout").note(f"timeout {timeout!r} is not a number of seconds above zero")
-        return None
-    return float(timeout)
+    timeout = here.mapping(limits).get("timeout")
+    return None if timeout is None or keys.seconds(timeout) else float(timeout)
 
 
-def _check_command(component: Component, here: Here) -> None:
-    """Find in the command what could only fail later: an unknown name, or a script that is not in the code folder."""
-    known = {"inputs": component.inputs, "outputs": component.outputs}
-    for parts in expressions.used(component.command):
-        if parts[0] in known and len(parts) == 2:
-            if parts[1] not in known[parts[0]]:
-                hint = did_you_mean(parts[1], known[parts[0]], label=parts[0])
-                here.note(f"the command uses {'.'.join(parts)}, which is not among the {parts[0]} of {component.name}", hint)
-        elif parts != ("name",):
-            here.note(f"unknown expression ${{{{{'.'.join(parts)}}}}}", "A command knows ${{inputs.NAME}} and ${{outputs.NAME}}.")
+def _check_expressions(component: Component, here: Here) -> None:
+    """Find in the command and the arguments what could only fail later: an unknown name."""
+    known: dict[str, Mapping[str, Any]] = {"inputs": component.inputs, "outputs": component.outputs}
+    job = component.job or {}
+    places = {
+        ("command",): component.command,
+        ("args",): job.get("args"),
+        ("task", "program_arguments"): job.get("task", {}).get("program_arguments"),
+        ("task", "append_row_to"): job.get("task", {}).get("append_row_to"),
+        ("input_data",): job.get("input_data"),
+    }
+    for where, text in places.items():
+        for parts in expressions.used(text or ""):
+            _check_expression(component, here.at(*where), where[-1], parts, known)
+
+
+def _check_expression(component: Component, here: Here, where: str, parts: tuple[str, ...], known: Mapping[str, Mapping[str, Any]]) -> None:
+    dotted = ".".join(parts)
+    if parts[0] in known and len(parts) > 1:
+        name = ".".join(parts[1:])
+        if name not in known[parts[0]]:
+            hint = did_you_mean(name, known[parts[0]], label=parts[0])
+            here.note(f"the {where} uses {dotted}, which is not among the {parts[0]} of {component.name}", hint)
+    elif parts != ("name",) and parts[0] != "search_space":
+        here.note(f"unknown expression ${{{{{dotted}}}}}", "A command knows ${{inputs.NAME}} and ${{outputs.NAME}}.")
+
+
+def _check_script(component: Component, here: Here) -> None:
+    """Find a script that is not in the code folder."""
     script = python_script(component.command)
     if script and component.code and component.code.is_dir() and not (component.code / script).is_file():
         scripts = [path.name for path in component.code.glob("*.py")]

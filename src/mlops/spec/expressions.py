@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 _EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}", re.DOTALL)
 _OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
@@ -39,3 +39,13 @@ def fill(command: str, look_up: Callable[[tuple[str, ...]], str | None]) -> str:
         return part if all(look_up(parts) is not None for parts in used(part)) else ""
 
     return _EXPRESSION.sub(lambda m: look_up(tuple(m.group(1).split("."))) or "", _OPTIONAL.sub(optional, command))
+
+
+def renamed(text: str, names: Mapping[tuple[str, ...], tuple[str, ...]]) -> str:
+    """Return `text` with each expression that `names` has replaced by the expression of its new name."""
+
+    def new(match: re.Match[str]) -> str:
+        parts = names.get(tuple(match.group(1).split(".")))
+        return match.group(0) if parts is None else f"${{{{{'.'.join(parts)}}}}}"
+
+    return _EXPRESSION.sub(new, text)

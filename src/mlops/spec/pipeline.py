@@ -11,30 +11,62 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import Problem, SpecError
-from mlops.spec import expressions
-from mlops.spec.component import Here, Reading, load_component, parse_component, parse_input, parse_outputs
+from mlops.spec import component as components
+from mlops.spec import expressions, keys
+from mlops.spec.component import OTHER_TYPES, TABLES, load_component, parse_component, sweep_of
+from mlops.spec.keys import Key
+from mlops.spec.ports import parse_input, parse_outputs
+from mlops.spec.reading import Here, Reading
+from mlops.spec.references import Assets, is_reference
 from mlops.spec.source import did_you_mean, read
 from mlops.spec.values import ASSET_TYPES, Asset, Binding, Component, FromPipeline, FromStep, Input, Literal, Output, Pipeline, Place, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PIPELINE_KEYS = frozenset(
-    {"$schema", "type", "name", "display_name", "description", "experiment_name", "tags", "inputs", "outputs", "jobs", "settings"}
+SETTINGS = {
+    "continue_on_step_failure": Key(keys.truth),
+    "force_rerun": Key(keys.truth),
+    "default_compute": keys.without_effect(keys.text, "this machine is the compute"),
+    "default_datastore": keys.without_effect(keys.text, "outputs are in the run's folder"),
+}
+JOB = {
+    "$schema": Key(keys.text),
+    "type": Key(keys.text),
+    "name": Key(keys.text),
+    "display_name": Key(keys.text),
+    "description": Key(keys.text),
+    "experiment_name": Key(keys.text),
+    "tags": Key(keys.words),
+    "inputs": Key(keys.mapping),
+    "outputs": Key(keys.mapping),
+}
+PIPELINE = JOB | components.PLACE | {"jobs": Key(keys.mapping), "settings": Key(keys.mapping, inner=SETTINGS)}
+SWEEP = (
+    JOB
+    | components.PLACE
+    | {
+        "trial": Key(required=True),
+        "sampling_algorithm": Key(),
+        "search_space": Key(keys.mapping, required=True),
+        "objective": Key(keys.mapping, required=True),
+        "early_termination": Key(keys.mapping),
+        "limits": Key(keys.mapping, required=True),
+        "resources": Key(keys.mapping, inner=components.RESOURCES),
+    }
 )
-STEP_KEYS = frozenset({"type", "component", "inputs", "outputs", "display_name", "name", "description", "environment_variables", "limits"})
-SETTING_KEYS = frozenset({"continue_on_step_failure", "force_rerun"})
-SETTINGS_WITHOUT_EFFECT = frozenset({"default_compute", "default_datastore"})
-REMOTE = ("azureml:", "http://", "https://", "abfss://", "wasbs://", "git+")
 
 
-def load_pipeline(path: Path, settings: Mapping[str, str] | None = None, *, complete: bool = True) -> Pipeline:
-    """Read, check and bind a pipeline job, or a single command job as a pipeline of one step.
+def load_pipeline(
+    path: Path, settings: Mapping[str, str] | None = None, *, complete: bool = True, assets: Assets | None = None
+) -> Pipeline:
+    """Read, check and bind a pipeline job, or a single command, sweep or spark job as a pipeline of one step.
 
     Args:
         path: The YAML file.
         settings: Inputs of the pipeline given on the command line, as text.
         complete: Whether every input that a step needs must have a value by now; a file may leave one to whoever runs it.
+        assets: Who knows what references such as `azureml:name:1` are on this machine; without one they are mistakes.
 
     Raises:
         SpecError: With every mistake at its file and line.
@@ -42,11 +74,12 @@ def load_pipeline(path: Path, settings: Mapping[str, str] | None = None, *, comp
     source = read(path)
     if not isinstance(source.value, dict):
         raise source.fail((), "a pipeline file is a mapping of keys", "See src/pipelines/train.yml for one that works.")
-    reading = Reading()
+    reading = Reading(assets=assets)
     here = Here(source, (), reading)
     kind = source.value.get("type", "pipeline" if "jobs" in source.value else "command")
-    if kind not in {"pipeline", "command"}:
-        raise source.fail(("type",), f"a job of type {kind!r} is not run on this machine yet", "known types: pipeline, command")
+    if kind not in {"pipeline", "command", "sweep", "spark"}:
+        hint = OTHER_TYPES.get(str(kind), "known types: command, pipeline, spark, sweep")
+        raise source.fail(("type",), f"a job of type {kind!r} is not run on this machine", hint)
     made = _pipeline(here, source.value) if kind == "pipeline" else _single(here, source.value)
     if made:
         made = _with_settings(made, settings or {}, here)
@@ -58,7 +91,7 @@ def load_pipeline(path: Path, settings: Mapping[str, str] | None = None, *, comp
 
 
 def _pipeline(here: Here, body: Mapping[str, Any]) -> Pipeline | None:
-    here.judge_keys(body, PIPELINE_KEYS, "a pipeline job")
+    here.judge(body, PIPELINE, "a pipeline job")
     inputs, values = _pipeline_inputs(here.at("inputs"), body.get("inputs"))
     declared = parse_outputs(here.at("outputs"), body.get("outputs"))
     jobs = body.get("jobs")
@@ -85,9 +118,11 @@ def _pipeline(here: Here, body: Mapping[str, Any]) -> Pipeline | None:
 
 
 def _single(here: Here, body: Mapping[str, Any]) -> Pipeline | None:
-    component = parse_component(
-        here, {key: value for key, value in body.items() if key != "experiment_name"}, fallback=here.source.path.stem
-    )
+    name = here.source.path.stem
+    if body.get("type") == "sweep":
+        component = _sweep(here, name, body, body)
+    else:
+        component = parse_component(here, {key: value for key, value in body.items() if key != "experiment_name"}, fallback=name)
     if component is None:
         return None
     values: dict[str, Binding] = {}
@@ -149,9 +184,12 @@ def _value(here: Here, declared: Input, given: Any) -> Binding | None:
             return None
         return Literal(given)
     path = str(given)
-    if path.startswith(REMOTE):
-        here.note(f"{path!r} is not on this machine", "Give a local path: registered and remote data are not read here yet.")
-        return None
+    if is_reference(path):
+        kind = "model" if declared.type.endswith("_model") else "data"
+        found = here.found(
+            lambda assets: getattr(assets, kind)(path), path, "Give a local path, or add it to the asset store of this machine."
+        )
+        return Asset(found, declared.type) if found else None
     full = here.beside(path.removeprefix("file:"))
     if not full.exists():
         here.note(f"there is no {path!r}", f"Paths are relative to this file: it would be {full}")
@@ -166,7 +204,12 @@ def _step(here: Here, name: str, job: Any, pipeline_inputs: Mapping[str, Input],
     if not isinstance(job, dict):
         here.note(f"job {name!r} is a mapping of keys")
         return None
-    component = _component_of(here, name, job) if "component" in job else _inline(here, name, job, pipeline_outputs)
+    if job.get("type") == "sweep":
+        component = _sweep(here, name, job, _declaring(here, job, pipeline_outputs))
+    elif "component" in job:
+        component = _component_of(here, name, job)
+    else:
+        component = parse_component(here, _declaring(here, job, pipeline_outputs), fallback=name)
     if component is None:
         return None
     if not name.isidentifier():
@@ -179,20 +222,27 @@ def _step(here: Here, name: str, job: Any, pipeline_inputs: Mapping[str, Input],
 
 
 def _component_of(here: Here, name: str, job: Mapping[str, Any]) -> Component | None:
-    reference = job["component"]
-    kind = job.get("type", "command")
-    if kind != "command":
-        here.at("type").note(f"a step of type {kind!r} is not run on this machine yet", "known types: command")
+    kind = str(job.get("type", "command"))
+    if kind not in TABLES:
+        here.at("type").note(
+            f"a step of type {kind!r} is not run on this machine", OTHER_TYPES.get(kind, f"known types: {', '.join(TABLES)}")
+        )
         return None
-    here.judge_keys(job, STEP_KEYS, f"job {name!r}")
-    here = here.at("component")
+    here.judge(job, TABLES[kind] | {"component": Key()}, f"job {name!r}")
+    return _referred(here.at("component"), name, job["component"])
+
+
+def _referred(here: Here, name: str, reference: Any) -> Component | None:
+    """Return the component that a file names, or holds in place."""
     if isinstance(reference, dict):
         return parse_component(here, reference, fallback=name)
     text = str(reference)
-    if text.startswith(REMOTE):
-        here.note(f"{text!r} is not on this machine", "Name a component file: component: ./components/NAME.yml")
-        return None
     path = Path(here.source.path.parent, text.removeprefix("file:"))
+    if is_reference(text):
+        found = here.found(lambda assets: assets.component(text), text, "Name a component file: component: ./components/NAME.yml")
+        if found is None:
+            return None
+        path = found
     if not path.is_file():
         here.note(
             f"there is no component file {text!r}",
@@ -206,8 +256,21 @@ def _component_of(here: Here, name: str, job: Mapping[str, Any]) -> Component | 
         return None
 
 
-def _inline(here: Here, name: str, job: Mapping[str, Any], pipeline_outputs: Mapping[str, Output]) -> Component | None:
-    """An inline command: its inputs and outputs declare themselves by what they are bound to."""
+def _sweep(here: Here, name: str, job: Mapping[str, Any], declaring: Mapping[str, Any]) -> Component | None:
+    """Return a sweep; an inline trial has the inputs and outputs of the job around it."""
+    here.judge(job, SWEEP, f"sweep {name!r}")
+    trial = job.get("trial")
+    if isinstance(trial, dict):
+        ports = {key: declaring[key] for key in ("inputs", "outputs") if key in declaring and key not in trial}
+        place = replace(here.at("trial"), overlay={key: here.at(key) for key in ports})
+        made = parse_component(place, {**trial, **ports}, fallback=name)
+    else:
+        made = _referred(here.at("trial"), name, trial) if trial is not None else None
+    return sweep_of(here, job, made) if made else None
+
+
+def _declaring(here: Here, job: Mapping[str, Any], pipeline_outputs: Mapping[str, Output]) -> dict[str, Any]:
+    """Return an inline job whose inputs and outputs declare themselves by what they are bound to."""
     inputs = here.at("inputs").mapping(job.get("inputs"))
     body = {**job, "inputs": {key: {"type": "string"} if expressions.whole(value) else value for key, value in inputs.items()}}
     outputs = {}
@@ -215,7 +278,7 @@ def _inline(here: Here, name: str, job: Mapping[str, Any], pipeline_outputs: Map
         parts = expressions.whole(value)
         bound = pipeline_outputs.get(parts[-1]) if parts else None
         outputs[key] = {"type": bound.type} if bound else None if parts else value
-    return parse_component(here, {**body, "outputs": outputs}, fallback=name)
+    return {**body, "outputs": outputs}
 
 
 def _bindings(here: Here, job: Mapping[str, Any], component: Component, pipeline_inputs: Mapping[str, Input]) -> dict[str, Binding]:
@@ -289,10 +352,7 @@ def _step_outputs(here: Here, step: Step, given: Any, declared: Mapping[str, Out
 def _settings(here: Here, value: Any) -> tuple[bool, bool]:
     """Return `continue_on_step_failure` (true unless said otherwise, as on Azure ML) and `force_rerun`."""
     body = here.mapping(value)
-    for key in body.keys() & SETTINGS_WITHOUT_EFFECT:
-        here.without_effect(key)
-    here.judge_keys({key: item for key, item in body.items() if key not in SETTINGS_WITHOUT_EFFECT}, SETTING_KEYS, "settings")
-    return body.get("continue_on_step_failure", True) is not False, body.get("force_rerun", False) is True
+    return str(body.get("continue_on_step_failure", True)).lower() != "false", str(body.get("force_rerun", False)).lower() == "true"
 
 
 def _with_settings(pipeline: Pipeline, settings: Mapping[str, str], here: Here) -> Pipeline:
@@ -304,7 +364,7 @@ def _with_settings(pipeline: Pipeline, settings: Mapping[str, str], here: Here) 
             hint = did_you_mean(name, pipeline.inputs, label="inputs")
             here.reading.problems.append(Problem("--set", 1, 1, f"the pipeline has no input called {name!r}", hint))
             continue
-        given = str(Path(text).absolute()) if declared.type in ASSET_TYPES and not text.startswith(REMOTE) else text
+        given = str(Path(text).absolute()) if declared.type in ASSET_TYPES and not is_reference(text) else text
         own = Reading()
         bound = _value(replace(here, reading=own), declared, given)
         here.reading.problems += [Problem("--set", 1, 1, problem.message) for problem in own.problems]

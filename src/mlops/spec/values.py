@@ -81,6 +81,12 @@ class Output:
     name: str
     type: str = "uri_folder"
     description: str = ""
+    mode: str | None = None
+    path: str | None = None
+    """Where the YAML wants it: a datastore's path, or a local one."""
+    asset_name: str | None = None
+    """The data or model asset that it is registered as when the step has ended well."""
+    asset_version: str | None = None
 
 
 @dataclass(frozen=True)
@@ -134,9 +140,9 @@ class Component:
     """Seconds, or None for no limit."""
     place: Place
     kind: str = "command"
-    """command, distributed, sweep, parallel or spark."""
+    """What is run: `command`, or one that `mlops.local.kinds` knows: `distributed`, `sweep`, `parallel`, `spark`."""
     job: Mapping[str, Any] | None = None
-    """What a driver of `local/kinds` is to do, as JSON, with its expressions unfilled; None for a plain command."""
+    """What the YAML says of the kind, checked, defaults filled in, expressions as they stand; None for a plain command."""
 
 
 @dataclass(frozen=True)
@@ -147,11 +153,13 @@ class Step:
     component: Component
     inputs: Mapping[str, Binding]
     place: Place
+    after: tuple[str, ...] = ()
+    """Steps that must have ended before this one, though it reads nothing of theirs."""
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The steps whose outputs this one reads, each once, in the order of the inputs."""
-        return tuple(dict.fromkeys(b.step for b in self.inputs.values() if isinstance(b, FromStep)))
+        """The steps that must have ended before this one, each once: those whose outputs it reads in the order of the inputs, then the others."""
+        return tuple(dict.fromkeys([*(b.step for b in self.inputs.values() if isinstance(b, FromStep)), *self.after]))
 
 
 @dataclass(frozen=True)

@@ -85,8 +85,9 @@ def _check_one(path: Path) -> None:
     from mlops.audit.policy import POLICY_FILE, read_policy
     from mlops.ci.rules import RULES_FILE, read_rules
     from mlops.contract.standard import load as load_contract
-    from mlops.spec.component import Reading, load_component
+    from mlops.spec.component import load_component
     from mlops.spec.pipeline import load_pipeline
+    from mlops.spec.reading import Reading
     from mlops.spec.source import read
 
     value = read(path).value
