@@ -175,6 +175,8 @@ class LocalRun:
         outputs = {name: (folder / "outputs" / name, declared.type) for name, declared in step.component.outputs.items()}
 
         def look_up(parts: tuple[str, ...]) -> str | None:
+            if parts[0] == "search_space":  # each trial's own
+                return f"${{{{{'.'.join(parts)}}}}}"
             if parts[0] == "inputs":
                 return str(assets[parts[1]][0]) if parts[1] in assets else literals.get(parts[1])
             return str(outputs[parts[1]][0]) if parts[0] == "outputs" else step.name

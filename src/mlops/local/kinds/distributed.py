@@ -144,8 +144,7 @@ def _wait(children: Children, everyone: list[Rank]) -> None:
         waiting.discard(name)
         if code:
             how = f"ended with exit code {code}" if code > 0 else f"was ended by {signal.Signals(-code).name}"
-            others = f"; the other {count} were ended" if (count := len(children.running)) else ""
-            raise JobFailed(f"{name} of {len(everyone)} {how}{others}")
+            raise JobFailed(f"{name} of {len(everyone)} {how}{'; the others were ended' if children.running else ''}")
 
 
 if __name__ == "__main__":
