@@ -197,7 +197,7 @@ def _component(here: Here, name: str, kind: str, job: Mapping[str, Any], scope: 
     if kind == "sweep":
         return sweep(here, name, job, job_ports(here, job, scope))
     if "component" not in job:
-        if job.get("comment") is not None and kind != "parallel":
+        if job.get("comment") is not None:
             here.at("comment").note("a comment goes with a component", "Write a YAML comment, or a description.", at_key=True)
         return parse_component(here, job, fallback=name, ports=job_ports(here, job, scope))
     found = component_source(here.at("component"), job["component"], kind)
