@@ -15,9 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from mlops.assets.reference import REMOTE
-from mlops.errors import MlopsError
-from mlops.spec.source import read
+from mlops.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,45 +46,26 @@ class Image:
     """Why its packages are not known here; empty where they are."""
 
 
-def image_of(value: Any, base: Path, assets: Assets) -> Image | None:
+def image_of(value: Mapping[str, Any] | str | None, base: Path, assets: Assets) -> Image | None:
     """Return what a component's `environment` asks for; None where it has none.
 
     Args:
-        value: As in the YAML: a reference, the path of an environment's file, or the environment itself.
-        base: The folder of that YAML.
+        value: A reference; or the environment itself, its conda file read.
+        base: What relative paths in the conda file are taken as relative to.
         assets: Who knows what references mean here.
     """
-    if value is None:
-        return None
-    if isinstance(value, dict):
-        return _image(str(value.get("name") or value.get("image") or "inline"), value, base)
-    text = str(value)
-    if not REMOTE.match(text):
-        path = Path(base, text.removeprefix("file:"))
-        try:
-            body = read(path).value
-        except MlopsError as error:
-            return Image(text, unknown=f"it cannot be read: {error.message.splitlines()[0]}")
-        return _image(text, body if isinstance(body, dict) else {}, path.parent)
+    if not isinstance(value, str):
+        return None if value is None else _image(str(value.get("name") or value.get("image") or "its own"), value, base)
     try:
-        found = assets.environment(text)
-    except MlopsError as error:
-        return Image(text, unknown=error.message)
-    return (
-        Image(text, unknown="it is Microsoft's, and its packages are not known here") if found.get("curated") else _image(text, found, base)
-    )
+        found = assets.environment(value)
+    except UsageError as error:
+        return Image(value, unknown=error.message)
+    return Image(value, unknown="it is Microsoft's") if found.get("curated") else _image(value, found, base)
 
 
 def _image(name: str, body: Mapping[str, Any], base: Path) -> Image:
-    conda, folder = body.get("conda_file"), base
-    if isinstance(conda, str):
-        path = Path(base, conda.removeprefix("file:"))
-        try:
-            conda, folder = read(path).value, path.parent
-        except MlopsError as error:
-            return Image(name, body.get("image"), unknown=f"its conda file cannot be read: {error.message.splitlines()[0]}")
-    python, pip, others = _dependencies(conda)
-    return Image(name, body.get("image"), bool(body.get("build")), python, pip, others, folder)
+    python, pip, others = _dependencies(body.get("conda_file"))
+    return Image(name, body.get("image"), bool(body.get("build")), python, pip, others, base)
 
 
 def _dependencies(conda: Any) -> tuple[str | None, tuple[str, ...], tuple[str, ...]]:
@@ -115,7 +94,7 @@ def differences(image: Image, python: str, packages: Mapping[str, str]) -> tuple
         python: The version that is used.
         packages: What is installed there: name, normalized as pip does, to version.
     """
-    found = [f"its packages are not known: {image.unknown}"] if image.unknown else []
+    found = [f"its packages are not known here: {image.unknown}"] if image.unknown else []
     if image.image:
         found.append(f"the container image {image.image} is not used")
     if image.build:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.spec import expressions, keys, parallel, spark
+from mlops.errors import SpecError
+from mlops.spec import expressions, keys
 from mlops.spec.distribution import parse_distribution, whole
-from mlops.spec.keys import Key
+from mlops.spec.environment import parse_environment
 from mlops.spec.parallel import parse_parallel
 from mlops.spec.ports import parse_inputs, parse_outputs
 from mlops.spec.reading import Here, Reading
 from mlops.spec.references import is_reference
+from mlops.spec.schemas import COMPONENTS, OTHER_TYPES, TRIAL
 from mlops.spec.source import did_you_mean, read
 from mlops.spec.spark import parse_spark
 from mlops.spec.sweep import parse_sweep
@@ -23,82 +26,61 @@ from mlops.spec.values import Component, Place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
-
-PLACE = {
-    "compute": keys.without_effect(why="this machine is the compute"),
-    "identity": keys.without_effect(keys.mapping, "the step runs as you"),
-    "services": keys.without_effect(keys.mapping, "the step is on this machine"),
-    "properties": keys.without_effect(keys.mapping, "kept by the service only"),
-    "queue_settings": keys.without_effect(keys.mapping, "there is no queue"),
-    "comment": keys.without_effect(keys.text, "a note of the designer"),
-    "parent_job_name": keys.without_effect(keys.text, "runs have no parents here"),
-}
-"""What says where and as whom a job runs: it means nothing on one machine."""
-RESOURCES = {
-    "instance_count": Key(keys.counted),
-    "instance_type": keys.without_effect(keys.text, "this machine is the instance"),
-    "properties": keys.without_effect(keys.mapping),
-    "shm_size": keys.without_effect(keys.text, "there is no container"),
-    "docker_args": keys.without_effect(why="there is no container"),
-    "locations": keys.without_effect(keys.texts),
-    "max_instance_count": keys.without_effect(keys.counted),
-}
-NAMED = {
-    "$schema": Key(keys.text),
-    "type": Key(keys.text),
-    "name": Key(keys.text),
-    "version": Key(keys.word),
-    "display_name": Key(keys.text),
-    "description": Key(keys.text),
-    "tags": Key(keys.words),
-    "is_deterministic": Key(keys.truth),
-    "inputs": Key(keys.mapping),
-    "outputs": Key(keys.mapping),
-}
-_RUN = {
-    "code": Key(keys.text),
-    "environment": Key(),
-    "environment_variables": Key(keys.words),
-    "resources": Key(keys.mapping, inner=RESOURCES),
-    "additional_includes": keys.refused("additional_includes is not read yet", "Put the files into the `code` folder."),
-    "limits": Key(keys.mapping, inner={"timeout": Key(keys.seconds)}),
-}
-COMMAND = NAMED | PLACE | _RUN | {"command": Key(keys.text), "distribution": Key(keys.mapping)}
-PARALLEL = NAMED | PLACE | _RUN | parallel.KEYS
-SPARK = NAMED | PLACE | _RUN | spark.KEYS | {"resources": Key(keys.mapping, inner=RESOURCES | spark.RESOURCES)}
-TABLES = {"command": COMMAND, "parallel": PARALLEL, "spark": SPARK}
-OTHER_TYPES = {
-    "automl": "write the training as a command step",
-    "data_transfer": "copy the data in a command step",
-    "import": "read the data in a command step",
-}
 
 
-def load_component(path: Path, reading: Reading) -> Component | None:
-    """Read one component file; mistakes go to `reading`, and None comes back where there is nothing to go on with.
+def component_source(here: Here, reference: Any, kind: str) -> tuple[Here, Mapping[str, Any]] | None:
+    """Return a component of the kind that is wanted here: in place, in a file, or a reference of the asset store; nothing, and a note, without it."""
+    found = _found(here, reference)
+    if found is None:
+        return None
+    place, body = found
+    own = keys.plain(str(body.get("type", "command")))
+    if "nodes" in body or "flow" in body:
+        here.note("a prompt flow is not run here", "Write its calls as a command step or a parallel step.")
+    elif own not in COMPONENTS:
+        place.at("type").note(f"a component of type {body.get('type')!r} is not run on this machine", OTHER_TYPES.get(own))
+    elif own != kind:
+        here.note(f"this is a component of type {own}, and the job is of type {kind}", f"In the job: type: {own}")
+    else:
+        place.judge(
+            body, COMPONENTS[own] if place is not here else {**COMPONENTS[own], "environment": TRIAL["environment"]}, f"a {own} component"
+        )
+        return place, body
+    return None
 
-    Raises:
-        SpecError: The file cannot be read or is not YAML.
-    """
-    source = read(path)
+
+def _found(here: Here, reference: Any) -> tuple[Here, Mapping[str, Any]] | None:
+    if isinstance(reference, dict):
+        return here, reference
+    text = str(reference)
+    path: Path | None = Path(here.source.path.parent, text.removeprefix("file:"))
+    if is_reference(text):
+        path = here.found(lambda assets: assets.component(text), text, "Name a component file: component: ./components/NAME.yml")
+    elif path and not path.is_file():
+        there = [p.name for p in path.parent.glob("*.y*ml")]
+        here.note(f"there is no component file {text!r}", did_you_mean(path.name, there, label="files there"))
+        path = None
+    return component_file(path, here.reading) if path else None
+
+
+def component_file(path: Path, reading: Reading) -> tuple[Here, Mapping[str, Any]] | None:
+    """Return what a component file says; nothing, and a note, where it cannot be read."""
+    try:
+        source = read(path)
+    except SpecError as error:
+        reading.problems.extend(error.problems)
+        return None
     here = Here(source, (), reading)
     if not isinstance(source.value, dict):
         here.note("a component file is a mapping of keys", "See src/pipelines/components for one that works.")
         return None
-    return parse_component(here, source.value, fallback=path.stem)
+    return here, source.value
 
 
 def parse_component(here: Here, value: Mapping[str, Any], *, fallback: str) -> Component | None:
     """Turn the mapping here into a component; `fallback` names it where it has no name of its own."""
-    kind = str(value.get("type", "command")).lower()
-    if kind not in TABLES:
-        here.at("type").note(
-            f"type {value.get('type')!r} is not run on this machine", OTHER_TYPES.get(kind, f"known types: {', '.join(TABLES)}")
-        )
-        return None
-    here.judge(value, TABLES[kind], f"a {kind} component")
-    made = {"command": _command, "parallel": _parallel, "spark": _spark}[kind](here, value, fallback)
+    kinds = {"command": _command, "parallel": _parallel, "spark": _spark}
+    made = kinds[keys.plain(str(value.get("type", "command")))](here, value, fallback)
     if made:
         _check_expressions(made, here)
     return made
@@ -115,11 +97,12 @@ def _frame(here: Here, value: Mapping[str, Any], fallback: str) -> Component:
         inputs=parse_inputs(here.at("inputs"), value.get("inputs")),
         outputs=parse_outputs(here.at("outputs"), value.get("outputs")),
         code=_code(here.at("code"), value.get("code")),
-        environment=value.get("environment"),
+        environment=parse_environment(here.at("environment"), value.get("environment")),
         environment_variables={str(key): str(word) for key, word in variables.items()},
         is_deterministic=str(value.get("is_deterministic", True)).lower() != "false",
         timeout=_timeout(here.at("limits"), value.get("limits")),
         place=Place(here.source, here.keys),
+        includes=_includes(here.at("additional_includes"), value.get("additional_includes")),
     )
 
 
@@ -142,7 +125,8 @@ def _parallel(here: Here, value: Mapping[str, Any], fallback: str) -> Component:
     task = here.at("task").mapping(value.get("task"))
     code = _code(here.at("task", "code"), task.get("code"))
     made = _frame(here, value, fallback)
-    return replace(made, kind="parallel", job=job, code=code, environment=task.get("environment", made.environment))
+    environment = parse_environment(here.at("task", "environment"), task.get("environment")) or made.environment
+    return replace(made, kind="parallel", job=job, code=code, environment=environment)
 
 
 def _spark(here: Here, value: Mapping[str, Any], fallback: str) -> Component:
@@ -156,7 +140,7 @@ def sweep_of(here: Here, body: Mapping[str, Any], trial: Component) -> Component
     """
     job = parse_sweep(here, body)
     space = job["search_space"]
-    command = expressions.renamed(trial.command, {("inputs", name): ("search_space", name) for name in space})
+    command = expressions.replaced(trial.command, {("inputs", name): f"${{{{search_space.{name}}}}}" for name in space})
     for parts in expressions.used(command):
         if parts[0] == "search_space" and parts[-1] not in space:
             hint = did_you_mean(parts[-1], space, label="search space")
@@ -185,6 +169,17 @@ def _code(here: Here, value: Any) -> Path | None:
         here.note(f"there is no folder {text!r}", f"Paths are relative to this file: it would be {folder}")
         return None
     return folder
+
+
+def _includes(here: Here, value: Any) -> tuple[Path, ...]:
+    """Return the files and folders that are laid beside the code."""
+    found = []
+    for index, text in enumerate(value if isinstance(value, list) else []):
+        path = here.at(index).beside(str(text))
+        if not path.exists():
+            here.at(index).note(f"there is no {text!r} to include", f"Paths are relative to this file: it would be {path}")
+        found.append(path)
+    return tuple(found)
 
 
 def _timeout(here: Here, limits: Any) -> float | None:

@@ -41,11 +41,6 @@ def fill(command: str, look_up: Callable[[tuple[str, ...]], str | None]) -> str:
     return _EXPRESSION.sub(lambda m: look_up(tuple(m.group(1).split("."))) or "", _OPTIONAL.sub(optional, command))
 
 
-def renamed(text: str, names: Mapping[tuple[str, ...], tuple[str, ...]]) -> str:
-    """Return `text` with each expression that `names` has replaced by the expression of its new name."""
-
-    def new(match: re.Match[str]) -> str:
-        parts = names.get(tuple(match.group(1).split(".")))
-        return match.group(0) if parts is None else f"${{{{{'.'.join(parts)}}}}}"
-
-    return _EXPRESSION.sub(new, text)
+def replaced(text: str, texts: Mapping[tuple[str, ...], str]) -> str:
+    """Return `text` with each expression that `texts` has replaced by its text; the others stay."""
+    return _EXPRESSION.sub(lambda match: texts.get(tuple(match.group(1).split(".")), match.group(0)), text)

@@ -143,6 +143,8 @@ class Component:
     """What is run: `command`, or one that `mlops.local.kinds` knows: `distributed`, `sweep`, `parallel`, `spark`."""
     job: Mapping[str, Any] | None = None
     """What the YAML says of the kind, checked, defaults filled in, expressions as they stand; None for a plain command."""
+    includes: tuple[Path, ...] = ()
+    """Files and folders that are laid into the working directory beside the code, each under its own name."""
 
 
 @dataclass(frozen=True)
@@ -180,3 +182,7 @@ class Pipeline:
     tags: Mapping[str, str]
     without_effect: tuple[str, ...]
     """Keys that mean something on Azure ML and nothing on one machine, as `file: key`."""
+    on_finalize: str | None = None
+    """The step that runs when all others have ended, well or not."""
+    continue_on_failed_optional_input: bool = True
+    """Whether a step still runs where only an optional input of it could not be made."""

@@ -90,9 +90,7 @@ def _check_one(path: Path) -> None:
     from mlops.audit.policy import POLICY_FILE, read_policy
     from mlops.ci.rules import RULES_FILE, read_rules
     from mlops.contract.standard import load as load_contract
-    from mlops.spec.component import load_component
-    from mlops.spec.pipeline import load_pipeline
-    from mlops.spec.reading import Reading
+    from mlops.spec.pipeline import check_component, load_pipeline
     from mlops.spec.source import read
 
     value = read(path).value
@@ -112,10 +110,7 @@ def _check_one(path: Path) -> None:
     elif path.resolve() == (root / PATHS_FILE).resolve():
         read_paths(root)
     elif "component" in str(value.get("$schema", "") if isinstance(value, dict) else "").lower():
-        reading = Reading(assets=open_assets(root, home, fetching=False))
-        load_component(path, reading)
-        if reading.problems:
-            raise SpecError(reading.problems)
+        check_component(path, open_assets(root, home, fetching=False))
     else:
         load_pipeline(path, complete=False, assets=open_assets(root, home, fetching=False))
 

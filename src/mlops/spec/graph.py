@@ -1,0 +1,291 @@
+"""The jobs of a pipeline as one flat graph of steps, bound to each other.
+
+A pipeline component is laid out in place: its steps are named `outer.inner`, what they read of its inputs is what the job around them binds,
+and what others read of its outputs is what its steps write. So whoever runs a pipeline never meets a nested one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from mlops.spec import expressions, keys
+from mlops.spec.bindings import Scope, bind, filled
+from mlops.spec.component import component_source, parse_component, sweep_of
+from mlops.spec.ports import parse_inputs, parse_output, parse_outputs
+from mlops.spec.schemas import NODES, OTHER_TYPES, OVER
+from mlops.spec.source import did_you_mean
+from mlops.spec.values import ASSET_TYPES, LITERAL_TYPES, Binding, Component, FromPipeline, FromStep, Input, Literal, Output, Place, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlops.spec.reading import Here
+
+_NAME = re.compile(r"[a-z_][a-z\d_]*")
+_DEEPEST = 20
+
+
+@dataclass
+class Graph:
+    """The steps gathered so far, by their full names."""
+
+    steps: dict[str, Step] = field(default_factory=dict)
+    outputs: dict[str, FromStep] = field(default_factory=dict)
+    """The outermost pipeline's outputs that a step writes."""
+    _aliases: dict[FromStep, FromStep] = field(default_factory=dict)
+    """Output of a job that is a pipeline -> output of the step in it that writes it."""
+    _jobs: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Every job's full name -> its outputs: what a binding can name."""
+    _references: list[tuple[Here, FromStep]] = field(default_factory=list)
+    _inferred: list[tuple[str, str]] = field(default_factory=list)
+    """Step and input whose type is that of the output it is bound to."""
+
+    def add(self, here: Here, jobs: Mapping[str, Any], scope: Scope) -> dict[str, FromStep]:
+        """Add the jobs of one pipeline, and return which of its outputs they write."""
+        written: dict[str, FromStep] = {}
+        for name, job in jobs.items():
+            place = here.at(name)
+            if not isinstance(job, dict):
+                place.note(f"job {name!r} is a mapping of keys")
+                continue
+            if not _NAME.fullmatch(str(name)):
+                place.note(f"{name!r} cannot name a step", "Lower-case letters, digits and _ only, as on Azure ML.", at_key=True)
+            body = {key: item if key in _OWN else filled(place.at(key), item, scope) for key, item in job.items()}
+            written |= self._add_job(place, str(name), body, scope)
+        return written
+
+    def _add_job(self, here: Here, name: str, job: Mapping[str, Any], scope: Scope) -> dict[str, FromStep]:
+        kind = keys.plain(str(job.get("type", "command")))
+        if kind not in NODES:
+            hint = OTHER_TYPES.get(kind, did_you_mean(kind, NODES, label="types"))
+            here.at("type").note(f"a step of type {job.get('type')!r} is not run on this machine", hint)
+            return {}
+        here.judge(job, NODES[kind], f"job {name!r}")
+        if kind == "pipeline":
+            return self._add_pipeline(here, name, job, scope)
+        component = _component(here, name, kind, job, scope)
+        if component is None:
+            self._jobs[scope.prefix + name] = {}
+            return {}
+        inputs = self._bindings(here, job, component.name, component.inputs, scope)
+        outputs, written = _outputs(here.at("outputs"), job.get("outputs"), component, scope)
+        self.steps[scope.prefix + name] = Step(
+            scope.prefix + name, replace(component, outputs=outputs), inputs, Place(here.source, here.keys)
+        )
+        self._jobs[scope.prefix + name] = outputs
+        if "component" not in job:
+            self._inferred += [(scope.prefix + name, key) for key, bound in inputs.items() if isinstance(bound, FromStep)]
+        return {output: FromStep(scope.prefix + name, own) for output, own in written.items()}
+
+    def _add_pipeline(self, here: Here, name: str, job: Mapping[str, Any], scope: Scope) -> dict[str, FromStep]:
+        """Lay the steps of a pipeline component out, and return the outputs of the pipeline around it that they write."""
+        full = scope.prefix + name
+        self._jobs[full] = {}
+        if full.count(".") > _DEEPEST:
+            here.note("pipelines within pipelines without an end", "A pipeline component cannot hold itself.")
+            return {}
+        found = component_source(here.at("component"), job.get("component"), "pipeline")
+        if found is None:
+            return {}
+        place, body = found
+        inputs, outputs = parse_inputs(place.at("inputs"), body.get("inputs")), parse_outputs(place.at("outputs"), body.get("outputs"))
+        given = self._bindings(here, job, str(body.get("name", name)), inputs, scope)
+        own, written = _outputs(here.at("outputs"), job.get("outputs"), _Ports(str(body.get("name", name)), outputs), scope)
+        known = {key: _known(bound, scope) for key, bound in given.items()}
+        inner = replace(
+            scope,
+            inputs=inputs,
+            outputs=own,
+            given=given,
+            prefix=f"{full}.",
+            known={key: one for key, one in known.items() if one is not None},
+        )
+        made = self.add(place.at("jobs"), place.at("jobs").mapping(body.get("jobs")), inner)
+        self._jobs[full] = outputs
+        self._aliases |= {FromStep(full, output): bound for output, bound in made.items()}
+        return {output: FromStep(full, key) for output, key in written.items()}
+
+    def _bindings(self, here: Here, job: Mapping[str, Any], owner: str, inputs: Mapping[str, Input], scope: Scope) -> dict[str, Binding]:
+        """Return what a job binds each input of its component to."""
+        given = here.at("inputs").mapping(job.get("inputs"))
+        result: dict[str, Binding] = {}
+        for name, value in given.items():
+            declared = inputs.get(str(name))
+            place = here.at("inputs", name)
+            if declared is None:
+                hint = did_you_mean(str(name), inputs, label=f"{owner} takes")
+                place.note(f"{owner} has no input called {str(name)!r}", hint, at_key=True)
+                continue
+            bound = bind(place, declared, value, scope)
+            if isinstance(bound, FromStep):
+                self._references.append((place, bound))
+            if bound:
+                result[str(name)] = bound
+        unknown = set(map(str, given)) - inputs.keys()
+        for name, declared in inputs.items():
+            if name not in result and declared.default is not None:
+                result[name] = Literal(declared.default)
+            elif name not in given and declared.required and not unknown:  # most often the unknown one is this one misspelt
+                here.note(f"{owner} needs the input {name!r} ({declared.type})", f"In this job: inputs: {{{name}: ...}}", at_key=True)
+        return result
+
+    def finish(self, outputs: Mapping[str, FromStep]) -> None:
+        """Check what names other steps, and bind every step to the steps that really write what it reads."""
+        for place, bound in self._references:
+            self._check(place, bound)
+        self.outputs = {name: self._written(bound) for name, bound in outputs.items()}
+        for name, step in self.steps.items():
+            inputs = {key: self._written(bound) if isinstance(bound, FromStep) else bound for key, bound in step.inputs.items()}
+            self.steps[name] = replace(step, inputs=inputs)
+        for name, key in self._inferred:
+            self._infer(name, key)
+
+    def _check(self, place: Here, bound: FromStep) -> None:
+        scope, _, name = bound.step.rpartition(".")
+        beside = {job.rpartition(".")[2]: job for job in self._jobs if job.rpartition(".")[0] == scope}
+        if bound.step not in self._jobs:
+            place.note(f"there is no step called {name!r}", did_you_mean(name, beside, label="steps"))
+        elif self._jobs[bound.step] and bound.output not in self._jobs[bound.step]:
+            hint = did_you_mean(bound.output, self._jobs[bound.step], label=f"outputs of {name}")
+            place.note(f"{name} has no output called {bound.output!r}", hint)
+        elif not self._jobs[bound.step] and bound.step in self.steps:
+            place.note(f"{name} has no output called {bound.output!r}", f"outputs of {name}: none")
+
+    def _written(self, bound: FromStep) -> FromStep:
+        while bound in self._aliases:
+            bound = self._aliases[bound]
+        return bound
+
+    def _infer(self, name: str, key: str) -> None:
+        step = self.steps[name]
+        bound = step.inputs[key]
+        maker = self.steps.get(bound.step) if isinstance(bound, FromStep) else None
+        if maker and isinstance(bound, FromStep) and bound.output in maker.component.outputs:
+            kind = maker.component.outputs[bound.output].type
+            inputs = {**step.component.inputs, key: replace(step.component.inputs[key], type=kind)}
+            self.steps[name] = replace(step, component=replace(step.component, inputs=inputs))
+
+
+_OWN = frozenset({"inputs", "outputs", "component", "trial", "type", "command"})
+"""Keys of a job whose expressions are no plain text to be filled in."""
+
+
+@dataclass(frozen=True)
+class _Ports:
+    """The outputs of a pipeline component, as those of a component."""
+
+    name: str
+    outputs: Mapping[str, Output]
+
+
+def _component(here: Here, name: str, kind: str, job: Mapping[str, Any], scope: Scope) -> Component | None:
+    """Return what a job runs: a component that it names, with what the job sets over it, or the job itself."""
+    if kind == "sweep":
+        return sweep(here, name, job, _declaring(here, job, scope))
+    if "component" not in job:
+        return parse_component(here, _declaring(here, job, scope), fallback=name)
+    found = component_source(here.at("component"), job["component"], kind)
+    if found is None:
+        return None
+    place, body = found
+    over = {key: item for key, item in job.items() if key in OVER[kind] and item is not None}
+    place = replace(place, overlay={key: here.at(key) for key in over})
+    merged = {**body, **over}
+    if isinstance(over.get("environment_variables"), dict) and isinstance(body.get("environment_variables"), dict):
+        merged["environment_variables"] = {**body["environment_variables"], **over["environment_variables"]}
+    return parse_component(place, merged, fallback=name)
+
+
+def sweep(here: Here, name: str, job: Mapping[str, Any], declaring: Mapping[str, Any]) -> Component | None:
+    """Return a sweep; an inline trial has the inputs and outputs of the job around it."""
+    trial = job.get("trial")
+    found = component_source(here.at("trial"), trial, "command") if trial is not None else None
+    if found is None:
+        return None
+    place, body = found
+    if isinstance(trial, dict):
+        ports = {key: declaring[key] for key in ("inputs", "outputs") if key in declaring and key not in trial}
+        place, body = replace(place, overlay={key: here.at(key) for key in ports}), {**body, **ports}
+    made = parse_component(place, body, fallback=name)
+    return sweep_of(here, job, made) if made else None
+
+
+def _declaring(here: Here, job: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
+    """Return an inline job whose inputs and outputs declare themselves by what they are bound to."""
+    inputs = {key: _declared(value, scope) for key, value in here.at("inputs").mapping(job.get("inputs")).items()}
+    outputs: dict[str, Any] = {}
+    for key, value in here.at("outputs").mapping(job.get("outputs")).items():
+        parts = expressions.whole(value.get("path") if isinstance(value, dict) else value)
+        bound = scope.outputs.get(".".join(parts[2:])) if parts else None
+        own = value if isinstance(value, dict) else {}
+        outputs[key] = ({"type": bound.type} if bound else {}) | own or None
+    return {**job, "inputs": inputs, "outputs": outputs}
+
+
+def _declared(value: Any, scope: Scope) -> Any:
+    """Return the declaration of an input that is bound to `value`: its type is that of the pipeline's input, or found out later."""
+    body = value if isinstance(value, dict) else {}
+    parts = expressions.whole(body.get("path", body.get("value")) if body else value)
+    if parts is None:
+        return value
+    outer = scope.inputs.get(".".join(parts[2:])) if parts[:2] == ("parent", "inputs") else None
+    kind = outer.type if outer else "uri_folder"
+    return {"type": body.get("type", kind), **({"optional": True} if outer and outer.optional else {})}
+
+
+def _outputs(here: Here, given: Any, owner: Component | _Ports, scope: Scope) -> tuple[dict[str, Output], dict[str, str]]:
+    """Return a component's outputs with what a job says of each, and the pipeline's outputs that they are bound to."""
+    outputs, written = dict(owner.outputs), {}
+    for name, value in here.mapping(given).items():
+        if str(name) not in outputs:
+            hint = did_you_mean(str(name), outputs, label=f"{owner.name} writes")
+            here.at(name).note(f"{owner.name} has no output called {str(name)!r}", hint, at_key=True)
+            continue
+        if isinstance(value, dict):
+            outputs[str(name)] = _over(outputs[str(name)], parse_output(here.at(name), str(name), filled(here.at(name), value, scope)))
+        parts = expressions.whole(value.get("path") if isinstance(value, dict) else value)
+        if parts is None and isinstance(value, str):
+            here.at(name).note(f"{value!r} is no binding of an output", "Write ${{parent.outputs.NAME}}, or a mapping with a path.")
+        elif parts is not None and (parts[:2] != ("parent", "outputs") or ".".join(parts[2:]) not in scope.outputs):
+            hint = did_you_mean(parts[-1], scope.outputs, label="the pipeline's outputs")
+            here.at(name).note(f"unknown output binding {value!r}", hint)
+        elif parts is not None:
+            outer = scope.outputs[".".join(parts[2:])]
+            outputs[str(name)] = _over(outer, outputs[str(name)], own=True)
+            written[outer.name] = str(name)
+    return outputs, written
+
+
+def _over(under: Output, over: Output, *, own: bool = False) -> Output:
+    """Return the output `under` with what `over` says of it; its name and type are those of the component's own."""
+    port = over if own else under
+    return Output(
+        name=port.name,
+        type=port.type,
+        description=port.description,
+        mode=over.mode or under.mode,
+        path=over.path or under.path,
+        asset_name=over.asset_name or under.asset_name,
+        asset_version=over.asset_version or under.asset_version,
+    )
+
+
+def _known(bound: Binding, scope: Scope) -> Any:
+    """Return the literal that a binding stands for where it is known before the run, or None."""
+    if isinstance(bound, FromPipeline):
+        return scope.known.get(bound.name)
+    return bound.value if isinstance(bound, Literal) else None
+
+
+def check_types(step: Step, steps: Mapping[str, Step], here: Here) -> None:
+    """Note an input that takes a number or a boolean, and is bound to a file or folder."""
+    for name, bound in step.inputs.items():
+        if not isinstance(bound, FromStep) or bound.step not in steps:
+            continue
+        made = steps[bound.step].component.outputs.get(bound.output)
+        kind = step.component.inputs[name].type
+        if made and made.type in ASSET_TYPES and kind in LITERAL_TYPES - {"string"}:
+            message = f"input {name!r} takes a value of type {kind}, and {bound.step} writes {bound.output!r} as a {made.type}"
+            here.at(*step.place.keys, "inputs", name).note(message, "Bind it to an output of that type, or declare it as a file.")

@@ -1,0 +1,149 @@
+"""The keys of every schema of the language, and the fate of each on this machine.
+
+One table a schema: `docs/conformance.md` is written from them, and a test holds them against the library of Azure ML itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlops.spec import keys, parallel, spark
+from mlops.spec.keys import Key, Table
+from mlops.spec.sweep import LIMITS, OBJECTIVE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+RESOURCES = {
+    "instance_count": Key(keys.counted),
+    "instance_type": keys.without_effect(keys.text, "this machine is the instance"),
+    "properties": keys.without_effect(keys.mapping, "settings of a compute"),
+    "shm_size": keys.without_effect(keys.text, "there is no container"),
+    "docker_args": keys.without_effect(why="there is no container"),
+    "locations": keys.without_effect(keys.texts, "this machine is the place"),
+    "max_instance_count": keys.without_effect(keys.counted, "this machine is the instance"),
+}
+_PLACE = {
+    "compute": keys.without_effect(keys.text, "this machine is the compute"),
+    "identity": keys.without_effect(keys.mapping, "a step runs as you"),
+    "services": keys.without_effect(keys.mapping, "a step is on this machine: nothing has to be reached"),
+    "properties": keys.without_effect(keys.mapping, "kept by the service only"),
+    "queue_settings": keys.without_effect(keys.mapping, "there is no queue"),
+    "parent_job_name": keys.without_effect(keys.text, "a run has no parent here"),
+}
+_NAMED = {
+    "$schema": Key(keys.text),
+    "type": Key(keys.text),
+    "name": Key(keys.text),
+    "display_name": Key(keys.text),
+    "description": Key(keys.text),
+    "tags": Key(keys.words),
+    "inputs": Key(keys.mapping),
+    "outputs": Key(keys.mapping),
+}
+_COMPONENT = _NAMED | {"version": Key(keys.word), "is_deterministic": Key(keys.truth)}
+_JOB = _NAMED | _PLACE | {"experiment_name": Key(keys.text)}
+_NODE = (
+    _NAMED
+    | _PLACE
+    | {
+        "component": Key(),
+        "comment": keys.without_effect(keys.text, "a note for the designer's canvas"),
+        "experiment_name": keys.without_effect(keys.text, "the experiment is the pipeline's"),
+    }
+)
+_LIMITS = {"timeout": Key(keys.seconds)}
+_RESOURCES = {"resources": Key(keys.mapping, inner=RESOURCES)}
+_SPARK_RESOURCES = {"resources": Key(keys.mapping, inner=RESOURCES | spark.RESOURCES)}
+_COMMAND = _RESOURCES | {
+    "command": Key(keys.text, required=True),
+    "code": Key(keys.text),
+    "environment": Key(required=True),
+    "environment_variables": Key(keys.words),
+    "distribution": Key(keys.mapping),
+    "limits": Key(keys.mapping, inner=_LIMITS),
+    "is_deterministic": Key(keys.truth),
+}
+_PARALLEL = _RESOURCES | parallel.KEYS | {"environment_variables": Key(keys.words)}
+_SPARK = (
+    _SPARK_RESOURCES
+    | spark.KEYS
+    | {
+        "code": Key(keys.text),
+        "environment": Key(),
+        "entry": Key(keys.mapping, inner=spark.ENTRY, required=True),
+    }
+)
+_SWEEP = _RESOURCES | {
+    "trial": Key(required=True),
+    "sampling_algorithm": Key(),
+    "search_space": Key(keys.mapping, required=True),
+    "objective": Key(keys.mapping, inner=OBJECTIVE, required=True),
+    "early_termination": Key(keys.mapping),
+    "limits": Key(keys.mapping, inner=LIMITS, required=True),
+}
+SETTINGS = {
+    "continue_on_step_failure": Key(keys.truth),
+    "force_rerun": Key(keys.truth),
+    "on_init": Key(keys.text),
+    "on_finalize": Key(keys.text),
+    "continue_on_failed_optional_input": Key(keys.truth),
+    "continue_run_on_failed_optional_input": Key(keys.truth),
+    "default_datastore": Key(keys.text),
+    "default_compute": keys.without_effect(keys.text, "this machine is the compute"),
+}
+_INCLUDES = {"additional_includes": Key(keys.texts), "properties": _PLACE["properties"]}
+
+
+def _optional(table: Table) -> dict[str, Key]:
+    """Return the table with nothing required: a job in a pipeline may leave to its component what it does not say."""
+    return {name: Key(key.takes, key.fate, key.why, key.hint, key.inner) for name, key in table.items()}
+
+
+COMPONENTS: Mapping[str, Table] = {
+    "command": _COMPONENT | _COMMAND | _INCLUDES,
+    "parallel": _COMPONENT | _PARALLEL | _INCLUDES | {"task": Key(keys.mapping, inner=parallel.TASK, required=True)},
+    "spark": _COMPONENT | _SPARK | _INCLUDES,
+    "pipeline": _COMPONENT | {"jobs": Key(keys.mapping, required=True), "properties": _PLACE["properties"]},
+}
+"""Components by their type."""
+
+JOBS: Mapping[str, Table] = {
+    "command": _JOB | _COMMAND,
+    "pipeline": _JOB | {"jobs": Key(keys.mapping), "component": Key(), "settings": Key(keys.mapping)},
+    "spark": _JOB | _SPARK,
+    "sweep": _JOB | _SWEEP,
+}
+"""Standalone jobs by their type."""
+
+NODES: Mapping[str, Table] = {
+    "command": _NODE | _optional(_COMMAND),
+    "parallel": _NODE | _optional(_PARALLEL | {"environment": Key()}),
+    "spark": _NODE | _optional(_SPARK),
+    "sweep": _NODE | _SWEEP,
+    "pipeline": _NODE
+    | {"component": Key(required=True), "settings": keys.without_effect(keys.mapping, "settings are those of the outermost pipeline")},
+}
+"""Jobs in a pipeline by their type."""
+
+TRIAL = _optional(_COMMAND) | {"command": Key(keys.text, required=True)}
+"""The trial of a sweep, in place."""
+
+OVER: Mapping[str, frozenset[str]] = {
+    "command": frozenset({"environment", "environment_variables", "limits", "distribution", "resources"}),
+    "parallel": frozenset({*parallel.KEYS, "environment_variables", "resources"}),
+    "spark": frozenset({*spark.KEYS, "environment", "resources"}),
+}
+"""What a job in a pipeline may set over its component."""
+
+OTHER_TYPES = {
+    "automl": "Write the training as a command step; for tables, FLAML searches over models in a few lines.",
+    "data_transfer": "Copy the data in a command step.",
+    "import": "Read the data in a command step.",
+    "if_else": "Let one command step decide and do: its inputs are those of both branches.",
+    "do_while": "Write the loop into one command step, or sweep over its iterations.",
+    "parallel_for": "Use a sweep over `choice` values, or a parallel step over the items as files.",
+    "finetuning": "Write the training as a command step.",
+    "distillation": "Write the training as a command step.",
+}
+"""Types of jobs that are not run here -> the nearest thing that is."""
