@@ -13,12 +13,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from packaging.requirements import InvalidRequirement, Requirement
-
 from mlops.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from mlops.spec.references import Assets
 
@@ -86,13 +84,13 @@ def _dependencies(conda: Any) -> tuple[str | None, tuple[str, ...], tuple[str, .
     return python, tuple(pip), tuple(others)
 
 
-def differences(image: Image, python: str, packages: Mapping[str, str]) -> tuple[str, ...]:
+def differences(image: Image, python: str, version_of: Callable[[str], str | None]) -> tuple[str, ...]:
     """Return in words what is otherwise than asked for.
 
     Args:
         image: What is asked for.
         python: The version that is used.
-        packages: What is installed there: name, normalized as pip does, to version.
+        version_of: Returns the version of a package that is installed there, by its name as pip compares it; None where it is not.
     """
     found = [f"its packages are not known here: {image.unknown}"] if image.unknown else []
     if image.image:
@@ -101,18 +99,20 @@ def differences(image: Image, python: str, packages: Mapping[str, str]) -> tuple
         found.append("its Dockerfile is not built")
     if image.python and not f"{python}.".startswith(f"{image.python}."):
         found.append(f"Python {image.python} is asked for, {python} is used")
-    found += [said for line in (*image.pip, *map(_as_pip, image.conda)) if (said := _difference(line, packages))]
+    found += [said for line in (*image.pip, *map(_as_pip, image.conda)) if (said := _difference(line, version_of))]
     return tuple(found)
 
 
-def _difference(line: str, packages: Mapping[str, str]) -> str:
+def _difference(line: str, version_of: Callable[[str], str | None]) -> str:
+    from packaging.requirements import InvalidRequirement, Requirement
+
     try:
         wanted = Requirement(line)
     except InvalidRequirement:
         return "" if line.startswith("-") else f"{line} is asked for, and not understood"
     if wanted.marker is not None and not wanted.marker.evaluate():
         return ""
-    here = packages.get(normalized(wanted.name))
+    here = version_of(normalized(wanted.name))
     if here is None:
         return f"{line} is not installed"
     return "" if wanted.specifier.contains(here, prereleases=True) else f"{line} is asked for, {here} is used"
@@ -131,9 +131,12 @@ def normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def installed_here() -> dict[str, str]:
-    """Return the packages that this interpreter has, with their versions."""
-    return {normalized(one.name): one.version for one in metadata.distributions() if one.name}
+def version_here(name: str) -> str | None:
+    """Return the version of a package that this interpreter has; None where it has not."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def python_here() -> str:

@@ -86,12 +86,20 @@ class LocalAssets:
         found = self._version("environment", reference)
         return {"name": found.name, "version": found.version, "curated": False, **found.body}
 
-    def datastore(self, name: str) -> Path:
-        """Return the folder of a datastore: what a rule maps it to, otherwise one below the state folder, made where it is new."""
-        ruled = self.rules.apply(f"azureml://datastores/{name}/paths/")
-        folder = ruled or self.home / "datastore" / name
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+    def place(self, reference: str) -> Path | None:
+        """Return where what is written to a datastore's path goes here; None for what is no datastore's.
+
+        Raises:
+            UsageError: It leads out of its datastore.
+        """
+        parsed = parse(reference)
+        if not isinstance(parsed, DatastorePath):
+            return None
+        base = self.home / "datastore" / parsed.store
+        found = self.rules.place(reference) or (base / parsed.path).resolve()
+        if ".." in Path(parsed.path).parts:
+            raise UsageError(f"{reference!r} leads out of its datastore")
+        return found
 
     def _place(self, kind: str, reference: str, wanted: str) -> Path:
         ruled = self.rules.apply(reference)
@@ -99,7 +107,7 @@ class LocalAssets:
             return ruled
         parsed = parse(reference)
         if isinstance(parsed, DatastorePath):
-            return self._in_datastore(parsed, reference)
+            return self._in_datastore(reference)
         if isinstance(parsed, JobOutput):
             return self._of_run(parsed, reference)
         if isinstance(parsed, Reference):
@@ -127,14 +135,11 @@ class LocalAssets:
         content = self.store.content(version)
         return content if content is not None else self._place(version.kind, version.uri, version.type)
 
-    def _in_datastore(self, place: DatastorePath, reference: str) -> Path:
-        base = self.rules.apply(f"azureml://datastores/{place.store}/paths/") or self.home / "datastore" / place.store
-        found = (base / place.path).resolve()
-        if not found.is_relative_to(base.resolve()):
-            raise UsageError(f"{reference!r} leads out of its datastore")
-        if not found.exists():
-            hint = f"Put it there: mkdir -p '{found.parent}' && cp -r FILE '{found}'\nOr map it: a line in {RULES_FILE}"
-            raise UsageError(f"{reference!r} is not on this machine: there is no {found}", hint=hint)
+    def _in_datastore(self, reference: str) -> Path:
+        found = self.place(reference)
+        if found is None or not found.exists():
+            hint = f"Put it there: mkdir -p '{found and found.parent}' && cp -r FILE '{found}'\nOr map it: a line in {RULES_FILE}"
+            raise UsageError(f"{reference!r} is not on this machine", hint=hint)
         return found
 
     def _of_run(self, output: JobOutput, reference: str) -> Path:

@@ -138,23 +138,47 @@ def run(arguments: argparse.Namespace) -> int:
             tree.apply(event)
     facts = running.record.facts
     if arguments.why:
-        _say_why(facts, pipeline.without_effect)
+        _say_why(facts, pipeline.without_effect, assets.remote.notes)
     if arguments.json:
         print(json.dumps(facts, ensure_ascii=False))
     else:
-        print(f"  {facts['state']} in {facts['seconds']:.1f} s · {shown(running.record.folder, Path.cwd())}")
+        end = f"  {facts['state']} in {facts['seconds']:.1f} s · {shown(running.record.folder, Path.cwd())}"
+        print(*_handed_on(facts), end, sep="\n")
     error = why_not(running)
     if error:
         raise error
     return 0
 
 
-def _say_why(facts: dict[str, Any], without_effect: tuple[str, ...]) -> None:
+def _say_why(facts: dict[str, Any], without_effect: tuple[str, ...], fetched: list[str]) -> None:
     for name, step in facts["steps"].items():
         warm = {True: " (warm)", False: " (own process)"}.get(step.get("warm"), "")
         print(f"  why  {name:<14} {step.get('state')}: {step.get('reason', '')}{warm}", file=sys.stderr)
+    for line in _environments(facts):
+        print(f"  why  {line}", file=sys.stderr)
+    for line in fetched:
+        print(f"  why  {line}", file=sys.stderr)
     for key in without_effect:
         print(f"  why  no effect on this machine: {key}", file=sys.stderr)
+
+
+def _environments(facts: dict[str, Any]) -> list[str]:
+    """Return what each environment that steps ask for is here, and what differs from it."""
+    found: dict[str, list[str]] = {}
+    for name, step in facts["steps"].items():
+        here = step.get("environment") or {}
+        if here.get("asked"):
+            said = "\n       ".join([f"environment {here['asked']}: {here['used']}", *here["differs"]])
+            found.setdefault(said, []).append(name)
+    return [
+        f"{said}\n       in {', '.join(names[:5])}{f' and {len(names) - 5} more' if len(names) > 5 else ''}"
+        for said, names in found.items()
+    ]
+
+
+def _handed_on(facts: dict[str, Any]) -> list[str]:
+    """Return where outputs went: the assets that they are now, and their places in datastores."""
+    return [f"  {step}.{output} is {place}" for step, one in facts["steps"].items() for output, place in (one.get("assets") or {}).items()]
 
 
 def runs(arguments: argparse.Namespace) -> int:
@@ -190,7 +214,7 @@ def show(arguments: argparse.Namespace) -> int:
         print(f"  {name:<14} {step.get('state', 'waiting'):<9} {seconds:>8}  {step.get('summary') or step.get('reason', '')}")
     for name, value in facts["outputs"].items():
         print(f"  output {name:<15} {value['path']}  {value['digest'][:19]}")
-    print(f"  folder {folder}")
+    print(*_handed_on(facts), f"  folder {folder}", sep="\n")
     return 0
 
 
