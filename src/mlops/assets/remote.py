@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops.assets.rules import spellings
-from mlops.datasets.elsewhere import fetch
+from mlops.datasets.elsewhere import fetch, status_of
 from mlops.errors import MlopsError, PlatformError, UsageError
 from mlops.files import digest_file, digest_folder, locked, read_json, write_json
 from mlops.local.runs import now
@@ -60,20 +60,17 @@ class Remote:
 
     def _folder(self, url: str, name: str) -> Path:
         """Fetch all that is below `url`; the copy is whole or absent."""
-        import fsspec  # type: ignore[import-untyped]
-
         self.folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.folder, prefix=".new-") as stage:
             target = Path(stage) / "content"
-            for address in _addresses(url, folder=True):
-                try:
-                    files, below = fsspec.url_to_fs(address)
-                    files.get(f"{below.rstrip('/')}/", f"{target}/", recursive=True)
-                    break
-                except (ImportError, ValueError) as error:
-                    raise UsageError(f"cannot fetch {_bare(url)}: {error}", hint=_HINT) from error
-                except Exception as error:
-                    raise PlatformError(f"cannot fetch {_bare(url)}: {type(error).__name__}: {error}", hint=_HINT) from error
+            try:
+                _download(_addresses(url, folder=True)[0], target)
+            except MlopsError:
+                raise
+            except (ImportError, ValueError) as error:
+                raise UsageError(f"cannot fetch {_bare(url)}: {error}", hint=_HINT) from error
+            except Exception as error:
+                raise PlatformError(f"cannot fetch {_bare(url)}: {type(error).__name__}: {error}", hint=_HINT) from error
             if not target.is_dir() or not any(target.iterdir()):
                 raise PlatformError(f"there is nothing to be listed at {_bare(url)}", hint=_HINT)
             kept = self.folder / name / digest_folder(target).removeprefix("sha256:")
@@ -81,6 +78,20 @@ class Remote:
             if not kept.exists():
                 shutil.move(target, kept)
         return kept
+
+
+def _download(address: str, target: Path) -> None:
+    """Fetch each file that the server lists below an address; a name that leads elsewhere is refused."""
+    import fsspec  # type: ignore[import-untyped]
+
+    files, below = fsspec.url_to_fs(address)
+    base = below.rstrip("/")
+    for one in files.find(f"{base}/"):
+        place = target / str(one).removeprefix(base).lstrip("/")
+        if not place.resolve().is_relative_to(target.resolve()):
+            raise ValueError(f"it lists {str(one)!r}, which is not below it")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        files.get_file(one, str(place))
 
 
 _HINT = "Check the address and the network; or map it to a folder here: a line in data/paths.yml (docs/how-to/assets.md)"
@@ -128,12 +139,12 @@ def _whole(known: dict[str, Any]) -> bool:
 
 
 def _stamp(url: str) -> dict[str, Any] | None:
-    """Return what the server says of the content now, without fetching it; None where it cannot be asked, nothing where it does not say."""
+    """Return what the server says of the content now, without fetching it; None where it does not answer, nothing where it does not say."""
     import fsspec
 
     try:
         files, path = fsspec.url_to_fs(_addresses(url, folder=False)[0])
         said = files.info(path)
-    except Exception:  # noqa: BLE001 - any failure of any protocol: the server could not be asked
-        return None
+    except Exception as error:  # noqa: BLE001 - of any protocol: the server could not be asked, or answers with a refusal, which a fetch tells
+        return None if status_of(error) is None else {}
     return {key: str(said[key]) for key in (*_STAMPS, "size") if said.get(key)} if any(said.get(key) for key in _STAMPS) else {}

@@ -86,7 +86,7 @@ def _cache() -> Path:
 
 def _told(error: BaseException, url: str) -> PlatformError:
     """Return the error for a person: by the server's status where there is one, for its message says the address and no more."""
-    status = _status(error)
+    status = status_of(error)
     if status is None:
         said = f"{type(error).__name__}: {masked(str(error), url) or 'no answer'}"
         return PlatformError(
@@ -99,7 +99,7 @@ def _told(error: BaseException, url: str) -> PlatformError:
     return PlatformError(f"cannot fetch it: {known[0]} ({status})", where=url, hint=known[1])
 
 
-def _status(error: BaseException | None) -> int | None:
+def status_of(error: BaseException | None) -> int | None:
     """Return the HTTP status of an error, or of one that it came from: fsspec says of each that the file is not found."""
     last = None
     while error is not None:
