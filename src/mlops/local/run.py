@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import graphlib
 import json
 import platform
 import time
@@ -18,7 +19,8 @@ from mlops.engine.loop import Products, Task, execute
 from mlops.errors import JobFailed, MlopsError, PlatformError
 from mlops.files import shown
 from mlops.local.digests import Digests
-from mlops.local.executor import Launch, ProcessExecutor
+from mlops.local.executor import UNMADE, Launch, ProcessExecutor
+from mlops.local.kinds.code import read_driven
 from mlops.local.runs import Origin, RunRecord, open_run, origin
 from mlops.local.snapshot import Code, read_code
 from mlops.local.store import Store
@@ -61,6 +63,8 @@ class LocalRun:
     track: Callable[[RunRecord, Pipeline, Origin], Tracker] | None = None
     then: Callable[[LocalRun], Mapping[str, Step]] | None = None
     """Asked when every step has ended well: the steps to run in addition, in the same run and the same warm process."""
+    dry: bool = False
+    """Ask for a `forecast()` alone: no folder is made, and `events()` has no place to write."""
     record: RunRecord = field(init=False)
     _tracker: Tracker | None = field(default=None, init=False)
     _launches: dict[str, Launch] = field(default_factory=dict, init=False)
@@ -72,7 +76,18 @@ class LocalRun:
             self.places.of(step.component)
         self.digests = Digests(self.home / "digests.json")
         self.store = Store(self.home / "cache", self.digests)
-        self.record = open_run(self.home, self._facts())
+        self.record = RunRecord(self.home / "runs" / "(dry)", {"steps": {}}) if self.dry else open_run(self.home, self._facts())
+
+    def forecast(self) -> Iterator[tuple[str, Fresh | Stale]]:
+        """Yield what a run would do with each step, in an order in which they can run; nothing is started or written down."""
+        products: Products = {}
+        for name in graphlib.TopologicalSorter(self._needs()).static_order():
+            step = self.pipeline.steps[name]
+            made = [need for need in step.needs if need not in products]
+            verdict = Stale(f"needs {made[0]}, which runs") if made else self._freshness(step.component, self._prepare(step, products))
+            if isinstance(verdict, Fresh):
+                products[name] = verdict.outputs
+            yield name, verdict
 
     def events(self) -> Iterator[Event]:
         """Run, and yield what happens; interrupting it (KeyboardInterrupt) ends every child first.
@@ -155,7 +170,7 @@ class LocalRun:
         return self.store.judge(launch.key, launch.recipe)
 
     def _variables(self, launch: Launch) -> Mapping[str, str]:
-        needs_run = not launch.code.argv or any(name.split(".")[0] == "mlflow" for name in launch.code.imports)
+        needs_run = not launch.code.argv or launch.job is not None or any(name.split(".")[0] == "mlflow" for name in launch.code.imports)
         return self._tracker.variables(launch.step, wait=needs_run) if self._tracker else {}
 
     def _keep(self, event: Finished) -> None:
@@ -194,21 +209,46 @@ class LocalRun:
         outputs = {name: (folder / "outputs" / name, declared.type) for name, declared in step.component.outputs.items()}
 
         def look_up(parts: tuple[str, ...]) -> str | None:
+            if parts[0] == "search_space":  # each trial's own
+                return f"${{{{{'.'.join(parts)}}}}}"
             if parts[0] == "inputs":
                 return str(assets[parts[1]][0]) if parts[1] in assets else literals.get(parts[1])
             return str(outputs[parts[1]][0]) if parts[0] == "outputs" else step.name
 
-        command = expressions.fill(step.component.command, look_up)
-        code = read_code(command, step.component.code)
-        interpreter = self.places.of(step.component)
-        code = code if interpreter.python is None else replace(code, argv=())  # the warm process is another Python
-        recipe = self._recipe(step.component, code, literals, {name: digest for name, (_, digest) in assets.items()})
+        component = step.component
+        command = expressions.fill(component.command, look_up)
+        interpreter = self.places.of(component)
+        code = read_driven(component) if component.job is not None else read_code(command, component.code)
+        if interpreter.python is not None and component.job is None:
+            code = replace(code, argv=())  # the warm process is another Python
+        recipe = self._recipe(component, code, literals, {name: digest for name, (_, digest) in assets.items()})
         self._describe(step.name, command, literals, assets)
         self.record.describe_step(step.name, environment=interpreter.facts)
         key = f"{self.pipeline.path}:{step.name}"
-        component = step.component
         variables = {**component.environment_variables, **interpreter.variables()}
-        return Launch(step.name, key, command, code, folder, variables, outputs, assets, recipe, component.timeout)
+        launch = Launch(step.name, key, command, code, folder, variables, outputs, assets, recipe, component.timeout)
+        return launch if component.job is None else self._driven(launch, component, literals)
+
+    def _driven(self, launch: Launch, component: Component, literals: Mapping[str, str]) -> Launch:
+        """Return the launch of a step that a driver of `kinds/` runs."""
+        given = {name: {"value": value} for name, value in literals.items()}
+        given |= {name: {"path": str(path)} for name, (path, _) in launch.inputs.items()}
+        job = {
+            "kind": component.kind,
+            "step": launch.step,
+            "code": str(launch.folder / "code"),
+            "folder": str(launch.folder),
+            "state": str(self.home / "cache" / "unfinished" / launch.recipe.key),
+            "workers": self.options.workers,
+            "warm": self.options.warm,
+            "inputs": {name: {"type": component.inputs[name].type, **facts} for name, facts in given.items()},
+            "outputs": {name: {"type": kind, "path": str(path)} for name, (path, kind) in launch.outputs.items()},
+            "environment_variables": dict(component.environment_variables),
+            "job": dict(component.job or {}),
+        }
+        made_here = component.kind != "spark"  # Spark refuses to write where something is
+        outputs = {name: (path, kind if made_here else UNMADE) for name, (path, kind) in launch.outputs.items()}
+        return replace(launch, command=f"python {' '.join(launch.code.argv)}", job=job, outputs=outputs)
 
     def _resolve(self, bound: Binding, products: Products) -> Any:
         """Return a literal, or a path and its digest, or None for an optional input that was not given."""
@@ -226,6 +266,7 @@ class LocalRun:
         return Recipe(
             {
                 "the command": component.command,
+                **({} if component.job is None else {"the job": json.dumps(component.job, sort_keys=True)}),
                 "the environment": json.dumps(component.environment, sort_keys=True, default=str),
                 "the lock file": self.places.of(component).packages or self._lock_digest(),
                 **{f"variable {name}": value for name, value in component.environment_variables.items()},
@@ -244,7 +285,7 @@ class LocalRun:
         """Return the modules that the steps import, in the order of the steps, read from their scripts."""
         names: dict[str, None] = {}
         for step in self.pipeline.steps.values():
-            names.update(dict.fromkeys(read_code(step.component.command.replace("${{", "").replace("}}", ""), step.component.code).imports))
+            names.update(dict.fromkeys(_code(step.component).imports))
         return list(names)
 
     def _describe(self, step: str, command: str, literals: Mapping[str, str], assets: Mapping[str, tuple[Path, str]]) -> None:
@@ -289,6 +330,13 @@ class LocalRun:
                 self.record.facts["outputs"][name] = made
         if self.failed:
             self.record.facts["error"] = f"{self.failed}: {self.record.facts['steps'][self.failed].get('reason')}"
+
+
+def _code(component: Component) -> Code:
+    """Return what a component runs, before it is known what its expressions stand for."""
+    if component.job is not None:
+        return read_driven(component)
+    return read_code(component.command.replace("${{", "").replace("}}", ""), component.code)
 
 
 def _as_text(value: Any, kind: str) -> str:

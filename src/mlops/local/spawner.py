@@ -39,6 +39,11 @@ def _prctl(option: int, value: int) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
 
 
+def become_subreaper() -> None:
+    """Become the parent of what a step leaves behind, so that it can be found and ended."""
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
 class Spawner:
     """The loop of the process: read requests, fork, reap, report; import the next module while there is nothing else to do."""
 
@@ -265,7 +270,7 @@ def _exit_code(stop: SystemExit) -> int:
 
 def main() -> None:
     """Start with the modules to import as arguments, in the order in which they are wanted."""
-    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    become_subreaper()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(1, MESSAGES)
     os.dup2(2, 1)

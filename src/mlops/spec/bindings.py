@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from mlops.spec import expressions, mltable
+from mlops.spec import expressions
+from mlops.spec.mltable import complaint
 from mlops.spec.references import is_reference
 from mlops.spec.source import did_you_mean
 from mlops.spec.values import ASSET_TYPES, Asset, Binding, FromPipeline, FromStep, Input, Literal, Output
@@ -51,23 +52,16 @@ def value_of(here: Here, declared: Input, given: Any) -> Binding | None:
     if given is None:
         return None
     if declared.type not in ASSET_TYPES:
-        complaint = declared.complaint(given)
-        if complaint:
-            here.note(f"input {declared.name!r}: {complaint}")
-        return None if complaint else Literal(given)
+        wrong = declared.complaint(given)
+        if wrong:
+            here.note(f"input {declared.name!r}: {wrong}")
+        return None if wrong else Literal(given)
     path = str(given)
     if is_reference(path):
         kind = "model" if declared.type.endswith("_model") else "data"
-        found = here.found(
-            lambda assets: getattr(assets, kind)(path, declared.type),
-            path,
-            "Give a local path, or add it to the asset store of this machine.",
-        )
+        hint = "Give a local path, or add it to the asset store of this machine."
+        found = here.found(lambda assets: getattr(assets, kind)(path, declared.type), path, hint)
         return _asset(here, declared, found, path) if found else None
-    return _local(here, declared, path)
-
-
-def _local(here: Here, declared: Input, path: str) -> Asset | None:
     full = here.beside(path.removeprefix("file:"))
     if not full.exists():
         here.note(f"there is no {path!r}", f"Paths are relative to this file: it would be {full}")
@@ -77,7 +71,7 @@ def _local(here: Here, declared: Input, path: str) -> Asset | None:
 
 def _asset(here: Here, declared: Input, path: Path, said: str) -> Asset | None:
     """Return what is at `path` as the declared input, which it must be."""
-    wrong = mltable.complaint(path) if declared.type == "mltable" and path.exists() else None
+    wrong = complaint(path) if declared.type == "mltable" and path.exists() else None
     if declared.type == "uri_file" and path.is_dir():
         wrong = f"{said!r} is a folder, and {declared.name!r} is a uri_file", "Use type: uri_folder, or name the file."
     if wrong:

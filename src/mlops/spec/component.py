@@ -15,7 +15,7 @@ from mlops.spec import expressions, keys
 from mlops.spec.distribution import parse_distribution, whole
 from mlops.spec.environment import parse_environment
 from mlops.spec.parallel import parse_parallel
-from mlops.spec.ports import parse_inputs, parse_outputs
+from mlops.spec.ports import Ports, declared_ports
 from mlops.spec.reading import Here, Reading
 from mlops.spec.references import is_reference
 from mlops.spec.schemas import COMPONENTS, OTHER_TYPES, TRIAL
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def component_source(here: Here, reference: Any, kind: str) -> tuple[Here, Mapping[str, Any]] | None:
+def component_source(here: Here, reference: Any, kind: str | None) -> tuple[Here, Mapping[str, Any]] | None:
     """Return a component of the kind that is wanted here: in place, in a file, or a reference of the asset store; nothing, and a note, without it."""
     found = _found(here, reference)
     if found is None:
         return None
     place, body = found
-    own = keys.plain(str(body.get("type", "command")))
+    own = keys.plain(body.get("type", "command"), COMPONENTS)
     if "nodes" in body or "flow" in body:
         here.note("a prompt flow is not run here", "Write its calls as a command step or a parallel step.")
     elif own not in COMPONENTS:
         place.at("type").note(f"a component of type {body.get('type')!r} is not run on this machine", OTHER_TYPES.get(own))
-    elif own != kind:
+    elif kind is not None and own != kind:
         here.note(f"this is a component of type {own}, and the job is of type {kind}", f"In the job: type: {own}")
     else:
         place.judge(
@@ -77,16 +77,24 @@ def component_file(path: Path, reading: Reading) -> tuple[Here, Mapping[str, Any
     return here, source.value
 
 
-def parse_component(here: Here, value: Mapping[str, Any], *, fallback: str) -> Component | None:
-    """Turn the mapping here into a component; `fallback` names it where it has no name of its own."""
+def parse_component(here: Here, value: Mapping[str, Any], *, fallback: str, ports: Ports | None = None) -> Component | None:
+    """Turn the mapping here into a component.
+
+    Args:
+        here: The place of the mapping.
+        value: The mapping, its keys judged already.
+        fallback: What names it where it has no name of its own.
+        ports: The inputs and outputs of a job in place; a component declares its own.
+    """
     kinds = {"command": _command, "parallel": _parallel, "spark": _spark}
-    made = kinds[keys.plain(str(value.get("type", "command")))](here, value, fallback)
+    own = declared_ports(here, value) if ports is None else ports
+    made = kinds[keys.plain(value.get("type", "command"), kinds)](here, value, _frame(here, value, fallback, own))
     if made:
         _check_expressions(made, here)
     return made
 
 
-def _frame(here: Here, value: Mapping[str, Any], fallback: str) -> Component:
+def _frame(here: Here, value: Mapping[str, Any], fallback: str, ports: Ports) -> Component:
     """Return what every kind of component says alike; its command is still empty."""
     variables = here.at("environment_variables").mapping(value.get("environment_variables"))
     return Component(
@@ -94,8 +102,8 @@ def _frame(here: Here, value: Mapping[str, Any], fallback: str) -> Component:
         version=str(value.get("version", "1")),
         display_name=str(value.get("display_name", value.get("name", fallback))),
         command="",
-        inputs=parse_inputs(here.at("inputs"), value.get("inputs")),
-        outputs=parse_outputs(here.at("outputs"), value.get("outputs")),
+        inputs=ports.inputs,
+        outputs=ports.outputs,
         code=_code(here.at("code"), value.get("code")),
         environment=parse_environment(here.at("environment"), value.get("environment")),
         environment_variables={str(key): str(word) for key, word in variables.items()},
@@ -106,12 +114,14 @@ def _frame(here: Here, value: Mapping[str, Any], fallback: str) -> Component:
     )
 
 
-def _command(here: Here, value: Mapping[str, Any], fallback: str) -> Component | None:
+def _command(here: Here, value: Mapping[str, Any], frame: Component) -> Component | None:
     command = value.get("command")
     if not isinstance(command, str) or not command.strip():
         here.at("command").note("a command component needs a `command`", "For example: command: python train.py")
         return None
-    made = replace(_frame(here, value, fallback), command=command)
+    if value.get("environment") is None:
+        here.note(f"{frame.name} needs an `environment`", "For example: environment: azureml:AzureML-sklearn-1.5@latest", at_key=True)
+    made = replace(frame, command=command)
     _check_script(made, here.at("command"))
     count = _instances(value)
     distribution = parse_distribution(here.at("distribution"), value.get("distribution"), count)
@@ -120,17 +130,16 @@ def _command(here: Here, value: Mapping[str, Any], fallback: str) -> Component |
     return replace(made, kind="distributed", job={"command": command, "distribution": distribution, "instance_count": count})
 
 
-def _parallel(here: Here, value: Mapping[str, Any], fallback: str) -> Component:
+def _parallel(here: Here, value: Mapping[str, Any], frame: Component) -> Component:
     job = parse_parallel(here, value, _instances(value))
     task = here.at("task").mapping(value.get("task"))
     code = _code(here.at("task", "code"), task.get("code"))
-    made = _frame(here, value, fallback)
-    environment = parse_environment(here.at("task", "environment"), task.get("environment")) or made.environment
-    return replace(made, kind="parallel", job=job, code=code, environment=environment)
+    environment = parse_environment(here.at("task", "environment"), task.get("environment")) or frame.environment
+    return replace(frame, kind="parallel", job=job, code=code, environment=environment)
 
 
-def _spark(here: Here, value: Mapping[str, Any], fallback: str) -> Component:
-    return replace(_frame(here, value, fallback), kind="spark", job=parse_spark(here, value))
+def _spark(here: Here, value: Mapping[str, Any], frame: Component) -> Component:
+    return replace(frame, kind="spark", job=parse_spark(here, value))
 
 
 def sweep_of(here: Here, body: Mapping[str, Any], trial: Component) -> Component:

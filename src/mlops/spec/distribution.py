@@ -34,7 +34,7 @@ def parse_distribution(here: Here, value: Any, instances: int) -> dict[str, Any]
     if value is None:
         return None
     body = here.mapping(value)
-    kind = keys.plain(str(body.get("type", "")))
+    kind = keys.plain(body.get("type", ""), TABLES)
     if kind not in TABLES:
         here.at("type").note(f"unknown type of distribution {body.get('type')!r}", f"types: {', '.join(TABLES)}")
         return None

@@ -6,6 +6,7 @@ and what others read of its outputs is what its steps write. So whoever runs a p
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from mlops.spec import expressions, keys
 from mlops.spec.bindings import Scope, bind, filled
 from mlops.spec.component import component_source, parse_component, sweep_of
-from mlops.spec.ports import parse_inputs, parse_output, parse_outputs
+from mlops.spec.ports import GIVEN_INPUT, Ports, check_mode, declared_ports, given_input, given_output
+from mlops.spec.reading import Reading
 from mlops.spec.schemas import NODES, OTHER_TYPES, OVER
 from mlops.spec.source import did_you_mean
 from mlops.spec.values import ASSET_TYPES, LITERAL_TYPES, Binding, Component, FromPipeline, FromStep, Input, Literal, Output, Place, Step
@@ -57,7 +59,7 @@ class Graph:
         return written
 
     def _add_job(self, here: Here, name: str, job: Mapping[str, Any], scope: Scope) -> dict[str, FromStep]:
-        kind = keys.plain(str(job.get("type", "command")))
+        kind = keys.plain(job["type"], NODES) if "type" in job else _kind_of_component(here, job)
         if kind not in NODES:
             hint = OTHER_TYPES.get(kind, did_you_mean(kind, NODES, label="types"))
             here.at("type").note(f"a step of type {job.get('type')!r} is not run on this machine", hint)
@@ -90,8 +92,8 @@ class Graph:
         if found is None:
             return {}
         place, body = found
-        inputs, outputs = parse_inputs(place.at("inputs"), body.get("inputs")), parse_outputs(place.at("outputs"), body.get("outputs"))
-        given = self._bindings(here, job, str(body.get("name", name)), inputs, scope)
+        inputs, outputs = declared_ports(place, body)
+        given = self._bindings(here, job, str(body.get("name", name)), inputs, scope, owner_is_pipeline=True)
         own, written = _outputs(here.at("outputs"), job.get("outputs"), _Ports(str(body.get("name", name)), outputs), scope)
         known = {key: _known(bound, scope) for key, bound in given.items()}
         inner = replace(
@@ -107,17 +109,25 @@ class Graph:
         self._aliases |= {FromStep(full, output): bound for output, bound in made.items()}
         return {output: FromStep(full, key) for output, key in written.items()}
 
-    def _bindings(self, here: Here, job: Mapping[str, Any], owner: str, inputs: Mapping[str, Input], scope: Scope) -> dict[str, Binding]:
+    def _bindings(
+        self, here: Here, job: Mapping[str, Any], owner: str, inputs: Mapping[str, Input], scope: Scope, *, owner_is_pipeline: bool = False
+    ) -> dict[str, Binding]:
         """Return what a job binds each input of its component to."""
         given = here.at("inputs").mapping(job.get("inputs"))
         result: dict[str, Binding] = {}
         for name, value in given.items():
             declared = inputs.get(str(name))
             place = here.at("inputs", name)
+            if declared is None and owner_is_pipeline and not difflib.get_close_matches(str(name), inputs, n=1):
+                here.at("inputs").without_effect(f"{name} ({owner} has no such input, and the service says nothing of it)")
+                continue
             if declared is None:
                 hint = did_you_mean(str(name), inputs, label=f"{owner} takes")
                 place.note(f"{owner} has no input called {str(name)!r}", hint, at_key=True)
                 continue
+            if isinstance(value, dict):
+                place.judge(value, GIVEN_INPUT, f"input {name!r}")
+                check_mode(place, value, declared.type)
             bound = bind(place, declared, value, scope)
             if isinstance(bound, FromStep):
                 self._references.append((place, bound))
@@ -183,9 +193,9 @@ class _Ports:
 def _component(here: Here, name: str, kind: str, job: Mapping[str, Any], scope: Scope) -> Component | None:
     """Return what a job runs: a component that it names, with what the job sets over it, or the job itself."""
     if kind == "sweep":
-        return sweep(here, name, job, _declaring(here, job, scope))
+        return sweep(here, name, job, job_ports(here, job, scope))
     if "component" not in job:
-        return parse_component(here, _declaring(here, job, scope), fallback=name)
+        return parse_component(here, job, fallback=name, ports=job_ports(here, job, scope))
     found = component_source(here.at("component"), job["component"], kind)
     if found is None:
         return None
@@ -198,41 +208,54 @@ def _component(here: Here, name: str, kind: str, job: Mapping[str, Any], scope: 
     return parse_component(place, merged, fallback=name)
 
 
-def sweep(here: Here, name: str, job: Mapping[str, Any], declaring: Mapping[str, Any]) -> Component | None:
-    """Return a sweep; an inline trial has the inputs and outputs of the job around it."""
+def sweep(here: Here, name: str, job: Mapping[str, Any], ports: Ports) -> Component | None:
+    """Return a sweep; a trial in place has the inputs and outputs of the job around it."""
     trial = job.get("trial")
     found = component_source(here.at("trial"), trial, "command") if trial is not None else None
     if found is None:
         return None
     place, body = found
-    if isinstance(trial, dict):
-        ports = {key: declaring[key] for key in ("inputs", "outputs") if key in declaring and key not in trial}
-        place, body = replace(place, overlay={key: here.at(key) for key in ports}), {**body, **ports}
-    made = parse_component(place, body, fallback=name)
+    made = parse_component(place, body, fallback=name, ports=ports if place.source is here.source else None)
     return sweep_of(here, job, made) if made else None
 
 
-def _declaring(here: Here, job: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
-    """Return an inline job whose inputs and outputs declare themselves by what they are bound to."""
-    inputs = {key: _declared(value, scope) for key, value in here.at("inputs").mapping(job.get("inputs")).items()}
-    outputs: dict[str, Any] = {}
-    for key, value in here.at("outputs").mapping(job.get("outputs")).items():
-        parts = expressions.whole(value.get("path") if isinstance(value, dict) else value)
-        bound = scope.outputs.get(".".join(parts[2:])) if parts else None
-        own = value if isinstance(value, dict) else {}
-        outputs[key] = ({"type": bound.type} if bound else {}) | own or None
-    return {**job, "inputs": inputs, "outputs": outputs}
+def job_ports(here: Here, job: Mapping[str, Any], scope: Scope) -> Ports:
+    """Return the inputs and outputs of a job in place: they are declared by what they are bound to."""
+    inputs = {
+        str(name): _job_input(here.at("inputs", name), str(name), item, scope)
+        for name, item in here.at("inputs").mapping(job.get("inputs")).items()
+    }
+    outputs = {
+        str(name): _job_output(here.at("outputs", name), str(name), item, scope)
+        for name, item in here.at("outputs").mapping(job.get("outputs")).items()
+    }
+    return Ports({name: one for name, one in inputs.items() if one}, outputs)
 
 
-def _declared(value: Any, scope: Scope) -> Any:
-    """Return the declaration of an input that is bound to `value`: its type is that of the pipeline's input, or found out later."""
+def _job_input(here: Here, name: str, value: Any, scope: Scope) -> Input | None:
+    """Return the declaration of an input that is bound to `value`; where that is another step's output, its type is found out later."""
     body = value if isinstance(value, dict) else {}
     parts = expressions.whole(body.get("path", body.get("value")) if body else value)
     if parts is None:
-        return value
+        return given_input(here, name, filled(here, value, scope))
     outer = scope.inputs.get(".".join(parts[2:])) if parts[:2] == ("parent", "inputs") else None
-    kind = outer.type if outer else "uri_folder"
-    return {"type": body.get("type", kind), **({"optional": True} if outer and outer.optional else {})}
+    kind = str(body.get("type") or (outer.type if outer else "uri_folder"))
+    return Input(name, kind, optional=outer.optional if outer else False)
+
+
+def _job_output(here: Here, name: str, value: Any, scope: Scope) -> Output:
+    parts = expressions.whole(value.get("path") if isinstance(value, dict) else value)
+    outer = scope.outputs.get(".".join(parts[2:])) if parts else None
+    made = given_output(here, name, filled(here, value, scope))
+    says_type = isinstance(value, dict) and "type" in value
+    return replace(made, type=outer.type) if outer and not says_type else made
+
+
+def _kind_of_component(here: Here, job: Mapping[str, Any]) -> str:
+    """Return the type of a job that names none: its component's."""
+    quiet = replace(here, reading=Reading(assets=here.reading.assets))
+    found = component_source(quiet.at("component"), job["component"], None) if job.get("component") is not None else None
+    return keys.plain(found[1].get("type", "command"), NODES) if found else "command"
 
 
 def _outputs(here: Here, given: Any, owner: Component | _Ports, scope: Scope) -> tuple[dict[str, Output], dict[str, str]]:
@@ -244,7 +267,7 @@ def _outputs(here: Here, given: Any, owner: Component | _Ports, scope: Scope) ->
             here.at(name).note(f"{owner.name} has no output called {str(name)!r}", hint, at_key=True)
             continue
         if isinstance(value, dict):
-            outputs[str(name)] = _over(outputs[str(name)], parse_output(here.at(name), str(name), filled(here.at(name), value, scope)))
+            outputs[str(name)] = _over(outputs[str(name)], given_output(here.at(name), str(name), filled(here.at(name), value, scope)))
         parts = expressions.whole(value.get("path") if isinstance(value, dict) else value)
         if parts is None and isinstance(value, str):
             here.at(name).note(f"{value!r} is no binding of an output", "Write ${{parent.outputs.NAME}}, or a mapping with a path.")

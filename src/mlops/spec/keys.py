@@ -6,7 +6,7 @@ no meaning on one machine, or refused with the reason and the nearest thing that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,21 +87,27 @@ def texts(value: Any) -> str | None:
     return next((f"{one!r} is not a text" for one in value if not isinstance(one, str)), None)
 
 
+def strings(value: Any) -> str | None:
+    """A mapping of names to strings."""
+    bad = mapping(value) or next(
+        (f"{name!r} has {one!r}, which is not a text" for name, one in value.items() if not isinstance(one, str | None)), None
+    )
+    return f"{bad}: put it in quotes" if bad and not mapping(value) else bad
+
+
 def one_of(*allowed: str) -> Check:
     """One of the words, whatever the case of their letters."""
 
     def check(value: Any) -> str | None:
-        return None if isinstance(value, str) and plain(value) in allowed else f"{value!r} is not one of {', '.join(allowed)}"
+        return None if isinstance(value, str) and plain(value, allowed) in allowed else f"{value!r} is not one of {', '.join(allowed)}"
 
     return check
 
 
-def plain(value: str) -> str:
+def plain(value: object, allowed: Iterable[str]) -> str:
     """Return an enumerated word as the schemas spell it: `RunFunction` and `run_function` are the same word."""
-    snake = "".join(
-        f"_{letter}" if letter.isupper() and index and value[index - 1].islower() else letter for index, letter in enumerate(value)
-    )
-    return snake.lower()
+    bare = str(value).lower().replace("_", "")
+    return next((one for one in allowed if one.replace("_", "") == bare), str(value).lower())
 
 
 @dataclass(frozen=True)
@@ -114,15 +120,19 @@ class Key:
     hint: str = ""
     inner: Mapping[str, Key] | None = None
     """The keys of the mapping below this one, where it is one of known keys."""
+    each: Mapping[str, Key] | None = None
+    """The keys of every mapping in the mapping below this one, whatever their names."""
     required: bool = False
 
 
 Table = Mapping[str, Key]
 
 
-def without_effect(takes: Check = anything, why: str = "") -> Key:
+def without_effect(
+    takes: Check = anything, why: str = "", *, inner: Mapping[str, Key] | None = None, each: Mapping[str, Key] | None = None
+) -> Key:
     """Return a key that means something on Azure ML and nothing on one machine."""
-    return Key(takes, WITHOUT_EFFECT, why)
+    return Key(takes, WITHOUT_EFFECT, why, inner=inner, each=each)
 
 
 def refused(why: str, hint: str = "") -> Key:

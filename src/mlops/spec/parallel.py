@@ -28,7 +28,7 @@ TASK = {
     "entry_script": Key(keys.text),
     "program_arguments": Key(keys.text),
     "append_row_to": Key(keys.text),
-    "environment": Key(),
+    "environment": Key(required=True),
     "model": keys.refused("a model is not scored by itself here", "Use type: run_function with an entry_script that loads the model."),
 }
 RETRY = {"max_retries": Key(keys.whole), "timeout": Key(keys.counted)}
@@ -51,7 +51,7 @@ def parse_parallel(here: Here, body: Mapping[str, Any], instances: int) -> dict[
     `max_concurrency_per_instance` stays None where it is not given: as many as the machine takes.
     """
     task = here.at("task").mapping(body.get("task"))
-    kind = keys.plain(str(task.get("type", "")))
+    kind = keys.plain(task.get("type", ""), ("run_function", "function", "model"))
     if kind == "model":
         here.at("task", "type").note(
             "a task of type model is not run here", "Use type: run_function with an entry_script that loads the model."

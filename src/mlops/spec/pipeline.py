@@ -15,11 +15,11 @@ from mlops.errors import Problem, SpecError
 from mlops.spec import keys
 from mlops.spec.bindings import Scope, value_of
 from mlops.spec.component import component_file, component_source, parse_component
-from mlops.spec.graph import Graph, check_types, sweep
-from mlops.spec.ports import parse_input, parse_inputs, parse_outputs
+from mlops.spec.graph import Graph, check_types, job_ports, sweep
+from mlops.spec.ports import declared_ports, given_inputs, given_output
 from mlops.spec.reading import Here, Reading
 from mlops.spec.references import Assets, is_reference
-from mlops.spec.schemas import JOBS, OTHER_TYPES, SETTINGS
+from mlops.spec.schemas import COMPONENTS, JOBS, OTHER_TYPES, SETTINGS
 from mlops.spec.source import did_you_mean, read
 from mlops.spec.values import ASSET_TYPES, Binding, FromPipeline, FromStep, Input, Literal, Pipeline, Place, Step
 
@@ -72,15 +72,14 @@ def check_component(path: Path, assets: Assets | None = None) -> None:
     found = component_file(path, reading)
     if found is not None:
         here, body = found
-        kind = keys.plain(str(body.get("type", "command")))
+        kind = keys.plain(body.get("type", "command"), COMPONENTS)
         name = body.get("name")
         if not isinstance(name, str) or not _COMPONENT_NAME.fullmatch(name):
             here.at("name").note(f"{name!r} cannot name a component", "Lower-case letters, digits and _, a letter first, as on Azure ML.")
         right = component_source(here, body, kind)
         if right and kind == "pipeline":
-            scope = Scope(
-                parse_inputs(here.at("inputs"), body.get("inputs")), parse_outputs(here.at("outputs"), body.get("outputs")), complete=False
-            )
+            inputs, outputs = declared_ports(here, body)
+            scope = Scope(inputs, outputs, complete=False)
             _graph(here, body, scope)
         elif right:
             parse_component(here, body, fallback=path.stem)
@@ -90,27 +89,30 @@ def check_component(path: Path, assets: Assets | None = None) -> None:
 
 def _kind(body: Mapping[str, Any]) -> str:
     default = "pipeline" if "jobs" in body else "sweep" if "trial" in body else "command"
-    return keys.plain(str(body.get("type", default)))
+    return keys.plain(body.get("type", default), JOBS)
 
 
 def _pipeline(here: Here, body: Mapping[str, Any], settings: Mapping[str, str], *, complete: bool) -> Pipeline | None:
-    inputs, values = _pipeline_inputs(here.at("inputs"), body.get("inputs"))
-    given = body.get("inputs") or {}
-    outputs = parse_outputs(here.at("outputs"), body.get("outputs"))
+    given = here.at("inputs").mapping(body.get("inputs"))
+    outputs = {
+        str(name): given_output(here.at("outputs", name), str(name), item)
+        for name, item in here.at("outputs").mapping(body.get("outputs")).items()
+    }
+    inputs: Mapping[str, Input] = given_inputs(here.at("inputs"), given)
+    place, jobs = here, body
     if body.get("component") is not None:
         found = component_source(here.at("component"), body["component"], "pipeline")
-        if found is None:
+        if found is None or body.get("jobs") is not None:
+            here.at("jobs").note("a pipeline has either `jobs` or a `component`", "Keep one of the two.", at_key=True)
             return None
-        place, component = found
-        inputs = parse_inputs(place.at("inputs"), component.get("inputs"))
-        outputs = parse_outputs(place.at("outputs"), component.get("outputs")) | outputs
-        values = _given(here.at("inputs"), inputs, given)
-        here, body = place, {**component, "settings": body.get("settings")}
-    values |= _set(here, inputs, settings)
+        place, jobs = found
+        inputs, declared = declared_ports(place, jobs)
+        outputs = {**declared, **outputs}
+    values = _given(here.at("inputs"), inputs, given) | _set(here, inputs, settings)
     known = {name: bound.value for name, bound in values.items() if isinstance(bound, Literal)}
     options = here.at("settings").mapping(body.get("settings"))
     datastore = str(options.get("default_datastore") or "workspaceblobstore").rpartition(":")[2].rpartition("/")[2]
-    graph = _graph(here, body, Scope(inputs, outputs, known, complete=complete, datastore=datastore))
+    graph = _graph(place, jobs, Scope(inputs, outputs, known, complete=complete, datastore=datastore))
     if graph is None:
         return None
     frame = replace(_frame(here, body), inputs=inputs, values=values, outputs=graph.outputs, steps=graph.steps)
@@ -135,9 +137,9 @@ def _graph(here: Here, body: Mapping[str, Any], scope: Scope) -> Graph | None:
 
 
 def _single(here: Here, body: Mapping[str, Any], settings: Mapping[str, str], *, complete: bool) -> Pipeline | None:
-    del complete
     name = here.source.path.stem
-    component = sweep(here, name, body, body) if _kind(body) == "sweep" else parse_component(here, body, fallback=name)
+    ports = job_ports(here, body, Scope({}, complete=complete))
+    component = sweep(here, name, body, ports) if _kind(body) == "sweep" else parse_component(here, body, fallback=name, ports=ports)
     if component is None:
         return None
     values = _given(here.at("inputs"), component.inputs, body.get("inputs") or {}) | _set(here, component.inputs, settings)
@@ -165,13 +167,6 @@ def _frame(here: Here, body: Mapping[str, Any]) -> Pipeline:
     )
 
 
-def _pipeline_inputs(here: Here, value: Any) -> tuple[dict[str, Input], dict[str, Binding]]:
-    given = here.mapping(value)
-    parsed = (parse_input(here.at(name), str(name), declared) for name, declared in given.items())
-    inputs = {one.name: one for one in parsed if one}
-    return inputs, _given(here, inputs, given)
-
-
 def _given(here: Here, inputs: Mapping[str, Input], given: Mapping[str, Any]) -> dict[str, Binding]:
     """Return what the file gives for each input, by its name; nothing where it only declares it."""
     found = {}
@@ -183,6 +178,8 @@ def _given(here: Here, inputs: Mapping[str, Input], given: Mapping[str, Any]) ->
         bound = value_of(here.at(name), declared, value)
         if bound:
             found[declared.name] = bound
+        elif not isinstance(value, dict) or "path" in value:
+            here.reading.wrong.add(declared.name)
     return found
 
 
@@ -201,6 +198,8 @@ def _set(here: Here, inputs: Mapping[str, Input], settings: Mapping[str, str]) -
         here.reading.problems += [Problem("--set", 1, 1, problem.message, problem.hint) for problem in own.problems]
         if bound:
             found[name] = bound
+        else:
+            here.reading.wrong.add(name)
     return found
 
 
@@ -250,7 +249,13 @@ def _check_required(pipeline: Pipeline, here: Here, *, complete: bool) -> None:
         for name, bound in step.inputs.items():
             given = pipeline.values.get(bound.name) if isinstance(bound, FromPipeline) else bound
             declared = step.component.inputs[name]
-            if given is None and isinstance(bound, FromPipeline) and complete and not declared.optional:
+            if (
+                given is None
+                and isinstance(bound, FromPipeline)
+                and complete
+                and not declared.optional
+                and bound.name not in here.reading.wrong
+            ):
                 own.at(name).note(f"the pipeline's input {bound.name!r} has no value", f"Give one: --set inputs.{bound.name}=VALUE")
             elif isinstance(given, Literal):
                 complaint = declared.complaint(given.value)

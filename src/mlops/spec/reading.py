@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlops.errors import UsageError
 from mlops.spec import expressions
-from mlops.spec.keys import REFUSED, WITHOUT_EFFECT, Table
+from mlops.spec.keys import REFUSED, WITHOUT_EFFECT, Key, Table
 from mlops.spec.source import Keys, Source, did_you_mean
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ class Reading:
 
     problems: list[Problem] = field(default_factory=list)
     without_effect: list[str] = field(default_factory=list)
+    wrong: set[str] = field(default_factory=set)
+    """Inputs of the pipeline that are given, and wrongly: that they then have no value is not said again."""
     assets: Assets | None = None
     """Who knows what references name; without one, a reference is a mistake."""
 
@@ -63,14 +65,24 @@ class Here:
                 place.note(f"unknown key {str(name)!r} in {what}", did_you_mean(str(name), table), at_key=True)
             elif key.fate == REFUSED:
                 place.note(f"`{name}` in {what}: {key.why}", key.hint, at_key=True)
-            elif item is not None and expressions.whole(item) is None:
-                if key.fate == WITHOUT_EFFECT:
-                    self.without_effect(name)
-                place.judge_value(item, key.takes, str(name))
-                if key.inner is not None:
-                    place.judge(place.mapping(item), key.inner, f"`{name}` of {what}")
+            elif item is not None:
+                self._judge_item(place, str(name), item, key, what)
         for name in (name for name, key in table.items() if key.required and value.get(name) is None):
             self.note(f"{what} needs `{name}`", at_key=True)
+
+    def _judge_item(self, place: Here, name: str, item: Any, key: Key, what: str) -> None:
+        if key.fate == WITHOUT_EFFECT:
+            self.without_effect(name)
+        if expressions.whole(item) is not None:
+            return
+        place.judge_value(item, key.takes, name)
+        # What lies below a key without effect has none either: it is only checked, and not listed again.
+        below = replace(place, reading=Reading(place.reading.problems)) if key.fate == WITHOUT_EFFECT else place
+        if key.inner is not None and isinstance(item, dict):
+            below.judge(item, key.inner, f"`{name}` of {what}")
+        for one in item if key.each is not None and isinstance(item, dict) else ():
+            if isinstance(item[one], dict):
+                below.at(one).judge(item[one], key.each or {}, f"`{name}.{one}` of {what}")
 
     def judge_value(self, value: Any, takes: Callable[[Any], str | None], name: str) -> None:
         """Note why the value here is not what its key takes, where it is not."""

@@ -23,12 +23,30 @@ RESOURCES = {
     "locations": keys.without_effect(keys.texts, "this machine is the place"),
     "max_instance_count": keys.without_effect(keys.counted, "this machine is the instance"),
 }
+_IDENTITY = {
+    "type": Key(keys.one_of("managed", "managed_identity", "aml_token", "user_identity"), required=True),
+    "client_id": Key(keys.text),
+    "object_id": Key(keys.text),
+    "msi_resource_id": Key(keys.text),
+}
+_SERVICE = {
+    "type": Key(keys.text),
+    "port": Key(keys.whole),
+    "nodes": Key(keys.text),
+    "properties": Key(keys.mapping),
+    "log_dir": Key(keys.text),
+    "ssh_public_keys": Key(keys.text),
+}
+_QUEUE = {
+    "job_tier": Key(keys.one_of("spot", "basic", "standard", "premium", "null")),
+    "priority": Key(keys.one_of("low", "medium", "high")),
+}
 _PLACE = {
     "compute": keys.without_effect(keys.text, "this machine is the compute"),
-    "identity": keys.without_effect(keys.mapping, "a step runs as you"),
-    "services": keys.without_effect(keys.mapping, "a step is on this machine: nothing has to be reached"),
+    "identity": keys.without_effect(keys.mapping, "a step runs as you", inner=_IDENTITY),
+    "services": keys.without_effect(keys.mapping, "a step is on this machine: nothing has to be reached", each=_SERVICE),
     "properties": keys.without_effect(keys.mapping, "kept by the service only"),
-    "queue_settings": keys.without_effect(keys.mapping, "there is no queue"),
+    "queue_settings": keys.without_effect(keys.mapping, "there is no queue", inner=_QUEUE),
     "parent_job_name": keys.without_effect(keys.text, "a run has no parent here"),
 }
 _NAMED = {
@@ -37,12 +55,13 @@ _NAMED = {
     "name": Key(keys.text),
     "display_name": Key(keys.text),
     "description": Key(keys.text),
-    "tags": Key(keys.words),
+    "tags": Key(keys.strings),
     "inputs": Key(keys.mapping),
     "outputs": Key(keys.mapping),
 }
 _COMPONENT = _NAMED | {"version": Key(keys.word), "is_deterministic": Key(keys.truth)}
-_JOB = _NAMED | _PLACE | {"experiment_name": Key(keys.text)}
+_DETERMINISTIC = keys.refused("it belongs to a component", "Write the step as a component file, with is_deterministic in it.")
+_JOB = _NAMED | _PLACE | {"experiment_name": Key(keys.text), "is_deterministic": _DETERMINISTIC}
 _NODE = (
     _NAMED
     | _PLACE
@@ -50,6 +69,7 @@ _NODE = (
         "component": Key(),
         "comment": keys.without_effect(keys.text, "a note for the designer's canvas"),
         "experiment_name": keys.without_effect(keys.text, "the experiment is the pipeline's"),
+        "is_deterministic": _DETERMINISTIC,
     }
 )
 _LIMITS = {"timeout": Key(keys.seconds)}
@@ -58,11 +78,10 @@ _SPARK_RESOURCES = {"resources": Key(keys.mapping, inner=RESOURCES | spark.RESOU
 _COMMAND = _RESOURCES | {
     "command": Key(keys.text, required=True),
     "code": Key(keys.text),
-    "environment": Key(required=True),
+    "environment": Key(),
     "environment_variables": Key(keys.words),
     "distribution": Key(keys.mapping),
     "limits": Key(keys.mapping, inner=_LIMITS),
-    "is_deterministic": Key(keys.truth),
 }
 _PARALLEL = _RESOURCES | parallel.KEYS | {"environment_variables": Key(keys.words)}
 _SPARK = (

@@ -66,13 +66,13 @@ def parse_sweep(here: Here, body: Mapping[str, Any]) -> dict[str, Any]:
 
 def _sampling(here: Here, value: Any) -> dict[str, Any]:
     body = {"type": value} if isinstance(value, str) else here.mapping(value)
-    kind = keys.plain(str(body.get("type", "random")))
+    kind = keys.plain(body.get("type", "random"), SAMPLING)
     if kind not in SAMPLING:
         here.note(f"unknown sampling algorithm {body.get('type')!r}", f"algorithms: {', '.join(SAMPLING)}")
         kind = "random"
     elif not isinstance(value, str) and value is not None:
         here.judge(body, SAMPLING[kind], f"{kind} sampling")
-    rule = keys.plain(str(body.get("rule") or "random"))
+    rule = keys.plain(body.get("rule") or "random", ("random", "sobol"))
     seed = body.get("seed")
     return {"type": kind, "seed": None if seed is None else whole(seed), "rule": rule, "logbase": body.get("logbase")}
 
@@ -121,15 +121,14 @@ def _is_above(low: Any, high: Any) -> bool:
 
 def _objective(here: Here, value: Any) -> dict[str, Any]:
     body = here.mapping(value)
-    here.judge(body, OBJECTIVE, "the objective")
-    return {"goal": keys.plain(str(body.get("goal", ""))), "primary_metric": body.get("primary_metric")}
+    return {"goal": keys.plain(body.get("goal", ""), ("minimize", "maximize")), "primary_metric": body.get("primary_metric")}
 
 
 def _early_termination(here: Here, value: Any, sampling: str) -> dict[str, Any] | None:
     if value is None:
         return None
     body = here.mapping(value)
-    kind = keys.plain(str(body.get("type", "")))
+    kind = keys.plain(body.get("type", ""), POLICIES)
     if kind not in POLICIES:
         here.at("type").note(f"unknown early termination policy {body.get('type')!r}", did_you_mean(kind, POLICIES, label="policies"))
         return None
@@ -144,7 +143,6 @@ def _early_termination(here: Here, value: Any, sampling: str) -> dict[str, Any] 
 
 def _limits(here: Here, value: Any) -> dict[str, Any]:
     body = here.mapping(value)
-    here.judge(body, LIMITS, "the limits of a sweep")
     total = whole(body.get("max_total_trials"))
     limits = {name: whole(body[name]) if body.get(name) is not None else None for name in LIMITS}
     return limits | {"max_concurrent_trials": limits["max_concurrent_trials"] or total}

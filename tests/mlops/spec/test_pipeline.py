@@ -107,6 +107,6 @@ def test_expressions_are_looked_up_and_never_evaluated():
 
 
 def test_an_input_without_a_value_is_a_mistake_only_when_the_file_is_run(project):
-    project.edit("pipeline.yml", "  n: 5", "  n: {type: integer}")
+    project.edit("pipeline.yml", "  n: 5", "  n: {type: uri_file}")
     assert "the pipeline's input 'n' has no value" in mistakes(project.pipeline)[0].message
     assert load_pipeline(project.pipeline, complete=False).values == {}
