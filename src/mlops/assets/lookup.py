@@ -37,6 +37,8 @@ class LocalAssets:
     rules: Rules = field(default_factory=Rules)
     fetching: bool = True
     """Whether to fetch what is elsewhere; a check does not, and takes an address for what it says it is."""
+    versions: dict[Path, str] = field(default_factory=dict, init=False)
+    """Where each registered version is that was asked for, and which one it is: `@latest` is a version by then."""
     store: AssetStore = field(init=False)
     remote: Remote = field(init=False)
 
@@ -133,7 +135,9 @@ class LocalAssets:
 
     def _of_version(self, version: Version) -> Path:
         content = self.store.content(version)
-        return content if content is not None else self._place(version.kind, version.uri, version.type)
+        found = content if content is not None else self._place(version.kind, version.uri, version.type)
+        self.versions[found] = version.reference
+        return found
 
     def _in_datastore(self, reference: str) -> Path:
         found = self.place(reference)

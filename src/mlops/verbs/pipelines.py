@@ -149,7 +149,7 @@ def run(arguments: argparse.Namespace) -> int:
     options = Options(local.workers, local.warm and not arguments.no_warm, arguments.force, packages=local.packages)
     if arguments.dry_run:
         return _dry_run(LocalRun(pipeline, home, root, options, dry=True), pipeline, as_json=arguments.json)
-    running = LocalRun(pipeline, home, root, options, track=lambda record, p, o: Tracker(home, record, p, o))
+    running = LocalRun(pipeline, home, root, options, track=lambda record, p, o: Tracker(home, record, p, o), assets=assets)
     with Tree(live=False if arguments.json else None, quiet=arguments.json) as tree:
         for event in running.events():
             tree.apply(event)
@@ -242,7 +242,7 @@ def show(arguments: argparse.Namespace) -> int:
     commit = f"commit {facts['commit'][:7]}{' + changes' if facts['dirty'] else ''}" if facts.get("commit") else "no commit"
     print(f"run {facts['run']} ({facts['name']})  {facts['state']}  {facts['pipeline']}  {commit}  by {facts['user']}  {facts['started']}")
     for name, value in facts["inputs"].items():
-        print(f"  input {name:<16} {value.get('value', value.get('path', ''))}  {value.get('digest', '')[:19]}")
+        print(f"  input {name:<16} {value.get('value', value.get('asset', value.get('path', '')))}  {value.get('digest', '')[:19]}")
     for name, step in facts["steps"].items():
         seconds = f"{step['seconds']:.1f} s" if step.get("seconds") is not None else ""
         print(f"  {name:<14} {step.get('state', 'waiting'):<9} {seconds:>8}  {step.get('summary') or step.get('reason', '')}")
