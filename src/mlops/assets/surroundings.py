@@ -34,7 +34,8 @@ class Surroundings:
     home: Path
     packages: str = "project"
     assets: LocalAssets | None = None
-    _known: dict[str, Interpreter] = field(default_factory=dict, init=False)
+    _by_content: dict[str, Interpreter] = field(default_factory=dict, init=False)
+    _by_component: dict[int, tuple[Component, Interpreter]] = field(default_factory=dict, init=False)
 
     @property
     def known(self) -> LocalAssets:
@@ -52,12 +53,15 @@ class Surroundings:
         Raises:
             PlatformError: It cannot be built.
         """
-        base = component.place.source.path.parent
-        wanted = component.environment
-        key = f"{base} {component.kind} {wanted if wanted is None or isinstance(wanted, str) else json.dumps(wanted, sort_keys=True, default=str)}"
-        if key not in self._known:
-            self._known[key] = self._interpreter(component, base)
-        return self._known[key]
+        if id(component) not in self._by_component:
+            base = component.place.source.path.parent
+            wanted = component.environment
+            key = wanted if wanted is None or isinstance(wanted, str) else json.dumps(wanted, sort_keys=True, default=str)
+            key = f"{base} {component.kind} {key}"
+            if key not in self._by_content:
+                self._by_content[key] = self._interpreter(component, base)
+            self._by_component[id(component)] = component, self._by_content[key]
+        return self._by_component[id(component)][1]
 
     def _interpreter(self, component: Component, base: Path) -> Interpreter:
         image = image_of(component.environment, base, self.known)
