@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlops.assets.rules import spellings
+from mlops.assets.rules import RULES_FILE, spellings
 from mlops.datasets.elsewhere import fetch, status_of
 from mlops.errors import MlopsError, PlatformError, UsageError
 from mlops.files import digest_file, digest_folder, locked, read_json, write_json
@@ -68,11 +68,11 @@ class Remote:
             except MlopsError:
                 raise
             except (ImportError, ValueError) as error:
-                raise UsageError(f"cannot fetch {_bare(url)}: {error}", hint=_HINT) from error
+                raise UsageError(f"cannot fetch {_bare(url)}: {error}", hint=_hint(url)) from error
             except Exception as error:
-                raise PlatformError(f"cannot fetch {_bare(url)}: {type(error).__name__}: {error}", hint=_HINT) from error
+                raise PlatformError(f"cannot fetch {_bare(url)}: {type(error).__name__}: {error}", hint=_hint(url)) from error
             if not target.is_dir() or not any(target.iterdir()):
-                raise PlatformError(f"there is nothing to be listed at {_bare(url)}", hint=_HINT)
+                raise PlatformError(f"there is nothing to be listed at {_bare(url)}", hint=_hint(url))
             kept = self.folder / name / digest_folder(target).removeprefix("sha256:")
             kept.parent.mkdir(exist_ok=True)
             if not kept.exists():
@@ -94,7 +94,8 @@ def _download(address: str, target: Path) -> None:
         files.get_file(one, str(place))
 
 
-_HINT = "Check the address and the network; or map it to a folder here: a line in data/paths.yml (docs/how-to/assets.md)"
+def _hint(url: str) -> str:
+    return f"Check the address and the network. With a copy here, add a line to {RULES_FILE}: {_bare(url)}: PATH"
 
 
 def _file(url: str) -> Path:
@@ -106,8 +107,8 @@ def _file(url: str) -> Path:
         except MlopsError as this:
             error = this
     if error is None:
-        raise UsageError(f"cannot fetch {_bare(url)}", hint=_HINT)
-    raise type(error)(f"{error.message}", where=_bare(url), hint=f"{error.hint}\n{_HINT}") from error
+        raise UsageError(f"cannot fetch {_bare(url)}", hint=_hint(url))
+    raise type(error)(error.message.replace(url, _bare(url)), where=_bare(url), hint=_hint(url)) from error
 
 
 def _addresses(url: str, *, folder: bool) -> list[str]:
@@ -117,7 +118,9 @@ def _addresses(url: str, *, folder: bool) -> list[str]:
         return [url]
     https = url if url.startswith("http") else same[2]
     if folder and not importlib.util.find_spec("adlfs"):
-        raise UsageError(f"cannot list the folder {_bare(url)}: the package adlfs is not installed", hint=f"uv pip install adlfs\n{_HINT}")
+        raise UsageError(
+            f"cannot list the folder {_bare(url)}: the package adlfs is not installed", hint=f"uv pip install adlfs\n{_hint(url)}"
+        )
     adlfs = [same[4]] if importlib.util.find_spec("adlfs") else []
     return adlfs if folder else [https, *adlfs]
 
