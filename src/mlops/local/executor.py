@@ -60,6 +60,8 @@ class Launch:
     timeout: float | None
     job: Mapping[str, Any] | None = None
     """What a driver of `kinds/` reads from job.json; None for a plain command."""
+    artifacts: str | None = None
+    """The output that holds what the step leaves in `./outputs`, if one does."""
 
 
 @dataclass
@@ -191,6 +193,7 @@ class ProcessExecutor:
 
     def _launch(self, launch: Launch) -> None:
         copy_code(launch.code, launch.folder / "code")
+        _lay_artifacts(launch)
         if launch.job is not None:
             write_json(launch.folder / "job.json", launch.job)
         for path, kind in launch.outputs.values():
@@ -312,6 +315,17 @@ def _told(launch: Launch) -> str:
     """Return the reason that a driver of `kinds/` left, if any."""
     reason = launch.folder / "reason.txt"
     return reason.read_text(encoding="utf-8") if launch.job is not None and reason.is_file() else ""
+
+
+def _lay_artifacts(launch: Launch) -> None:
+    """Make `./outputs`, which is there on Azure ML for files that a step wants kept without declaring them."""
+    place = launch.folder / "code" / "outputs"
+    if launch.artifacts and not place.exists():
+        kept = launch.outputs[launch.artifacts][0] / "outputs"
+        kept.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(kept)
+    elif not place.exists():
+        place.mkdir()
 
 
 def _in_words(code: int) -> str:

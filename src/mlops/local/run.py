@@ -20,12 +20,13 @@ from mlops.errors import JobFailed, MlopsError, PlatformError
 from mlops.files import shown
 from mlops.local.digests import Digests
 from mlops.local.executor import UNMADE, Launch, ProcessExecutor
+from mlops.local.includes import with_includes
 from mlops.local.kinds.code import read_driven
 from mlops.local.runs import Origin, RunRecord, open_run, origin
 from mlops.local.snapshot import Code, read_code
 from mlops.local.store import Store
 from mlops.spec import expressions
-from mlops.spec.values import TRUTHS, Asset, Binding, Component, FromPipeline, FromStep, Literal, Pipeline, Step
+from mlops.spec.values import LITERAL_TYPES, TRUTHS, Asset, Binding, Component, FromPipeline, FromStep, Input, Literal, Pipeline, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -126,7 +127,10 @@ class LocalRun:
         yield end
 
     def _steps(self, executor: ProcessExecutor) -> Iterator[Event]:
-        yield from self._execute(self.pipeline.steps, executor)
+        last = self.pipeline.on_finalize
+        yield from self._execute({name: step for name, step in self.pipeline.steps.items() if name != last}, executor)
+        if last:  # whatever became of the others
+            yield from self._execute({last: self.pipeline.steps[last]}, executor)
         if self.then and not self.failed:
             self._outputs()
             more = self.then(self)
@@ -134,7 +138,8 @@ class LocalRun:
             yield from self._execute(more, executor)
 
     def _execute(self, steps: Mapping[str, Step], executor: ProcessExecutor) -> Iterator[Event]:
-        tasks = {name: Task(name, step.needs, step) for name, step in steps.items()}
+        bears = self.pipeline.continue_on_failed_optional_input
+        tasks = {name: Task(name, step.needs, step, step.can_miss if bears else ()) for name, step in steps.items()}
         for event in execute(tasks, self._judge, executor, go_on=self.pipeline.continue_on_step_failure):
             if isinstance(event, Finished):
                 self._keep(event)
@@ -204,19 +209,20 @@ class LocalRun:
     def _prepare(self, step: Step, products: Products) -> Launch:
         """Resolve a step whose needs are met: its inputs, its command, its code, and the recipe of all that."""
         folder = self.record.step_folder(step.name)
-        values = {name: self._resolve(bound, products) for name, bound in step.inputs.items()}
+        values = {name: self._resolve(bound, products, step.component.inputs[name].type) for name, bound in step.inputs.items()}
         assets = {name: value for name, value in values.items() if isinstance(value, tuple)}
         literals = {
             name: _as_text(value, step.component.inputs[name].type) for name, value in values.items() if not isinstance(value, tuple | None)
         }
-        outputs = {name: (folder / "outputs" / name, declared.type) for name, declared in step.component.outputs.items()}
+        outputs = {name: (folder / "outputs" / name, declared.file_type) for name, declared in step.component.outputs.items()}
 
         def look_up(parts: tuple[str, ...]) -> str | None:
+            name = ".".join(parts[1:])
             if parts[0] == "search_space":  # each trial's own
                 return f"${{{{{'.'.join(parts)}}}}}"
             if parts[0] == "inputs":
-                return str(assets[parts[1]][0]) if parts[1] in assets else literals.get(parts[1])
-            return str(outputs[parts[1]][0]) if parts[0] == "outputs" else step.name
+                return str(assets[name][0]) if name in assets else literals.get(name)
+            return str(outputs[name][0]) if parts[0] == "outputs" else step.name
 
         component = step.component
         command = expressions.fill(component.command, look_up)
@@ -224,12 +230,17 @@ class LocalRun:
         code = read_driven(component) if component.job is not None else read_code(command, component.code)
         if interpreter.python is not None and component.job is None:
             code = replace(code, argv=())  # the warm process is another Python
+        code = with_includes(code, component.includes)
         recipe = self._recipe(component, code, literals, {name: digest for name, (_, digest) in assets.items()})
         self._describe(step.name, command, literals, assets)
         self.record.describe_step(step.name, environment=interpreter.facts)
         key = f"{self.pipeline.path}:{step.name}"
-        variables = {**component.environment_variables, **interpreter.variables()}
-        launch = Launch(step.name, key, command, code, folder, variables, outputs, assets, recipe, component.timeout)
+        variables = {
+            key: expressions.fill(text, look_up) for key, text in component.environment_variables.items()
+        } | interpreter.variables()
+        launch = Launch(
+            step.name, key, command, code, folder, variables, outputs, assets, recipe, component.timeout, artifacts=_artifacts(component)
+        )
         return launch if component.job is None else self._driven(launch, component, literals)
 
     def _driven(self, launch: Launch, component: Component, literals: Mapping[str, str]) -> Launch:
@@ -253,14 +264,17 @@ class LocalRun:
         outputs = {name: (path, kind if made_here else UNMADE) for name, (path, kind) in launch.outputs.items()}
         return replace(launch, command=f"python {' '.join(launch.code.argv)}", job=job, outputs=outputs)
 
-    def _resolve(self, bound: Binding, products: Products) -> Any:
-        """Return a literal, or a path and its digest, or None for an optional input that was not given."""
+    def _resolve(self, bound: Binding, products: Products, kind: str) -> Any:
+        """Return a literal, or a path and its digest, or None for an optional input that was not given or could not be made."""
         if isinstance(bound, FromPipeline):
             given = self.pipeline.values.get(bound.name)
-            return None if given is None else self._resolve(given, products)
+            return None if given is None else self._resolve(given, products, kind)
         if isinstance(bound, FromStep):
-            product = products[bound.step][bound.output]
-            return Path(product.path), product.digest
+            product = products[bound.step][bound.output] if bound.step in products else None
+            if product is None:
+                return None
+            path = Path(product.path)
+            return _value_in(path, kind, bound) if kind in LITERAL_TYPES and path.is_file() else (path, product.digest)
         if isinstance(bound, Asset):
             return bound.path, self.digests.of(bound.path)
         return bound.value
@@ -340,6 +354,27 @@ def _code(component: Component) -> Code:
     if component.job is not None:
         return read_driven(component)
     return read_code(component.command.replace("${{", "").replace("}}", ""), component.code)
+
+
+def _artifacts(component: Component) -> str | None:
+    """Return the output that stands for all that a step leaves in `./outputs`: Azure ML has these two names for it."""
+    used = set(expressions.used(component.command))
+    return next((name for name in ("artifacts", "default") if name in component.outputs and ("outputs", name) not in used), None)
+
+
+def _value_in(path: Path, kind: str, bound: FromStep) -> str:
+    """Return the value that a step wrote as a literal output.
+
+    Raises:
+        JobFailed: It is not of the type that the next step takes.
+    """
+    value = path.read_text(encoding="utf-8", errors="replace").strip()
+    wrong = Input(bound.output, kind).complaint(value)
+    if wrong:
+        raise JobFailed(
+            f"{bound.step} wrote its output {bound.output!r}, and {wrong}", where=str(path), hint="Write the value alone into the file."
+        )
+    return value
 
 
 def _as_text(value: Any, kind: str) -> str:

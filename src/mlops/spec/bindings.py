@@ -111,7 +111,7 @@ def filled(here: Here, value: Any, scope: Scope) -> Any:
         return {key: filled(here.at(key), item, scope) for key, item in value.items()}
     if isinstance(value, list):
         return [filled(here.at(index), item, scope) for index, item in enumerate(value)]
-    if not isinstance(value, str):
+    if not isinstance(value, str) or "${{" not in value:
         return value
     names = {".".join(parts[2:]) for parts in expressions.used(value) if parts[:2] == ("parent", "inputs")}
     for name in names:

@@ -225,8 +225,10 @@ def _check_expression(component: Component, here: Here, where: str, parts: tuple
 
 def _check_script(component: Component, here: Here) -> None:
     """Find a script that is not in the code folder."""
+    if component.code is None or not component.code.is_dir():
+        return
     script = python_script(component.command)
-    if script and component.code and component.code.is_dir() and not (component.code / script).is_file():
+    if script and not (component.code / script).is_file():
         scripts = [path.name for path in component.code.glob("*.py")]
         here.note(f"there is no script {script!r} in {component.code}", did_you_mean(script, scripts, label="scripts there"))
 

@@ -17,7 +17,7 @@ _OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
 
 def whole(text: object) -> tuple[str, ...] | None:
     """Return the dotted parts where `text` is one expression and nothing else, or None."""
-    match = _EXPRESSION.fullmatch(text.strip()) if isinstance(text, str) else None
+    match = _EXPRESSION.fullmatch(text.strip()) if isinstance(text, str) and "${{" in text else None
     return tuple(match.group(1).split(".")) if match else None
 
 

@@ -146,22 +146,22 @@ class Graph:
         for place, bound in self._references:
             self._check(place, bound)
         self.outputs = {name: self._written(bound) for name, bound in outputs.items()}
-        for name, step in self.steps.items():
+        for name, step in self.steps.items() if self._aliases else ():
             inputs = {key: self._written(bound) if isinstance(bound, FromStep) else bound for key, bound in step.inputs.items()}
             self.steps[name] = replace(step, inputs=inputs)
         for name, key in self._inferred:
             self._infer(name, key)
 
     def _check(self, place: Here, bound: FromStep) -> None:
+        outputs = self._jobs.get(bound.step)
+        if outputs is not None and bound.output in outputs:
+            return
         scope, _, name = bound.step.rpartition(".")
-        beside = {job.rpartition(".")[2]: job for job in self._jobs if job.rpartition(".")[0] == scope}
-        if bound.step not in self._jobs:
+        if outputs is None:
+            beside = [job.rpartition(".")[2] for job in self._jobs if job.rpartition(".")[0] == scope]
             place.note(f"there is no step called {name!r}", did_you_mean(name, beside, label="steps"))
-        elif self._jobs[bound.step] and bound.output not in self._jobs[bound.step]:
-            hint = did_you_mean(bound.output, self._jobs[bound.step], label=f"outputs of {name}")
-            place.note(f"{name} has no output called {bound.output!r}", hint)
-        elif not self._jobs[bound.step] and bound.step in self.steps:
-            place.note(f"{name} has no output called {bound.output!r}", f"outputs of {name}: none")
+        elif outputs or bound.step in self.steps:  # a job that could not be read says nothing of its outputs
+            place.note(f"{name} has no output called {bound.output!r}", did_you_mean(bound.output, outputs, label=f"outputs of {name}"))
 
     def _written(self, bound: FromStep) -> FromStep:
         while bound in self._aliases:
@@ -174,6 +174,8 @@ class Graph:
         maker = self.steps.get(bound.step) if isinstance(bound, FromStep) else None
         if maker and isinstance(bound, FromStep) and bound.output in maker.component.outputs:
             kind = maker.component.outputs[bound.output].type
+            if step.component.inputs[key].type == kind:
+                return
             inputs = {**step.component.inputs, key: replace(step.component.inputs[key], type=kind)}
             self.steps[name] = replace(step, component=replace(step.component, inputs=inputs))
 
@@ -201,7 +203,7 @@ def _component(here: Here, name: str, kind: str, job: Mapping[str, Any], scope: 
         return None
     place, body = found
     over = {key: item for key, item in job.items() if key in OVER[kind] and item is not None}
-    place = replace(place, overlay={key: here.at(key) for key in over})
+    place = place._replace(overlay={key: here.at(key) for key in over})
     merged = {**body, **over}
     if isinstance(over.get("environment_variables"), dict) and isinstance(body.get("environment_variables"), dict):
         merged["environment_variables"] = {**body["environment_variables"], **over["environment_variables"]}
@@ -253,7 +255,7 @@ def _job_output(here: Here, name: str, value: Any, scope: Scope) -> Output:
 
 def _kind_of_component(here: Here, job: Mapping[str, Any]) -> str:
     """Return the type of a job that names none: its component's."""
-    quiet = replace(here, reading=Reading(assets=here.reading.assets))
+    quiet = here._replace(reading=Reading(assets=here.reading.assets))
     found = component_source(quiet.at("component"), job["component"], None) if job.get("component") is not None else None
     return keys.plain(found[1].get("type", "command"), NODES) if found else "command"
 

@@ -20,7 +20,7 @@ from mlops.spec.ports import declared_ports, given_inputs, given_output
 from mlops.spec.reading import Here, Reading
 from mlops.spec.references import Assets, is_reference
 from mlops.spec.schemas import COMPONENTS, JOBS, OTHER_TYPES, SETTINGS
-from mlops.spec.source import did_you_mean, read
+from mlops.spec.source import Source, did_you_mean, no_collection, read
 from mlops.spec.values import ASSET_TYPES, Binding, FromPipeline, FromStep, Input, Literal, Pipeline, Place, Step
 
 if TYPE_CHECKING:
@@ -43,7 +43,11 @@ def load_pipeline(
     Raises:
         SpecError: With every mistake at its file and line.
     """
-    source = read(path)
+    with no_collection():
+        return _load(read(path), settings or {}, assets, complete=complete)
+
+
+def _load(source: Source, settings: Mapping[str, str], assets: Assets | None, *, complete: bool) -> Pipeline:
     if not isinstance(source.value, dict):
         raise source.fail((), "a pipeline file is a mapping of keys", "See src/pipelines/train.yml for one that works.")
     here = Here(source, (), Reading(assets=assets))
@@ -53,7 +57,7 @@ def load_pipeline(
         raise source.fail(("type",), f"a job of type {source.value.get('type')!r} is not run on this machine", hint)
     here.judge(source.value, JOBS[kind], f"a {kind} job")
     read_as = _pipeline if kind == "pipeline" else _single
-    made = read_as(here, source.value, settings or {}, complete=complete)
+    made = read_as(here, source.value, settings, complete=complete)
     if made:
         _check_required(made, here, complete=complete)
         _check_cycle(made, here)
@@ -194,7 +198,7 @@ def _set(here: Here, inputs: Mapping[str, Input], settings: Mapping[str, str]) -
             continue
         given = str(Path(text).absolute()) if declared.type in ASSET_TYPES and not is_reference(text) else text
         own = Reading(assets=here.reading.assets)
-        bound = value_of(replace(here, reading=own), declared, given)
+        bound = value_of(here._replace(reading=own), declared, given)
         here.reading.problems += [Problem("--set", 1, 1, problem.message, problem.hint) for problem in own.problems]
         if bound:
             found[name] = bound
@@ -218,7 +222,7 @@ def _with_options(pipeline: Pipeline, here: Here, options: Mapping[str, Any]) ->
     after = (first,) if first else ()
     return replace(
         pipeline,
-        steps={name: step if name in {first, last} else replace(step, after=after) for name, step in pipeline.steps.items()},
+        steps={name: replace(step, after=after) if after and name not in {first, last} else step for name, step in pipeline.steps.items()},
         continue_on_step_failure=is_on("continue_on_step_failure", "true"),
         force_rerun=is_on("force_rerun", "false"),
         continue_on_failed_optional_input=is_on("continue_on_failed_optional_input", "true")

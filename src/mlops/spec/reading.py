@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from mlops.errors import UsageError
 from mlops.spec import expressions
@@ -32,21 +33,20 @@ class Reading:
     """Who knows what references name; without one, a reference is a mistake."""
 
 
-@dataclass(frozen=True)
-class Here:
+class Here(NamedTuple):
     """A place in a file that is being read: what is found wrong here is noted with its line."""
 
     source: Source
     keys: Keys
     reading: Reading
-    overlay: Mapping[str | int, Here] = field(default_factory=dict)
+    overlay: Mapping[str | int, Here] = MappingProxyType({})
     """Keys whose values come from elsewhere, such as what a node of a pipeline sets over its component."""
 
     def at(self, *keys: str | int) -> Here:
         """Return the place that `keys` leads to from here."""
         if keys and keys[0] in self.overlay:
             return self.overlay[keys[0]].at(*keys[1:])
-        return replace(self, keys=(*self.keys, *keys), overlay={} if keys else self.overlay)
+        return Here(self.source, (*self.keys, *keys), self.reading) if keys else self
 
     def note(self, message: str, hint: str | None = None, *, at_key: bool = False) -> None:
         """Note a mistake at this place: at its value, or at its key."""
@@ -77,7 +77,7 @@ class Here:
             return
         place.judge_value(item, key.takes, name)
         # What lies below a key without effect has none either: it is only checked, and not listed again.
-        below = replace(place, reading=Reading(place.reading.problems)) if key.fate == WITHOUT_EFFECT else place
+        below = place._replace(reading=Reading(place.reading.problems)) if key.fate == WITHOUT_EFFECT else place
         if key.inner is not None and isinstance(item, dict):
             below.judge(item, key.inner, f"`{name}` of {what}")
         for one in item if key.each is not None and isinstance(item, dict) else ():

@@ -88,6 +88,11 @@ class Output:
     """The data or model asset that it is registered as when the step has ended well."""
     asset_version: str | None = None
 
+    @property
+    def file_type(self) -> str:
+        """What the step writes: a literal output is a file that holds the value."""
+        return "uri_file" if self.type in LITERAL_TYPES else self.type
+
 
 @dataclass(frozen=True)
 class Literal:
@@ -162,6 +167,12 @@ class Step:
     def needs(self) -> tuple[str, ...]:
         """The steps that must have ended before this one, each once: those whose outputs it reads in the order of the inputs, then the others."""
         return tuple(dict.fromkeys([*(b.step for b in self.inputs.values() if isinstance(b, FromStep)), *self.after]))
+
+    @property
+    def can_miss(self) -> tuple[str, ...]:
+        """Of the steps that it needs, those of which it reads nothing but optional inputs."""
+        must = {b.step for name, b in self.inputs.items() if isinstance(b, FromStep) and not self.component.inputs[name].optional}
+        return tuple(name for name in self.needs if name not in must and name not in self.after)
 
 
 @dataclass(frozen=True)
