@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from mlops.assets.reference import DatastorePath, JobOutput, Reference, parse
 from mlops.assets.remote import Remote
 from mlops.assets.rules import RULES_FILE, Rules, read_rules
-from mlops.assets.store import AssetStore, Version
+from mlops.assets.store import LABELS, AssetStore, Version
 from mlops.errors import UsageError
 from mlops.local.runs import find_run, read_run
+from mlops.settings import PROJECT_FILE, read_project
 from mlops.spec.source import did_you_mean
 from mlops.spec.values import FOLDER_TYPES
 
@@ -35,6 +36,8 @@ class LocalAssets:
 
     home: Path
     rules: Rules = field(default_factory=Rules)
+    root: Path | None = None
+    """The project, if there is one."""
     fetching: bool = True
     """Whether to fetch what is elsewhere; a check does not, and takes an address for what it says it is."""
     versions: dict[Path, str] = field(default_factory=dict, init=False)
@@ -72,8 +75,14 @@ class LocalAssets:
         return self._place("data", reference, kind)
 
     def model(self, reference: str, kind: str = "custom_model") -> Path:
-        """Return the file or folder of a model. Raises as `data`."""
-        return self._place("model", reference, kind)
+        """Return the file or folder of a model: of the store, or one of the project's own that was registered by `mlops deliver`. Raises as `data`."""
+        try:
+            return self._place("model", reference, kind)
+        except UsageError:
+            found = self._delivered(parse(reference))
+            if found is None:
+                raise
+            return found
 
     def environment(self, reference: str) -> Mapping[str, Any]:
         """Return what an environment asks for: `name`, `version`, `image`, `conda_file`; of a curated one nothing but its name is known here.
@@ -139,6 +148,20 @@ class LocalAssets:
         self.versions[found] = version.reference
         return found
 
+    def _delivered(self, reference: object) -> Path | None:
+        """Return the files of a version of one of the project's own models: by number, by alias (`@champion`), or the newest."""
+        if not isinstance(reference, Reference) or self.root is None or not (self.root / PROJECT_FILE).is_file():
+            return None
+        if reference.registry or reference.name not in read_project(self.root).models:
+            return None
+        from mlops.registry.versions import Registry
+        from mlops.tracking.server import tracking_uri
+
+        registry = Registry(self.home, tracking_uri(self.home))
+        which = reference.version or (reference.label if reference.label not in LABELS else None)
+        version = registry.resolve(reference.name, which) if which else next(iter(registry.versions(reference.name)), None)
+        return registry.fetch(version) if version else None
+
     def _in_datastore(self, reference: str) -> Path:
         found = self.place(reference)
         if found is None or not found.exists():
@@ -167,4 +190,4 @@ def open_assets(root: Path, home: Path, *, fetching: bool = True) -> LocalAssets
     Raises:
         SpecError: The rule file holds mistakes.
     """
-    return LocalAssets(home, read_rules(root), fetching)
+    return LocalAssets(home, read_rules(root), root, fetching)
