@@ -18,7 +18,7 @@ from mlops.spec.parallel import parse_parallel
 from mlops.spec.ports import Ports, declared_ports
 from mlops.spec.reading import Here, Reading
 from mlops.spec.references import is_reference
-from mlops.spec.schemas import COMPONENTS, OTHER_TYPES, TRIAL
+from mlops.spec.schemas import COMPONENTS, OTHER_TYPES
 from mlops.spec.source import did_you_mean, read
 from mlops.spec.spark import parse_spark
 from mlops.spec.sweep import parse_sweep
@@ -42,9 +42,7 @@ def component_source(here: Here, reference: Any, kind: str | None) -> tuple[Here
     elif kind is not None and own != kind:
         here.note(f"this is a component of type {own}, and the job is of type {kind}", f"In the job: type: {own}")
     else:
-        place.judge(
-            body, COMPONENTS[own] if place is not here else {**COMPONENTS[own], "environment": TRIAL["environment"]}, f"a {own} component"
-        )
+        place.judge(body, COMPONENTS[own], f"a {own} component")
         return place, body
     return None
 

@@ -24,7 +24,6 @@ ENVIRONMENT = {
     "version": Key(keys.word),
     "description": Key(keys.text),
     "tags": Key(keys.words),
-    "properties": keys.without_effect(keys.mapping, "kept by the service only"),
     "image": Key(keys.text),
     "conda_file": Key(),
     "build": Key(keys.mapping, inner=BUILD),

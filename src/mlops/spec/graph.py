@@ -197,11 +197,18 @@ def _component(here: Here, name: str, kind: str, job: Mapping[str, Any], scope: 
     if kind == "sweep":
         return sweep(here, name, job, job_ports(here, job, scope))
     if "component" not in job:
+        if job.get("comment") is not None and kind != "parallel":
+            here.at("comment").note("a comment goes with a component", "Write a YAML comment, or a description.", at_key=True)
         return parse_component(here, job, fallback=name, ports=job_ports(here, job, scope))
     found = component_source(here.at("component"), job["component"], kind)
     if found is None:
         return None
     place, body = found
+    for key in ("code", "command"):
+        if job.get(key) is not None:
+            here.at(key).note(
+                f"{name!r} has a `{key}` beside its component, which has its own", "Leave it out, or leave `component` out.", at_key=True
+            )
     over = {key: item for key, item in job.items() if key in OVER[kind] and item is not None}
     place = place._replace(overlay={key: here.at(key) for key in over})
     merged = {**body, **over}

@@ -112,7 +112,8 @@ def _pipeline(here: Here, body: Mapping[str, Any], settings: Mapping[str, str], 
         place, jobs = found
         inputs, declared = declared_ports(place, jobs)
         outputs = {**declared, **outputs}
-    values = _given(here.at("inputs"), inputs, given) | _set(here, inputs, settings)
+    defaults = {name: Literal(one.default) for name, one in inputs.items() if one.default is not None}
+    values = {**defaults, **_given(here.at("inputs"), inputs, given), **_set(here, inputs, settings)}
     known = {name: bound.value for name, bound in values.items() if isinstance(bound, Literal)}
     options = here.at("settings").mapping(body.get("settings"))
     datastore = str(options.get("default_datastore") or "workspaceblobstore").rpartition(":")[2].rpartition("/")[2]

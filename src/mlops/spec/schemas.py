@@ -5,6 +5,7 @@ One table a schema: `docs/conformance.md` is written from them, and a test holds
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlops.spec import keys, parallel, spark
@@ -27,7 +28,6 @@ _IDENTITY = {
     "type": Key(keys.one_of("managed", "managed_identity", "aml_token", "user_identity"), required=True),
     "client_id": Key(keys.text),
     "object_id": Key(keys.text),
-    "msi_resource_id": Key(keys.text),
 }
 _SERVICE = {
     "type": Key(keys.text),
@@ -46,8 +46,9 @@ _PLACE = {
     "identity": keys.without_effect(keys.mapping, "a step runs as you", inner=_IDENTITY),
     "services": keys.without_effect(keys.mapping, "a step is on this machine: nothing has to be reached", each=_SERVICE),
     "properties": keys.without_effect(keys.mapping, "kept by the service only"),
+}
+_QUEUED = {
     "queue_settings": keys.without_effect(keys.mapping, "there is no queue", inner=_QUEUE),
-    "parent_job_name": keys.without_effect(keys.text, "a run has no parent here"),
 }
 _NAMED = {
     "$schema": Key(keys.text),
@@ -59,24 +60,41 @@ _NAMED = {
     "inputs": Key(keys.mapping),
     "outputs": Key(keys.mapping),
 }
-_COMPONENT = _NAMED | {"version": Key(keys.word), "is_deterministic": Key(keys.truth)}
+_STORED = {
+    "id": keys.without_effect(keys.text, "a stored component's, as the service prints it"),
+    "auto_delete_setting": keys.without_effect(keys.mapping, "nothing is deleted by age here"),
+}
+_COMPONENT = _NAMED | _STORED | {"version": Key(keys.word), "is_deterministic": Key(keys.truth)}
 _DETERMINISTIC = keys.refused("it belongs to a component", "Write the step as a component file, with is_deterministic in it.")
-_JOB = _NAMED | _PLACE | {"experiment_name": Key(keys.text), "is_deterministic": _DETERMINISTIC}
-_NODE = (
+_JOB = (
     _NAMED
     | _PLACE
     | {
+        "name": keys.without_effect(keys.text, "a run here is named by its number"),
+        "experiment_name": Key(keys.text),
+        "is_deterministic": _DETERMINISTIC,
+    }
+)
+_NODE = (
+    _NAMED
+    | _PLACE
+    | _QUEUED
+    | {
         "component": Key(),
+        "name": keys.without_effect(keys.text, "a step is named by its key"),
+        "description": keys.without_effect(keys.text, "a note for the designer's canvas"),
+        "tags": keys.without_effect(keys.strings, "tags are those of the pipeline"),
         "comment": keys.without_effect(keys.text, "a note for the designer's canvas"),
         "experiment_name": keys.without_effect(keys.text, "the experiment is the pipeline's"),
         "is_deterministic": _DETERMINISTIC,
     }
 )
+_PARENT = {"parent_job_name": keys.without_effect(keys.text, "a run has no parent here")}
 _LIMITS = {"timeout": Key(keys.seconds)}
 _RESOURCES = {"resources": Key(keys.mapping, inner=RESOURCES)}
 _SPARK_RESOURCES = {"resources": Key(keys.mapping, inner=RESOURCES | spark.RESOURCES)}
 _COMMAND = _RESOURCES | {
-    "command": Key(keys.text, required=True),
+    "command": Key(keys.text),
     "code": Key(keys.text),
     "environment": Key(),
     "environment_variables": Key(keys.words),
@@ -90,13 +108,13 @@ _SPARK = (
     | {
         "code": Key(keys.text),
         "environment": Key(),
-        "entry": Key(keys.mapping, inner=spark.ENTRY, required=True),
+        "entry": Key(keys.mapping, inner=spark.ENTRY),
     }
 )
 _SWEEP = _RESOURCES | {
     "trial": Key(required=True),
     "sampling_algorithm": Key(),
-    "search_space": Key(keys.mapping, required=True),
+    "search_space": Key(keys.mapping),
     "objective": Key(keys.mapping, inner=OBJECTIVE, required=True),
     "early_termination": Key(keys.mapping),
     "limits": Key(keys.mapping, inner=LIMITS, required=True),
@@ -116,28 +134,28 @@ _INCLUDES = {"additional_includes": Key(keys.texts), "properties": _PLACE["prope
 
 def _optional(table: Table) -> dict[str, Key]:
     """Return the table with nothing required: a job in a pipeline may leave to its component what it does not say."""
-    return {name: Key(key.takes, key.fate, key.why, key.hint, key.inner) for name, key in table.items()}
+    return {name: replace(key, required=False) for name, key in table.items()}
 
 
 COMPONENTS: Mapping[str, Table] = {
-    "command": _COMPONENT | _COMMAND | _INCLUDES,
-    "parallel": _COMPONENT | _PARALLEL | _INCLUDES | {"task": Key(keys.mapping, inner=parallel.TASK, required=True)},
+    "command": _COMPONENT | _QUEUED | _COMMAND | _INCLUDES,
+    "parallel": _COMPONENT | _PARALLEL | _INCLUDES,
     "spark": _COMPONENT | _SPARK | _INCLUDES,
     "pipeline": _COMPONENT | {"jobs": Key(keys.mapping, required=True), "properties": _PLACE["properties"]},
 }
 """Components by their type."""
 
 JOBS: Mapping[str, Table] = {
-    "command": _JOB | _COMMAND,
+    "command": _JOB | _QUEUED | _PARENT | _COMMAND,
     "pipeline": _JOB | {"jobs": Key(keys.mapping), "component": Key(), "settings": Key(keys.mapping)},
     "spark": _JOB | _SPARK,
-    "sweep": _JOB | _SWEEP,
+    "sweep": _JOB | _QUEUED | _SWEEP,
 }
 """Standalone jobs by their type."""
 
 NODES: Mapping[str, Table] = {
     "command": _NODE | _optional(_COMMAND),
-    "parallel": _NODE | _optional(_PARALLEL | {"environment": Key()}),
+    "parallel": _NODE | _optional(_PARALLEL),
     "spark": _NODE | _optional(_SPARK),
     "sweep": _NODE | _SWEEP,
     "pipeline": _NODE
@@ -145,13 +163,10 @@ NODES: Mapping[str, Table] = {
 }
 """Jobs in a pipeline by their type."""
 
-TRIAL = _optional(_COMMAND) | {"command": Key(keys.text, required=True)}
-"""The trial of a sweep, in place."""
-
 OVER: Mapping[str, frozenset[str]] = {
-    "command": frozenset({"environment", "environment_variables", "limits", "distribution", "resources"}),
-    "parallel": frozenset({*parallel.KEYS, "environment_variables", "resources"}),
-    "spark": frozenset({*spark.KEYS, "environment", "resources"}),
+    "command": frozenset({"display_name", "environment", "environment_variables", "limits", "distribution", "resources"}),
+    "parallel": frozenset({*parallel.KEYS, "display_name", "environment_variables", "resources"}),
+    "spark": frozenset({*spark.KEYS, "display_name", "environment", "resources"}),
 }
 """What a job in a pipeline may set over its component."""
 
