@@ -19,7 +19,7 @@ from mlops.errors import MlopsError, PlatformError, UsageError
 from mlops.files import digest_file, digest_folder, locked, read_json, write_json
 from mlops.local.runs import now
 
-_STAMPS = ("ETag", "etag", "Content-MD5", "Last-Modified", "last_modified", "mtime")
+_STAMPS = {"ETag", "etag", "Content-MD5", "Last-Modified", "last_modified", "mtime"}
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Remote:
         with locked(self.folder / f"{name}.lock"):
             known = read_json(memory) or {}
             kept = Path(known["path"]) if known and _whole(known) else None
-            stamp = _stamp(url) if kept or not folder else {}
+            stamp = _stamp(url, folder=folder)
             if kept and (stamp is None or (stamp and stamp == known["stamp"])):
                 state = "the server was not asked" if stamp is None else "unchanged on the server"
                 self.notes.append(f"{_bare(url)}: fetched {known['at'][:19]}, {known['digest'][:19]}, {state}")
@@ -141,13 +141,18 @@ def _whole(known: dict[str, Any]) -> bool:
     return path.is_file() and digest_file(path) == str(known["digest"])
 
 
-def _stamp(url: str) -> dict[str, Any] | None:
+def _stamp(url: str, *, folder: bool) -> dict[str, Any] | None:
     """Return what the server says of the content now, without fetching it; None where it does not answer, nothing where it does not say."""
     import fsspec
 
-    try:
-        files, path = fsspec.url_to_fs(_addresses(url, folder=False)[0])
-        said = files.info(path)
-    except Exception as error:  # noqa: BLE001 - of any protocol: the server could not be asked, or answers with a refusal, which a fetch tells
-        return None if status_of(error) is None else {}
-    return {key: str(said[key]) for key in (*_STAMPS, "size") if said.get(key)} if any(said.get(key) for key in _STAMPS) else {}
+    answer: dict[str, Any] | None = None
+    for address in _addresses(url, folder=folder):
+        try:
+            files, path = fsspec.url_to_fs(address)
+            said = files.find(f"{path.rstrip('/')}/", detail=True) if folder else {"": files.info(path)}
+        except Exception as error:  # noqa: BLE001 - of any protocol: it does not answer, or refuses, which a fetch tells
+            answer = answer if status_of(error) is None else {}
+        else:
+            stamps = {name: {key: str(one[key]) for key in (*_STAMPS, "size") if one.get(key)} for name, one in said.items()}
+            return stamps if stamps and all(_STAMPS & stamp.keys() for stamp in stamps.values()) else {}
+    return answer
