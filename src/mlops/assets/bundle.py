@@ -63,13 +63,14 @@ class _Bundle:
         return made
 
     def _copy_code(self, code: Path | None, includes: list[str]) -> None:
-        if code:
-            self._copy(code, self.target / "code" / code.name if code.is_file() else self.target / "code")
+        """Lay out what is included, and the code over it: where both have a file, the code's stays."""
         for one in includes:
             path = self._local(one)
             if path is None:
                 raise UsageError(f"additional_includes {one!r} is not on this machine", where=str(self.base))
             self._copy(path, self.target / "code" / path.name)
+        if code:
+            self._copy(code, self.target / "code" / code.name if code.is_file() else self.target / "code")
 
     def _environment(self, value: Mapping[str, Any]) -> dict[str, Any]:
         made = dict(value)

@@ -6,6 +6,7 @@ A component's YAML is the spec's affair (`spec/component.py`); what is kept of i
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,23 +15,50 @@ import yaml
 from mlops.assets.reference import REMOTE
 from mlops.assets.store import Draft
 from mlops.errors import SpecError, UsageError
-from mlops.settings import Reader
+from mlops.spec import keys
+from mlops.spec.environment import ENVIRONMENT, parse_environment
+from mlops.spec.keys import Key, Table
 from mlops.spec.mltable import complaint
+from mlops.spec.reading import Here, Reading
 from mlops.spec.source import Source, did_you_mean, read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,254}")
-_COMMON = frozenset({"$schema", "name", "version", "description", "tags", "properties"})
-_KEPT_BY_AZURE = frozenset({"id", "creation_context", "latest_version", "auto_delete_setting", "datastore", "intellectual_property"})
-"""What `az ml ... show` prints, or means something in a workspace only: taken and left alone."""
-KEYS: Mapping[str, frozenset[str]] = {
-    "data": _COMMON | {"type", "path"},
-    "model": _COMMON | {"type", "path", "stage", "flavors", "job_name", "utc_time_created", "system_metadata"},
-    "environment": _COMMON | {"image", "conda_file", "build", "inference_config", "os_type"},
-}
 TYPES = {"data": ("uri_folder", "uri_file", "mltable"), "model": ("custom_model", "mlflow_model", "triton_model")}
+_SERVICE = keys.without_effect(keys.anything, "kept by the service only")
+_NAMED: Table = {
+    "$schema": Key(keys.text),
+    "name": Key(keys.text),
+    "version": Key(keys.word),
+    "description": Key(keys.text),
+    "tags": Key(keys.mapping),
+}
+_ARTIFACT: Table = {
+    **_NAMED,
+    "path": Key(keys.text, required=True),
+    "properties": Key(keys.mapping),
+    "datastore": keys.without_effect(keys.text, "nothing is uploaded"),
+    "creation_context": _SERVICE,
+    "latest_version": _SERVICE,
+    "id": _SERVICE,
+}
+SCHEMAS: Mapping[str, Table] = {
+    "data": {**_ARTIFACT, "type": Key(keys.text), "properties": _SERVICE, "auto_delete_setting": _SERVICE},
+    "model": {
+        **_ARTIFACT,
+        "type": Key(keys.text),
+        "stage": Key(keys.text),
+        "flavors": Key(keys.mapping),
+        "system_metadata": keys.without_effect(keys.mapping, "kept by the service only"),
+        "intellectual_property": _SERVICE,
+        "job_name": _SERVICE,
+        "utc_time_created": _SERVICE,
+    },
+    "environment": {**ENVIRONMENT, "creation_context": _SERVICE, "auto_delete_setting": _SERVICE},
+}
+"""What each key of an asset's file takes. `az ml ... show` prints more than `create` reads: what the service keeps is taken, and left alone."""
 
 
 def read_definition(path: Path | None, settings: Mapping[str, str]) -> Source:
@@ -63,65 +91,65 @@ def read_draft(kind: str, source: Source, registry: str | None = None) -> Draft:
     Raises:
         SpecError: With every mistake at its line.
     """
-    reader = Reader(source)
-    body = reader.mapping((), KEYS[kind] | _KEPT_BY_AZURE)
-    _refuse_others(kind, reader, body)
-    name, version = identity(reader)
-    draft = _environment(reader) if kind == "environment" else _artifact(kind, reader)
-    reader.done()
+    here, body = Here(source, (), Reading()), source.value
+    _refuse_others(kind, source, body)
+    here.judge(body, SCHEMAS[kind], f"{'an' if kind == 'environment' else 'a'} {kind}")
+    draft = _environment(here, body) if kind == "environment" else _artifact(kind, here, body)
+    name, version = identity(here, body)
+    if here.reading.problems:
+        raise SpecError(list(dict.fromkeys(here.reading.problems)))
     said = ("description", "tags", "properties", "stage", "flavors")
     described = {key: body[key] for key in said if key in body}
-    origin = str(source.path)
-    return Draft(kind, name, version, draft.type, draft.path, draft.uri, draft.body, described, origin, registry)
+    return replace(draft, name=name, version=version, described=described, origin=str(source.path), registry=registry)
 
 
 def component_draft(source: Source, registry: str | None = None) -> Draft:
     """Return the draft of a component, without its files. Raises as `read_draft`."""
-    reader = Reader(source)
-    name, version = identity(reader)
-    reader.done()
-    body = source.value
+    here, body = Here(source, (), Reading()), source.value
+    name, version = identity(here, body)
+    if here.reading.problems:
+        raise SpecError(here.reading.problems)
     described = {key: body[key] for key in ("display_name", "description", "tags") if key in body}
     return Draft(
         "component", name, version, str(body.get("type", "command")), described=described, origin=str(source.path), registry=registry
     )
 
 
-def identity(reader: Reader) -> tuple[str, str | None]:
+def identity(here: Here, body: Mapping[str, Any]) -> tuple[str, str | None]:
     """Return name and version; a version may be left out."""
-    name, version = reader.get(("name",), None), reader.get(("version",), None)
+    name, version = body.get("name"), body.get("version")
     if name is None:
-        reader.note((), "an asset needs a `name`", "In the file, or with --set name=...")
+        here.note("an asset needs a `name`", "In the file, or with --set name=...")
     elif not NAME.fullmatch(str(name)):
-        reader.note(("name",), f"{str(name)!r} cannot name an asset", "Letters, digits, - _ and . only, a letter or digit first.")
-    if version is not None and (isinstance(version, bool) or not NAME.fullmatch(str(version))):
-        reader.note(("version",), f"{version!r} cannot be a version", "A number, or letters, digits, - _ and .")
+        here.at("name").note(f"{str(name)!r} cannot name an asset", "Letters, digits, - _ and . only, a letter or digit first.")
+    if version is not None and not NAME.fullmatch(str(version)):
+        here.at("version").note(f"{version!r} cannot be a version", "A number, or letters, digits, - _ and .")
     return str(name), None if version is None else str(version)
 
 
-def _refuse_others(kind: str, reader: Reader, body: Mapping[str, Any]) -> None:
+def _refuse_others(kind: str, source: Source, body: Mapping[str, Any]) -> None:
     """Tell of files that are something else than they are taken for, and of nothing besides."""
     if kind == "data" and "source" in body:
-        raise reader.source.fail(
-            ("source",), "an import from a connection is not done here", "Read the data in a command step, or: mlops adopt", at_key=True
-        )
+        hint = "Read the data in a command step, or: mlops adopt"
+        raise source.fail(("source",), "an import from a connection is not done here", hint, at_key=True)
     if kind == "environment" and {"channels", "dependencies"} & body.keys():
-        hint = f"Write an environment's file: {{name: ..., image: ..., conda_file: {reader.source.path.name}}}"
-        raise reader.source.fail((), "this is a conda file, not an environment's", hint)
+        hint = f"Write an environment's file: {{name: ..., image: ..., conda_file: {source.path.name}}}"
+        raise source.fail((), "this is a conda file, not an environment's", hint)
 
 
-def _artifact(kind: str, reader: Reader) -> Draft:
+def _artifact(kind: str, here: Here, body: Mapping[str, Any]) -> Draft:
     """Read where data or a model are: here, and then they are kept; or elsewhere."""
-    made = str(reader.get(("type",), TYPES[kind][0])).lower()
+    made = str(body.get("type", TYPES[kind][0]))
+    made = made.lower() if kind == "model" else made
     if made not in TYPES[kind]:
-        reader.note(("type",), f"unknown type {made!r}", did_you_mean(made, TYPES[kind], label="types"))
-    text = reader.text(("path",))
+        here.at("type").note(f"unknown type {made!r}", did_you_mean(made, TYPES[kind], label="types"))
+    text = str(body.get("path") or "")
     if REMOTE.match(text):
         return Draft(kind, "", None, made, uri=text)
-    path = Path(reader.source.path.parent, text.removeprefix("file:")).resolve()
+    path = here.beside(text.removeprefix("file:"))
     wrong = _complaint(made, path, text) if text else None
     if wrong:
-        reader.note(("path",), *wrong)
+        here.at("path").note(*wrong)
     return Draft(kind, "", None, made, path=path)
 
 
@@ -140,46 +168,17 @@ def _complaint(kind: str, path: Path, text: str) -> tuple[str, str] | None:
     return complaint(path) if kind == "mltable" else None
 
 
-def _environment(reader: Reader) -> Draft:
+def _environment(here: Here, body: Mapping[str, Any]) -> Draft:
     """Read an environment: its conda file is taken in, its build context is kept."""
-    image, build = reader.get(("image",), None), reader.mapping(("build",), {"path", "dockerfile_path"})
-    if bool(image) == bool(build):
-        reader.note(
-            ("image",) if image else (),
-            "an environment needs an `image` or a `build`, one of the two",
-            "For example: image: mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04",
-        )
-    context = None
-    if build and "path" in build and not REMOTE.match(str(build["path"])):
-        context = Path(reader.source.path.parent, str(build["path"])).resolve()
-        if not context.is_dir():
-            reader.note(("build", "path"), f"there is no folder {str(build['path'])!r}", f"It would be {context}")
-    body = {
-        "image": image,
-        "conda_file": _conda(reader),
-        "build": dict(build) or None,
-        "inference_config": reader.get(("inference_config",), None),
-    }
-    return Draft("environment", "", None, "environment", path=context, body=body)
-
-
-def _conda(reader: Reader) -> Any:
-    given = reader.get(("conda_file",), None)
-    if not isinstance(given, str):
-        return given
-    path = Path(reader.source.path.parent, given.removeprefix("file:"))
-    if not path.is_file():
-        near = [one.name for one in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
-        reader.note(("conda_file",), f"there is no conda file {given!r}", did_you_mean(path.name, near, label="files there"))
-        return None
-    try:
-        content = read(path).value
-    except SpecError as error:
-        reader.problems += error.problems
-        return None
-    if not isinstance(content, dict) or not isinstance(content.get("dependencies"), list):
-        reader.note(("conda_file",), f"{given!r} is no conda file: it has no list of `dependencies`")
-    return content
+    made = parse_environment(here, {key: value for key, value in body.items() if key in ENVIRONMENT})
+    if not isinstance(made, dict):
+        return Draft("environment", "", None, "environment")
+    image, build = made.get("image"), made.get("build")
+    if image and build:
+        here.at("build").note("an environment has an `image` or a `build`, one of the two", at_key=True)
+    context = Path(str(build["path"])) if isinstance(build, dict) and build.get("path") else None
+    kept = {"image": image, "conda_file": made.get("conda_file"), "build": body.get("build")}
+    return Draft("environment", "", None, "environment", path=context, body=kept)
 
 
 def settings_of(words: Sequence[str]) -> dict[str, str]:

@@ -13,14 +13,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from packaging.requirements import InvalidRequirement, Requirement
-
-from mlops.assets.reference import REMOTE
-from mlops.errors import MlopsError
-from mlops.spec.source import read
+from mlops.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from mlops.spec.references import Assets
 
@@ -48,45 +44,26 @@ class Image:
     """Why its packages are not known here; empty where they are."""
 
 
-def image_of(value: Any, base: Path, assets: Assets) -> Image | None:
+def image_of(value: Mapping[str, Any] | str | None, base: Path, assets: Assets) -> Image | None:
     """Return what a component's `environment` asks for; None where it has none.
 
     Args:
-        value: As in the YAML: a reference, the path of an environment's file, or the environment itself.
-        base: The folder of that YAML.
+        value: A reference; or the environment itself, its conda file read.
+        base: What relative paths in the conda file are taken as relative to.
         assets: Who knows what references mean here.
     """
-    if value is None:
-        return None
-    if isinstance(value, dict):
-        return _image(str(value.get("name") or value.get("image") or "inline"), value, base)
-    text = str(value)
-    if not REMOTE.match(text):
-        path = Path(base, text.removeprefix("file:"))
-        try:
-            body = read(path).value
-        except MlopsError as error:
-            return Image(text, unknown=f"it cannot be read: {error.message.splitlines()[0]}")
-        return _image(text, body if isinstance(body, dict) else {}, path.parent)
+    if not isinstance(value, str):
+        return None if value is None else _image(str(value.get("name") or value.get("image") or "its own"), value, base)
     try:
-        found = assets.environment(text)
-    except MlopsError as error:
-        return Image(text, unknown=error.message)
-    return (
-        Image(text, unknown="it is Microsoft's, and its packages are not known here") if found.get("curated") else _image(text, found, base)
-    )
+        found = assets.environment(value)
+    except UsageError as error:
+        return Image(value, unknown=error.message)
+    return Image(value, unknown="it is Microsoft's") if found.get("curated") else _image(value, found, base)
 
 
 def _image(name: str, body: Mapping[str, Any], base: Path) -> Image:
-    conda, folder = body.get("conda_file"), base
-    if isinstance(conda, str):
-        path = Path(base, conda.removeprefix("file:"))
-        try:
-            conda, folder = read(path).value, path.parent
-        except MlopsError as error:
-            return Image(name, body.get("image"), unknown=f"its conda file cannot be read: {error.message.splitlines()[0]}")
-    python, pip, others = _dependencies(conda)
-    return Image(name, body.get("image"), bool(body.get("build")), python, pip, others, folder)
+    python, pip, others = _dependencies(body.get("conda_file"))
+    return Image(name, body.get("image"), bool(body.get("build")), python, pip, others, base)
 
 
 def _dependencies(conda: Any) -> tuple[str | None, tuple[str, ...], tuple[str, ...]]:
@@ -107,33 +84,35 @@ def _dependencies(conda: Any) -> tuple[str | None, tuple[str, ...], tuple[str, .
     return python, tuple(pip), tuple(others)
 
 
-def differences(image: Image, python: str, packages: Mapping[str, str]) -> tuple[str, ...]:
+def differences(image: Image, python: str, version_of: Callable[[str], str | None]) -> tuple[str, ...]:
     """Return in words what is otherwise than asked for.
 
     Args:
         image: What is asked for.
         python: The version that is used.
-        packages: What is installed there: name, normalized as pip does, to version.
+        version_of: Returns the version of a package that is installed there, by its name as pip compares it; None where it is not.
     """
-    found = [f"its packages are not known: {image.unknown}"] if image.unknown else []
+    found = [f"its packages are not known here: {image.unknown}"] if image.unknown else []
     if image.image:
         found.append(f"the container image {image.image} is not used")
     if image.build:
         found.append("its Dockerfile is not built")
     if image.python and not f"{python}.".startswith(f"{image.python}."):
         found.append(f"Python {image.python} is asked for, {python} is used")
-    found += [said for line in (*image.pip, *map(_as_pip, image.conda)) if (said := _difference(line, packages))]
+    found += [said for line in (*image.pip, *map(_as_pip, image.conda)) if (said := _difference(line, version_of))]
     return tuple(found)
 
 
-def _difference(line: str, packages: Mapping[str, str]) -> str:
+def _difference(line: str, version_of: Callable[[str], str | None]) -> str:
+    from packaging.requirements import InvalidRequirement, Requirement
+
     try:
         wanted = Requirement(line)
     except InvalidRequirement:
         return "" if line.startswith("-") else f"{line} is asked for, and not understood"
     if wanted.marker is not None and not wanted.marker.evaluate():
         return ""
-    here = packages.get(normalized(wanted.name))
+    here = version_of(normalized(wanted.name))
     if here is None:
         return f"{line} is not installed"
     return "" if wanted.specifier.contains(here, prereleases=True) else f"{line} is asked for, {here} is used"
@@ -152,9 +131,12 @@ def normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def installed_here() -> dict[str, str]:
-    """Return the packages that this interpreter has, with their versions."""
-    return {normalized(one.name): one.version for one in metadata.distributions() if one.name}
+def version_here(name: str) -> str | None:
+    """Return the version of a package that this interpreter has; None where it has not."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def python_here() -> str:

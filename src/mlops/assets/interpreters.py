@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.assets.images import Image, differences, installed_here, normalized, python_here
+from mlops.assets.images import Image, differences, normalized, python_here, version_here
 from mlops.errors import PlatformError
 from mlops.files import digest_bytes, digest_file, locked, read_json, write_json
 
@@ -59,7 +59,7 @@ def own(image: Image | None) -> Interpreter:
     """Return the project's own interpreter, with what differs from what is asked for."""
     python = python_here()
     used = f"the project's Python {python}"
-    return Interpreter("", used) if image is None else Interpreter(image.name, used, differences(image, python, installed_here()))
+    return Interpreter("", used) if image is None else Interpreter(image.name, used, differences(image, python, version_here))
 
 
 def built(image: Image, home: Path) -> Interpreter:
@@ -76,7 +76,7 @@ def built(image: Image, home: Path) -> Interpreter:
     folder = home / "interpreters" / key
     with locked(folder.with_suffix(".lock")):
         facts = read_json(folder / "installed.json") or _build(image, python, lines, folder)
-    differs = differences(image, facts["python"], facts["packages"])
+    differs = differences(image, facts["python"], facts["packages"].get)
     used = f"Python {facts['python']} with {len(facts['packages'])} packages from its conda file ({folder})"
     packages = digest_bytes(json.dumps([facts["python"], facts["packages"]], sort_keys=True).encode())
     return Interpreter(image.name, used, differs, folder / "bin" / "python", packages)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from mlops.assets.reference import DatastorePath, JobOutput, Reference, parse
 from mlops.assets.remote import Remote
 from mlops.assets.rules import RULES_FILE, Rules, read_rules
-from mlops.assets.store import AssetStore, Version
+from mlops.assets.store import LABELS, AssetStore, Version
 from mlops.errors import UsageError
 from mlops.local.runs import find_run, read_run
+from mlops.settings import PROJECT_FILE, read_project
 from mlops.spec.source import did_you_mean
 from mlops.spec.values import FOLDER_TYPES
 
@@ -35,8 +36,12 @@ class LocalAssets:
 
     home: Path
     rules: Rules = field(default_factory=Rules)
+    root: Path | None = None
+    """The project, if there is one."""
     fetching: bool = True
     """Whether to fetch what is elsewhere; a check does not, and takes an address for what it says it is."""
+    versions: dict[Path, str] = field(default_factory=dict, init=False)
+    """Where each registered version is that was asked for, and which one it is: `@latest` is a version by then."""
     store: AssetStore = field(init=False)
     remote: Remote = field(init=False)
 
@@ -70,8 +75,14 @@ class LocalAssets:
         return self._place("data", reference, kind)
 
     def model(self, reference: str, kind: str = "custom_model") -> Path:
-        """Return the file or folder of a model. Raises as `data`."""
-        return self._place("model", reference, kind)
+        """Return the file or folder of a model: of the store, or one of the project's own that was registered by `mlops deliver`. Raises as `data`."""
+        try:
+            return self._place("model", reference, kind)
+        except UsageError:
+            found = self._delivered(parse(reference))
+            if found is None:
+                raise
+            return found
 
     def environment(self, reference: str) -> Mapping[str, Any]:
         """Return what an environment asks for: `name`, `version`, `image`, `conda_file`; of a curated one nothing but its name is known here.
@@ -86,12 +97,20 @@ class LocalAssets:
         found = self._version("environment", reference)
         return {"name": found.name, "version": found.version, "curated": False, **found.body}
 
-    def datastore(self, name: str) -> Path:
-        """Return the folder of a datastore: what a rule maps it to, otherwise one below the state folder, made where it is new."""
-        ruled = self.rules.apply(f"azureml://datastores/{name}/paths/")
-        folder = ruled or self.home / "datastore" / name
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+    def place(self, reference: str) -> Path | None:
+        """Return where what is written to a datastore's path goes here; None for what is no datastore's.
+
+        Raises:
+            UsageError: It leads out of its datastore.
+        """
+        parsed = parse(reference)
+        if not isinstance(parsed, DatastorePath):
+            return None
+        base = self.home / "datastore" / parsed.store
+        found = self.rules.place(reference) or (base / parsed.path).resolve()
+        if ".." in Path(parsed.path).parts:
+            raise UsageError(f"{reference!r} leads out of its datastore")
+        return found
 
     def _place(self, kind: str, reference: str, wanted: str) -> Path:
         ruled = self.rules.apply(reference)
@@ -99,7 +118,7 @@ class LocalAssets:
             return ruled
         parsed = parse(reference)
         if isinstance(parsed, DatastorePath):
-            return self._in_datastore(parsed, reference)
+            return self._in_datastore(reference)
         if isinstance(parsed, JobOutput):
             return self._of_run(parsed, reference)
         if isinstance(parsed, Reference):
@@ -125,16 +144,29 @@ class LocalAssets:
 
     def _of_version(self, version: Version) -> Path:
         content = self.store.content(version)
-        return content if content is not None else self._place(version.kind, version.uri, version.type)
+        found = content if content is not None else self._place(version.kind, version.uri, version.type)
+        self.versions[found] = version.reference
+        return found
 
-    def _in_datastore(self, place: DatastorePath, reference: str) -> Path:
-        base = self.rules.apply(f"azureml://datastores/{place.store}/paths/") or self.home / "datastore" / place.store
-        found = (base / place.path).resolve()
-        if not found.is_relative_to(base.resolve()):
-            raise UsageError(f"{reference!r} leads out of its datastore")
-        if not found.exists():
-            hint = f"Put it there: mkdir -p '{found.parent}' && cp -r FILE '{found}'\nOr map it: a line in {RULES_FILE}"
-            raise UsageError(f"{reference!r} is not on this machine: there is no {found}", hint=hint)
+    def _delivered(self, reference: object) -> Path | None:
+        """Return the files of a version of one of the project's own models: by number, by alias (`@champion`), or the newest."""
+        if not isinstance(reference, Reference) or self.root is None or not (self.root / PROJECT_FILE).is_file():
+            return None
+        if reference.registry or reference.name not in read_project(self.root).models:
+            return None
+        from mlops.registry.versions import Registry
+        from mlops.tracking.server import tracking_uri
+
+        registry = Registry(self.home, tracking_uri(self.home))
+        which = reference.version or (reference.label if reference.label not in LABELS else None)
+        version = registry.resolve(reference.name, which) if which else next(iter(registry.versions(reference.name)), None)
+        return registry.fetch(version) if version else None
+
+    def _in_datastore(self, reference: str) -> Path:
+        found = self.place(reference)
+        if found is None or not found.exists():
+            hint = f"Put it there: mkdir -p '{found and found.parent}' && cp -r FILE '{found}'\nOr map it: a line in {RULES_FILE}"
+            raise UsageError(f"{reference!r} is not on this machine", hint=hint)
         return found
 
     def _of_run(self, output: JobOutput, reference: str) -> Path:
@@ -158,4 +190,4 @@ def open_assets(root: Path, home: Path, *, fetching: bool = True) -> LocalAssets
     Raises:
         SpecError: The rule file holds mistakes.
     """
-    return LocalAssets(home, read_rules(root), fetching)
+    return LocalAssets(home, read_rules(root), root, fetching)

@@ -8,9 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops.assets.reference import DatastorePath, parse
 from mlops.assets.store import Draft, Version
-from mlops.errors import UsageError
 from mlops.files import unwritable
 from mlops.spec import expressions
 
@@ -48,21 +46,19 @@ def publish(assets: LocalAssets, output: Output, made: Path, name: str) -> Path 
         output: Its declaration.
         made: What was written.
         name: What `${{name}}` stands for.
+
+    Raises:
+        UsageError: The path leads out of its datastore.
+        PlatformError: The disk is full, or not writable.
     """
     if output.path is None:
         return None
     filled = expressions.fill(output.path, lambda parts: {"name": name, "default_datastore": DEFAULT_DATASTORE}.get(".".join(parts)))
-    place = parse(filled)
-    if not isinstance(place, DatastorePath):
+    target = assets.place(filled)
+    if target is None:
         return None
-    base = assets.datastore(place.store)
-    target = (base / place.path).resolve()
     if made.is_file() and (filled.endswith("/") or target.is_dir()):
         target = target / made.name
-    if not target.is_relative_to(base.resolve()):
-        raise UsageError(
-            f"output {output.name!r} cannot be written to {filled!r}", hint="Name a place below azureml://datastores/NAME/paths/"
-        )
     try:
         _copy(made, target)
     except OSError as error:

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlops.assets.rules import spellings
-from mlops.datasets.elsewhere import fetch
+from mlops.assets.rules import RULES_FILE, spellings
+from mlops.datasets.elsewhere import fetch, status_of
 from mlops.errors import MlopsError, PlatformError, UsageError
 from mlops.files import digest_file, digest_folder, locked, read_json, write_json
 from mlops.local.runs import now
 
-_STAMPS = ("ETag", "etag", "Content-MD5", "Last-Modified", "last_modified", "mtime")
+_STAMPS = {"ETag", "etag", "Content-MD5", "Last-Modified", "last_modified", "mtime"}
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Remote:
         with locked(self.folder / f"{name}.lock"):
             known = read_json(memory) or {}
             kept = Path(known["path"]) if known and _whole(known) else None
-            stamp = _stamp(url) if kept or not folder else {}
+            stamp = _stamp(url, folder=folder)
             if kept and (stamp is None or (stamp and stamp == known["stamp"])):
                 state = "the server was not asked" if stamp is None else "unchanged on the server"
                 self.notes.append(f"{_bare(url)}: fetched {known['at'][:19]}, {known['digest'][:19]}, {state}")
@@ -60,22 +60,19 @@ class Remote:
 
     def _folder(self, url: str, name: str) -> Path:
         """Fetch all that is below `url`; the copy is whole or absent."""
-        import fsspec  # type: ignore[import-untyped]
-
         self.folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.folder, prefix=".new-") as stage:
             target = Path(stage) / "content"
-            for address in _addresses(url, folder=True):
-                try:
-                    files, below = fsspec.url_to_fs(address)
-                    files.get(f"{below.rstrip('/')}/", f"{target}/", recursive=True)
-                    break
-                except (ImportError, ValueError) as error:
-                    raise UsageError(f"cannot fetch {_bare(url)}: {error}", hint=_HINT) from error
-                except Exception as error:
-                    raise PlatformError(f"cannot fetch {_bare(url)}: {type(error).__name__}: {error}", hint=_HINT) from error
+            try:
+                _download(_addresses(url, folder=True)[0], target)
+            except MlopsError:
+                raise
+            except (ImportError, ValueError) as error:
+                raise UsageError(f"cannot fetch {_bare(url)}: {error}", hint=_hint(url)) from error
+            except Exception as error:
+                raise PlatformError(f"cannot fetch {_bare(url)}: {type(error).__name__}: {error}", hint=_hint(url)) from error
             if not target.is_dir() or not any(target.iterdir()):
-                raise PlatformError(f"there is nothing to be listed at {_bare(url)}", hint=_HINT)
+                raise PlatformError(f"there is nothing to be listed at {_bare(url)}", hint=_hint(url))
             kept = self.folder / name / digest_folder(target).removeprefix("sha256:")
             kept.parent.mkdir(exist_ok=True)
             if not kept.exists():
@@ -83,7 +80,22 @@ class Remote:
         return kept
 
 
-_HINT = "Check the address and the network; or map it to a folder here: a line in data/paths.yml (docs/how-to/assets.md)"
+def _download(address: str, target: Path) -> None:
+    """Fetch each file that the server lists below an address; a name that leads elsewhere is refused."""
+    import fsspec  # type: ignore[import-untyped]
+
+    files, below = fsspec.url_to_fs(address)
+    base = below.rstrip("/")
+    for one in files.find(f"{base}/"):
+        place = target / str(one).removeprefix(base).lstrip("/")
+        if not place.resolve().is_relative_to(target.resolve()):
+            raise ValueError(f"it lists {str(one)!r}, which is not below it")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        files.get_file(one, str(place))
+
+
+def _hint(url: str) -> str:
+    return f"Check the address and the network. With a copy here, add a line to {RULES_FILE}: {_bare(url)}: PATH"
 
 
 def _file(url: str) -> Path:
@@ -95,8 +107,8 @@ def _file(url: str) -> Path:
         except MlopsError as this:
             error = this
     if error is None:
-        raise UsageError(f"cannot fetch {_bare(url)}", hint=_HINT)
-    raise type(error)(f"{error.message}", where=_bare(url), hint=f"{error.hint}\n{_HINT}") from error
+        raise UsageError(f"cannot fetch {_bare(url)}", hint=_hint(url))
+    raise type(error)(error.message.replace(url, _bare(url)), where=_bare(url), hint=_hint(url)) from error
 
 
 def _addresses(url: str, *, folder: bool) -> list[str]:
@@ -106,7 +118,9 @@ def _addresses(url: str, *, folder: bool) -> list[str]:
         return [url]
     https = url if url.startswith("http") else same[2]
     if folder and not importlib.util.find_spec("adlfs"):
-        raise UsageError(f"cannot list the folder {_bare(url)}: the package adlfs is not installed", hint=f"uv pip install adlfs\n{_HINT}")
+        raise UsageError(
+            f"cannot list the folder {_bare(url)}: the package adlfs is not installed", hint=f"uv pip install adlfs\n{_hint(url)}"
+        )
     adlfs = [same[4]] if importlib.util.find_spec("adlfs") else []
     return adlfs if folder else [https, *adlfs]
 
@@ -127,13 +141,18 @@ def _whole(known: dict[str, Any]) -> bool:
     return path.is_file() and digest_file(path) == str(known["digest"])
 
 
-def _stamp(url: str) -> dict[str, Any] | None:
-    """Return what the server says of the content now, without fetching it; None where it cannot be asked, nothing where it does not say."""
+def _stamp(url: str, *, folder: bool) -> dict[str, Any] | None:
+    """Return what the server says of the content now, without fetching it; None where it does not answer, nothing where it does not say."""
     import fsspec
 
-    try:
-        files, path = fsspec.url_to_fs(_addresses(url, folder=False)[0])
-        said = files.info(path)
-    except Exception:  # noqa: BLE001 - any failure of any protocol: the server could not be asked
-        return None
-    return {key: str(said[key]) for key in (*_STAMPS, "size") if said.get(key)} if any(said.get(key) for key in _STAMPS) else {}
+    answer: dict[str, Any] | None = None
+    for address in _addresses(url, folder=folder):
+        try:
+            files, path = fsspec.url_to_fs(address)
+            said = files.find(f"{path.rstrip('/')}/", detail=True) if folder else {"": files.info(path)}
+        except Exception as error:  # noqa: BLE001 - of any protocol: it does not answer, or refuses, which a fetch tells
+            answer = answer if status_of(error) is None else {}
+        else:
+            stamps = {name: {key: str(one[key]) for key in (*_STAMPS, "size") if one.get(key)} for name, one in said.items()}
+            return stamps if stamps and all(_STAMPS & stamp.keys() for stamp in stamps.values()) else {}
+    return answer

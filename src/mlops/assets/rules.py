@@ -43,11 +43,22 @@ class Rules:
         Raises:
             UsageError: A rule is about it, and there is nothing.
         """
+        rule, found = self._found(address)
+        if rule and found and not found.exists():
+            hint = f"The rule at {rule.place} leads to {found}: put it there, or mend the rule."
+            raise UsageError(f"{address!r} is not on this machine", hint=hint)
+        return found
+
+    def place(self, address: str) -> Path | None:
+        """Return where what is written to `address` goes; None where no rule is about it."""
+        return self._found(address)[1]
+
+    def _found(self, address: str) -> tuple[Rule | None, Path | None]:
         for rule in self.rules:
             rest = next((rest for one in spellings(address) if (rest := _rest(one, rule.prefix)) is not None), None)
             if rest is not None:
-                return _existing(rule, rest, address)
-        return None
+                return rule, _below(rule, rest, address)
+        return None, None
 
 
 def read_rules(root: Path) -> Rules:
@@ -97,11 +108,8 @@ def _rest(address: str, prefix: str) -> str | None:
     return rest.lstrip("/:@") if not rest or rest[0] in "/:@" or prefix[-1] in "/:@" else None
 
 
-def _existing(rule: Rule, rest: str, address: str) -> Path:
+def _below(rule: Rule, rest: str, address: str) -> Path:
     found = (rule.target / rest).resolve()
     if not found.is_relative_to(rule.target.resolve()):
         raise UsageError(f"{address!r} leads out of {rule.target}", where=rule.place)
-    if not found.exists():
-        hint = f"The rule at {rule.place} leads to {found}: put it there, or mend the rule."
-        raise UsageError(f"{address!r} is not on this machine", hint=hint)
     return found

@@ -6,6 +6,7 @@ stay where they are and can still be named; they are only left out of lists and 
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,6 @@ from mlops.assets.objects import Objects
 from mlops.errors import UsageError
 from mlops.files import locked, read_json, write_json
 from mlops.local.runs import now
-from mlops.spec.source import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -191,12 +191,9 @@ class AssetStore:
             return f"All its versions are archived: mlops {kind} restore --name {reference.name}{more}"
         version = f" version={reference.version}" if reference.version else ""
         add = f"Add it: mlops {kind} create -f FILE.yml --set name={reference.name}{version}{more}"
-        near = (
-            f"versions: {_listed(versions)}"
-            if versions
-            else did_you_mean(reference.name, self.names(kind, reference.registry), label="in the store")
-        )
-        return f"{add}\n{near}"
+        near = difflib.get_close_matches(reference.name, self.names(kind, reference.registry), n=3)
+        there = f"Its versions: {_listed(versions)}" if versions else f"Did you mean {' or '.join(near)}?" if near else ""
+        return f"{there}\n{add}" if there else add
 
     def _folder(self, kind: str, registry: str | None) -> Path:
         return self.folder / "registries" / registry / kind if registry else self.folder / kind

@@ -27,16 +27,25 @@ class Surroundings:
         root: The project.
         home: The state folder.
         packages: `project`, or `conda_file`.
+        assets: Who found what the run's inputs are; without one, whoever knows it now.
     """
 
     root: Path
     home: Path
     packages: str = "project"
-    assets: LocalAssets = field(init=False)
-    _known: dict[str, Interpreter] = field(default_factory=dict, init=False)
+    assets: LocalAssets | None = None
+    _by_content: dict[str, Interpreter] = field(default_factory=dict, init=False)
+    _by_component: dict[int, tuple[Component, Interpreter]] = field(default_factory=dict, init=False)
 
-    def __post_init__(self) -> None:
-        self.assets = open_assets(self.root, self.home)
+    @property
+    def known(self) -> LocalAssets:
+        self.assets = self.assets or open_assets(self.root, self.home)
+        return self.assets
+
+    def facts(self, path: Path) -> dict[str, str]:
+        """Return which registered version is at `path`, where one is."""
+        reference = self.known.versions.get(path)
+        return {"asset": reference} if reference else {}
 
     def of(self, component: Component) -> Interpreter:
         """Return the interpreter of a component, which is built the first time that it is asked for.
@@ -44,15 +53,18 @@ class Surroundings:
         Raises:
             PlatformError: It cannot be built.
         """
-        base = component.place.source.path.parent
-        wanted = component.environment
-        key = f"{base} {component.kind} {wanted if wanted is None or isinstance(wanted, str) else json.dumps(wanted, sort_keys=True, default=str)}"
-        if key not in self._known:
-            self._known[key] = self._interpreter(component, base)
-        return self._known[key]
+        if id(component) not in self._by_component:
+            base = component.place.source.path.parent
+            wanted = component.environment
+            key = wanted if wanted is None or isinstance(wanted, str) else json.dumps(wanted, sort_keys=True, default=str)
+            key = f"{base} {component.kind} {key}"
+            if key not in self._by_content:
+                self._by_content[key] = self._interpreter(component, base)
+            self._by_component[id(component)] = component, self._by_content[key]
+        return self._by_component[id(component)][1]
 
     def _interpreter(self, component: Component, base: Path) -> Interpreter:
-        image = image_of(component.environment, base, self.assets)
+        image = image_of(component.environment, base, self.known)
         if image is None or self.packages == "project":
             return own(image)
         if component.kind != "command":
@@ -79,9 +91,9 @@ class Surroundings:
             output, made = component.outputs.get(one), Path(product.path)
             if output is None:
                 continue
-            place = publish(self.assets, output, made, name)
+            place = publish(self.known, output, made, name)
             if place is not None:
                 found[one] = str(place)
             if output.asset_name:
-                found[one] = register_output(self.assets.store, output, made, f"{origin}, output {one}", again=again).reference
+                found[one] = register_output(self.known.store, output, made, f"{origin}, output {one}", again=again).reference
         return found

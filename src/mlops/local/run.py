@@ -31,6 +31,7 @@ from mlops.spec.values import LITERAL_TYPES, TRUTHS, Asset, Binding, Component, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from mlops.assets.lookup import LocalAssets
     from mlops.tracking.reader import Tracker
 
 
@@ -64,6 +65,8 @@ class LocalRun:
     track: Callable[[RunRecord, Pipeline, Origin], Tracker] | None = None
     then: Callable[[LocalRun], Mapping[str, Step]] | None = None
     """Asked when every step has ended well: the steps to run in addition, in the same run and the same warm process."""
+    assets: LocalAssets | None = None
+    """Who found the files that the pipeline's references name."""
     dry: bool = False
     """Ask for a `forecast()` alone: no folder is made, and `events()` has no place to write."""
     record: RunRecord = field(init=False)
@@ -72,7 +75,7 @@ class LocalRun:
 
     def __post_init__(self) -> None:
         self.origin = origin(self.root)
-        self.places = Surroundings(self.root, self.home, self.options.packages)
+        self.places = Surroundings(self.root, self.home, self.options.packages, self.assets)
         for step in self.pipeline.steps.values():
             self.places.of(step.component)
         self.digests = Digests(self.home / "digests.json")
@@ -304,7 +307,7 @@ class LocalRun:
 
     def _describe(self, step: str, command: str, literals: Mapping[str, str], assets: Mapping[str, tuple[Path, str]]) -> None:
         inputs = {name: {"value": value} for name, value in literals.items()}
-        inputs |= {name: {"path": str(path), "digest": digest} for name, (path, digest) in assets.items()}
+        inputs |= {name: {"path": str(path), "digest": digest, **self.places.facts(path)} for name, (path, digest) in assets.items()}
         log = str(Path("steps", step, "log.txt"))
         self.record.describe_step(step, command=command, inputs=inputs, needs=list(self.pipeline.steps[step].needs), log=log)
 
@@ -334,7 +337,7 @@ class LocalRun:
             settle_before_reading(folder)
         facts = {"path": shown(path, self.root), "digest": self.digests.of(path)}
         version = version_of(folder, self.digests.of, self.home) if folder is not None else None
-        return facts | ({"version": version} if version else {})
+        return facts | ({"version": version} if version else {}) | self.places.facts(path)
 
     def _outputs(self) -> None:
         """Bind the pipeline's own outputs to what the steps wrote, where they did."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mlops.spec import expressions
@@ -45,6 +45,8 @@ class Scope:
 def value_of(here: Here, declared: Input, given: Any) -> Binding | None:
     """Return a literal or an asset for `given`, checked against the declaration; None, and a note, where it does not fit."""
     if isinstance(given, dict):
+        own = given.get("type")  # what a job says of the data that it gives is nearer to them than what a component hopes for
+        declared = replace(declared, type=own) if own in ASSET_TYPES and declared.type in ASSET_TYPES else declared
         here = here.at("path") if "path" in given else here
         given = given.get("path", given.get("value", given.get("default")))
     if given is None:

@@ -54,14 +54,16 @@ def _create_component(store: AssetStore, source: Source, arguments: argparse.Nam
     """Check a component as a run would, and register it with all that it names."""
     from mlops.assets.bundle import bundle
     from mlops.assets.definition import component_draft
+    from mlops.assets.lookup import COMPONENT_FILE
     from mlops.spec.pipeline import check_component
 
-    if arguments.file:
-        check_component(Path(arguments.file), _assets())
     draft = component_draft(source, arguments.registry)
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / draft.name
+        if arguments.file:
+            check_component(Path(arguments.file), _assets())
         bundle(source, target)
+        check_component(target / COMPONENT_FILE, _assets())
         return store.create(draft.keeping(target))
 
 
@@ -162,4 +164,4 @@ def _store() -> AssetStore:
 def _assets() -> Any:
     from mlops.assets.lookup import open_assets
 
-    return open_assets(*place())
+    return open_assets(*place(), fetching=False)

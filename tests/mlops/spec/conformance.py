@@ -112,8 +112,9 @@ def _meaning():
 
 def _assets():
     rows = [
-        f"| {kind} | {', '.join(f'`{name}`' for name in sorted(names))} | executed: `mlops {kind} create -f FILE` keeps it |"
-        for kind, names in definition.KEYS.items()
+        f"| {kind} | {', '.join(f'`{name}`' for name, key in sorted(table.items()) if key.fate == fate)} | {fate}{said} |"
+        for kind, table in definition.SCHEMAS.items()
+        for fate, said in ((EXECUTED, f": `mlops {kind} create -f FILE` keeps it"), (WITHOUT_EFFECT, ": the service's own"))
     ]
     return "\n".join(["## data, model, environment, as assets\n", "| schema | keys | here |", "|---|---|---|", *rows, ""])
 
