@@ -82,7 +82,8 @@ def test_a_driver_that_is_killed_leaves_no_process(site):
     for event in running.events():
         if type(event).__name__ == "Started":
             log = running.record.folder / "steps/it/log.txt"
-            while not log.exists() or log.read_text().count("pid") < 4:
+            patience = time.monotonic() + 60
+            while (not log.exists() or log.read_text().count("pid") < 4) and time.monotonic() < patience:
                 time.sleep(0.05)
             words = [line.split() for line in marked(log.read_text())]
             pids = [int(line[3]) for line in words]
