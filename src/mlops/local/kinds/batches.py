@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+SOCKET = "../workers.socket"  # where workers are given them; relative, for the path of a socket is limited to a hundred characters
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 

@@ -107,24 +107,22 @@ class Children:
     def next(self, timeout: float | None = None) -> tuple[str, int] | None:
         """Return the next child that ended, with its exit status, or None after `timeout` seconds.
 
-        While it waits, whatever else is registered with `selector` is served: each key's data is called when its file can be read.
+        While it waits, whatever else is registered with `selector` is served: each key's data is called when its file can be read. It
+        returns None after that too, so that a caller sees what was changed.
 
         Raises:
             SystemExit: The nursery was killed.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            while self._messages:
-                message = self._messages.pop(0)
-                if message["event"] == "exited":
-                    self.running.discard(message["id"])
-                    self._silence(message["id"])
-                    return message["id"], message["code"]
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                return None
-            for key, _ in self.selector.select(left):
+        if not self._messages:
+            for key, _ in self.selector.select(timeout):
                 key.data()
+        while self._messages:
+            message = self._messages.pop(0)
+            if message["event"] == "exited":
+                self.running.discard(message["id"])
+                self._silence(message["id"])
+                return message["id"], message["code"]
+        return None
 
     def close(self) -> None:
         """Ask every child to end, give it `GRACE` seconds, then end it; then the nursery."""
