@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import graphlib
 import json
 import platform
 import time
@@ -59,6 +60,8 @@ class LocalRun:
     track: Callable[[RunRecord, Pipeline, Origin], Tracker] | None = None
     then: Callable[[LocalRun], Mapping[str, Step]] | None = None
     """Asked when every step has ended well: the steps to run in addition, in the same run and the same warm process."""
+    dry: bool = False
+    """Ask for a `forecast()` alone: no folder is made, and `events()` has no place to write."""
     record: RunRecord = field(init=False)
     _tracker: Tracker | None = field(default=None, init=False)
     _launches: dict[str, Launch] = field(default_factory=dict, init=False)
@@ -67,7 +70,18 @@ class LocalRun:
         self.origin = origin(self.root)
         self.digests = Digests(self.home / "digests.json")
         self.store = Store(self.home / "cache", self.digests)
-        self.record = open_run(self.home, self._facts())
+        self.record = RunRecord(self.home / "runs" / "(dry)", {"steps": {}}) if self.dry else open_run(self.home, self._facts())
+
+    def forecast(self) -> Iterator[tuple[str, Fresh | Stale]]:
+        """Yield what a run would do with each step, in an order in which they can run; nothing is started or written down."""
+        products: Products = {}
+        for name in graphlib.TopologicalSorter(self._needs()).static_order():
+            step = self.pipeline.steps[name]
+            made = [need for need in step.needs if need not in products]
+            verdict = Stale(f"needs {made[0]}, which runs") if made else self._freshness(step.component, self._prepare(step, products))
+            if isinstance(verdict, Fresh):
+                products[name] = verdict.outputs
+            yield name, verdict
 
     def events(self) -> Iterator[Event]:
         """Run, and yield what happens; interrupting it (KeyboardInterrupt) ends every child first.
