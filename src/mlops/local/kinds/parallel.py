@@ -191,7 +191,7 @@ class Parallel:
 
     def _give(self, worker: _Worker) -> None:
         if not self.waiting or worker.connection is None or worker.killed_because:
-            return
+            return  # it may be given one that another fails on
         worker.batch, _ = self.waiting.popleft()
         worker.deadline = time.monotonic() + self.tally.limits.timeout
         with contextlib.suppress(OSError):  # it ended just now: its end is told, and the mini-batch is taken back
@@ -262,11 +262,13 @@ class Parallel:
                 raise JobFailed(f"{worker.name} was not ready after {self.tally.limits.first:g} s")
 
     def _dismiss(self) -> None:
-        """Tell the workers to stop, and give their shutdown() the time of one mini-batch."""
+        """Tell the workers to stop, and give their shutdown() the time of one mini-batch; those that never got ready are ended."""
         for worker in self.workers.values():
-            if worker.connection is not None:
-                with contextlib.suppress(OSError):
-                    worker.connection.send(None)
+            if worker.connection is None or not worker.ready:
+                self.children.end(worker.name, signal.SIGKILL)
+                continue
+            with contextlib.suppress(OSError):
+                worker.connection.send(None)
         deadline = time.monotonic() + self.tally.limits.timeout
         while self.children.running and time.monotonic() < deadline:
             self.children.next(deadline - time.monotonic())
