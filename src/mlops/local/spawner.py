@@ -87,7 +87,7 @@ class Spawner:
             else:
                 for pid, name in list(self.children.items()):
                     if name == request["id"]:
-                        _end_group(pid, request["signal"])
+                        _signal(pid, request["signal"])
 
     def bring(self, module: str) -> None:
         if module in sys.modules or module in self.failed_imports:
@@ -143,6 +143,15 @@ def _foreign_threads() -> list[str]:
                 names.append((task / "comm").read_text().strip())
     python = [t.name for t in threading.enumerate() if t is not threading.main_thread()]
     return [name for name in names if name not in HARMLESS_THREADS] or python
+
+
+def _signal(pid: int, number: int) -> None:
+    """Send a signal to a child's group; for a moment after the fork it has none, and gets it alone."""
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def _end_group(pid: int, number: int) -> None:

@@ -15,7 +15,7 @@ import selectors
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from mlops.local import spawner
 from mlops.local.snapshot import plain_python
@@ -74,15 +74,13 @@ class Children:
         os.close(message)
         self.selector.register(self._inbox, selectors.EVENT_READ, self._read)
 
-    def __enter__(self) -> Children:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def start(
-        self, name: str, command: str, *, cwd: Path, log: Path, variables: Mapping[str, str] | None = None, mark: str = ""
-    ) -> None:
+    def start(self, name: str, command: str, *, cwd: Path, log: Path, variables: Mapping[str, str] | None = None, mark: str = "") -> None:
         """Start `command` as `bash -c` would.
 
         Args:
@@ -163,9 +161,7 @@ class Children:
         self._messages += [json.loads(line) for line in lines]
 
 
-def _nursery(
-    imports: list[str], request: int, message: int, variables: Mapping[str, str], prepare: Callable[[], None] | None
-) -> NoReturn:
+def _nursery(imports: list[str], request: int, message: int, variables: Mapping[str, str], prepare: Callable[[], None] | None) -> NoReturn:
     """Become the spawner: requests on standard input, messages where it writes them, a session of its own."""
     try:
         os.setsid()

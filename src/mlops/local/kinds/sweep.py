@@ -105,9 +105,7 @@ class Sweep:
         variables = {f"AZUREML_SWEEP_{name}": _text(value) for name, value in trial.parameters.items()}
         name = f"{self.job.step}/{trial.number}"
         command = self._command(trial, folder)
-        self.children.start(
-            name, command, cwd=folder / "code", log=folder / "log.txt", variables={**variables, "MLFLOW_RUN_ID": trial.run}
-        )
+        self.children.start(name, command, cwd=folder / "code", log=folder / "log.txt", variables={**variables, "MLFLOW_RUN_ID": trial.run})
         self.running[name] = _Running(trial, time.monotonic())
 
     def _command(self, trial: Trial, folder: Path) -> str:

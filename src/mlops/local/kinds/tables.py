@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -17,6 +16,7 @@ from mlops.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import pandas as pd
 
@@ -141,7 +141,7 @@ def _as_pattern(form: str) -> str:
 
 
 def _converted(frame: pd.DataFrame, settings: Any) -> pd.DataFrame:
-    kinds = {"int": "int64", "float": "float64", "string": "string", "boolean": "boolean"}
+    kinds: dict[str, Any] = {"int": "int64", "float": "float64", "string": "string", "boolean": "boolean"}
     for entry in settings:
         kind = entry["column_type"] if isinstance(entry["column_type"], str) else next(iter(entry["column_type"]))
         columns = [entry["columns"]] if isinstance(entry["columns"], str) else entry["columns"]

@@ -59,7 +59,11 @@ def spark_site(site):
     site.write("text.txt", "a\nb\na\n")
     with zipfile.ZipFile(site.root / "src/helper.zip", "w") as file:
         file.writestr("helper.py", "def upper(word):\n    return word.upper()\n")
-    site.step(STEP.replace("${{inputs.text}}", "'${{inputs.text}}'").replace("${{outputs.counts}}", "'${{outputs.counts}}'").replace("${{outputs.sample}}", "'${{outputs.sample}}'"))
+    site.step(
+        STEP.replace("${{inputs.text}}", "'${{inputs.text}}'")
+        .replace("${{outputs.counts}}", "'${{outputs.counts}}'")
+        .replace("${{outputs.sample}}", "'${{outputs.sample}}'")
+    )
     return site
 
 
@@ -100,7 +104,13 @@ def job(tmp_path, **body):
 
 def test_what_is_about_a_cluster_is_left_out_of_the_settings(tmp_path):
     (tmp_path / "main.py").touch()
-    words = submit(job(tmp_path, entry={"file": "main.py"}, conf={"spark.executor.cores": 2, "spark.driver.memory": "1g", "spark.eventLog.enabled": False}))
+    words = submit(
+        job(
+            tmp_path,
+            entry={"file": "main.py"},
+            conf={"spark.executor.cores": 2, "spark.driver.memory": "1g", "spark.eventLog.enabled": False},
+        )
+    )
     assert "spark.driver.memory=1g" in words
     assert "spark.eventLog.enabled=false" in words
     assert not [word for word in words if "executor" in word]
@@ -113,5 +123,5 @@ def test_an_entry_of_a_class_runs_the_first_jar(tmp_path):
 
 
 def test_a_file_that_is_not_in_the_code_is_named(tmp_path):
-    with pytest.raises(UsageError, match="entry names 'main.py'"):
+    with pytest.raises(UsageError, match=r"entry names 'main\.py'"):
         submit(job(tmp_path, entry={"file": "main.py"}))

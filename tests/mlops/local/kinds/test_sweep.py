@@ -68,7 +68,9 @@ def test_the_best_trials_outputs_become_the_steps_and_each_trial_has_a_run_of_it
     assert facts["summary"] == "5 trials; best loss 1 (trial 2)"
     assert tried(tracked) == [1, 2, 3, 4, 5]
     client = MlflowClient(f"sqlite:///{tracked.home / 'mlflow.db'}")
-    runs = client.search_runs([client.get_run(facts["mlflow_run"]).info.experiment_id], f"tags.`mlflow.parentRunId` = '{facts['mlflow_run']}'")
+    runs = client.search_runs(
+        [client.get_run(facts["mlflow_run"]).info.experiment_id], f"tags.`mlflow.parentRunId` = '{facts['mlflow_run']}'"
+    )
     assert {(r.data.params["x"], r.data.metrics["loss"], r.info.status) for r in runs} >= {("3", 1.0, "FINISHED"), ("5", 5.0, "FINISHED")}
     assert client.get_run(facts["mlflow_run"]).data.tags["best_child_run_id"] == trials(tracked)[2]["run"]
     assert "trial 2 of 5 completed; loss 1; best 1 (trial 2); x=3" in log
@@ -93,15 +95,23 @@ def test_a_sweep_whose_trials_all_fail_says_how_the_first_one_did(tracked):
 @pytest.mark.slow
 def test_a_metric_that_no_trial_logs_is_named_beside_those_that_it_did_log(tracked):
     sweep(tracked)
-    tracked.step((tracked.root / "pipeline.yml").read_text().split("it:\n")[1].replace("    ", "", 1).replace("\n    ", "\n").replace("loss", "gain"))
+    tracked.step(
+        (tracked.root / "pipeline.yml").read_text().split("it:\n")[1].replace("    ", "", 1).replace("\n    ", "\n").replace("loss", "gain")
+    )
     assert tracked.run()[0]["reason"] == "no trial logged the metric 'gain' (logged: loss)"
 
 
 @pytest.mark.slow
 def test_a_policy_stops_trials_that_are_worse_while_they_run(tracked):
     more = "early_termination: {type: bandit, slack_amount: 0.5, evaluation_interval: 1, delay_evaluation: 1}\n"
-    sweep(tracked, words="--nap 0.4", space="{type: choice, values: [3, 9, 8, 3.1]}", limits="max_total_trials: 4, max_concurrent_trials: 2", more=more)
-    facts, log = tracked.run()
+    sweep(
+        tracked,
+        words="--nap 0.4",
+        space="{type: choice, values: [3, 9, 8, 3.1]}",
+        limits="max_total_trials: 4, max_concurrent_trials: 2",
+        more=more,
+    )
+    _, log = tracked.run()
     states = {trial["parameters"]["x"]: trial["state"] for trial in trials(tracked)}
     assert states == {3: "completed", 9: "stopped", 8: "stopped", 3.1: "completed"}
     assert "trial 1 of 4 stopped (bandit: not within the slack of the best" in log
@@ -110,7 +120,12 @@ def test_a_policy_stops_trials_that_are_worse_while_they_run(tracked):
 @pytest.mark.slow
 def test_trials_that_run_longer_than_their_limit_are_stopped(tracked):
     slow = TRAIN.replace("x = float(given.x)", "x = float(given.x)\nif x == 2: time.sleep(60)")
-    sweep(tracked, space="{type: choice, values: [2, 3]}", limits="max_total_trials: 2, max_concurrent_trials: 2, trial_timeout: 3", script=slow)
+    sweep(
+        tracked,
+        space="{type: choice, values: [2, 3]}",
+        limits="max_total_trials: 2, max_concurrent_trials: 2, trial_timeout: 3",
+        script=slow,
+    )
     tracked.run()
     assert [(t["state"], t["reason"]) for t in trials(tracked)] == [("stopped", "ran longer than its limit of 3 s"), ("completed", "")]
 
@@ -137,7 +152,12 @@ def test_a_sweep_that_was_killed_goes_on_with_the_trials_that_were_not_finished(
 
 @pytest.mark.slow
 def test_the_same_seed_tries_the_same_parameters_and_picks_the_same_winner_cold_and_warm(tracked):
-    sweep(tracked, algorithm="{type: random, seed: 4}", space="{type: uniform, min_value: 0, max_value: 6}", limits="max_total_trials: 3, max_concurrent_trials: 2")
+    sweep(
+        tracked,
+        algorithm="{type: random, seed: 4}",
+        space="{type: uniform, min_value: 0, max_value: 6}",
+        limits="max_total_trials: 3, max_concurrent_trials: 2",
+    )
     winners = []
     for warm in (True, False):
         tracked.run(warm=warm, force=True)
@@ -152,7 +172,9 @@ def test_the_trials_of_a_sweep_may_be_distributed(tracked):
     sweep(tracked, script=script, space="{type: choice, values: [2, 3]}", limits="max_total_trials: 2")
     text = (tracked.root / "pipeline.yml").read_text()
     text = text.replace("python train.py --x ${{search_space.x}} --out", "python train.py ${{search_space.x}}")
-    (tracked.root / "pipeline.yml").write_text(text.replace("      code: ./src", "      code: ./src\n      distribution: {type: pytorch, process_count_per_instance: 2}"))
+    (tracked.root / "pipeline.yml").write_text(
+        text.replace("      code: ./src", "      code: ./src\n      distribution: {type: pytorch, process_count_per_instance: 2}")
+    )
     tracked.run()
     assert sorted(path.name for path in (tracked.folder / "outputs/model").iterdir()) == ["0", "1"]
 
