@@ -18,9 +18,7 @@ SECTIONS = {text.split(":")[0].strip(): text for text in PAGE.read_text(encoding
         ("Distributed", "4 processes ended well"),
         ("Sweep", "8 trials"),
         ("Parallel", "2 mini-batches: 3 items"),
-        pytest.param(
-            "Spark", "", marks=pytest.mark.skipif(importlib.util.find_spec("pyspark") is None, reason="PySpark is not installed")
-        ),
+        pytest.param("Spark", "", marks=pytest.mark.skipif(importlib.util.find_spec("pyspark") is None, reason="PySpark is not installed")),
     ],
 )
 def test_the_example_of_each_kind_runs_as_it_stands(tracked, kind, said, tmp_path_factory):
