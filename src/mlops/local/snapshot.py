@@ -66,6 +66,11 @@ def read_code(command: str, folder: Path | None) -> Code:
     return Code(everything, (), argv if argv and argv[0] == "-m" else (), {})
 
 
+def listing_imports(folder: Path) -> tuple[str, ...]:
+    """Return the modules that any script below a folder imports and the folder does not hold."""
+    return _third_party({name: path for name, path in _listing(folder) if name.endswith(".py")})
+
+
 def plain_python(command: str) -> tuple[str, ...]:
     """Return the arguments behind `python` where the command is that and nothing a shell is needed for, else nothing."""
     text = command.replace("\\\n", " ").strip()

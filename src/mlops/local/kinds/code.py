@@ -1,0 +1,30 @@
+"""What a driven step runs: its driver, and the script that the driver starts.
+
+The driver's files and the script's decide the outputs together, and the warm process imports for both.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlops.local.snapshot import Code, read_code
+
+if TYPE_CHECKING:
+    from mlops.spec.values import Component
+
+
+def read_driven(component: Component) -> Code:
+    """Find out what a component with a job runs, without running it."""
+    driver = read_code(f"python -m mlops.local.kinds.{component.kind} ../job.json", None)
+    inner = read_code(_inner(component), component.code)
+    return Code(inner.files, tuple(dict.fromkeys((*driver.imports, *inner.imports))), driver.argv, {**driver.ours, **inner.ours})
+
+
+def _inner(component: Component) -> str:
+    """Return the command that the driver starts, or nothing where it may need any file of the folder."""
+    job = component.job or {}
+    if component.kind == "parallel":
+        return f"python {job['task']['entry_script']}"
+    if component.kind == "spark":
+        return ""
+    return str(job["command"]).replace("${{", "").replace("}}", "").replace("$[[", "").replace("]]", "")
