@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from tests.mlops.assets.workshop import Workshop
 
 from mlops.errors import UsageError
 from mlops.files import digest_folder
 from mlops.registry.versions import Registry
 from mlops.tracking.server import tracking_uri
-from tests.mlops.assets.workshop import Workshop
 
 PROJECT = """\
 name: a
