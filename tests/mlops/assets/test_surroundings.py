@@ -120,6 +120,6 @@ def test_what_is_registered_for_a_registry_is_found_by_its_long_name(here: Works
 
 def test_an_mltable_without_its_file_is_told_at_its_line_unless_the_job_says_that_it_is_a_folder(here: Workshop) -> None:
     job = "type: command\ncommand: ls ${{inputs.t}}\nenvironment: azureml:any@latest\ninputs:\n  t: {type: mltable, path: ./code}\n"
-    with pytest.raises(SpecError, match=r"job.yml:5:27(.|\n)*no file MLTable"):
+    with pytest.raises(SpecError, match=r"job.yml:5:28(.|\n)*no file MLTable"):
         load_pipeline(here.write("job.yml", job))
     assert load_pipeline(here.write("job.yml", job.replace("mltable", "uri_folder"))).steps
