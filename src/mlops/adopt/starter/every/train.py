@@ -61,14 +61,16 @@ def search(model, table, columns, args):
     """Return the best of `trials` models by cross-validation over the training rows; each trial is told as soon as it is done."""
     trials = list(ParameterSampler(SEARCH[args.estimator], args.trials, random_state=args.seed))
     folds, rows = folded(model, table, columns, args.seed)
+    if folds == [] or (is_classifier(model) and rows[columns.target].nunique() < 2):
+        sys.exit("train: there is nothing to search by: no two classes are in all of the folds. Set trials to 0.")
     scores = []
     for number, settings in enumerate(trials, 1):
         scores.append(score(clone(model).set_params(**settings), rows, columns, args.scoring, folds))
-        print(f"  trial {number} of {len(trials)}: {args.scoring} {scores[-1]:.4f}   {worded(settings)}", flush=True)
+        print(f"  trial {number} of {len(trials)}: {said(args.scoring, scores[-1])}   {worded(settings)}", flush=True)
     if not np.isfinite(scores).any():
         sys.exit(f"train: no trial has a score by {args.scoring}: no fold has each class. Set trials to 0.")
     won = int(np.nanargmax(scores))
-    print(f"  trial {won + 1} won: {args.scoring} {scores[won]:.4f}   {worded(trials[won])}")
+    print(f"  trial {won + 1} won: {said(args.scoring, scores[won])}   {worded(trials[won])}")
     if "MLFLOW_RUN_ID" in os.environ:
         mlflow.log_params({f"won_{name}": value for name, value in trials[won].items()})
         mlflow.log_metric("search_score", scores[won])
@@ -87,13 +89,28 @@ def folded(model, table, columns, seed):
     """Return folds, and the rows that they are of, parted as train and test are: later ones after earlier ones, groups whole, classes alike."""
     group = table[columns.group].astype("str").fillna("") if columns.group else None
     if group is not None and group.nunique() >= FOLDS:
-        return list(GroupKFold(FOLDS).split(table, groups=group)), table
+        parts = GroupKFold(FOLDS).split(table, groups=group)
+        return [
+            (known, asked) for known, asked in parts if not is_classifier(model) or table[columns.target].iloc[known].nunique() > 1
+        ], table
     if columns.time:
-        return TimeSeriesSplit(FOLDS), table.sort_values(columns.time, kind="stable", na_position="first")
+        ordered = table.sort_values(columns.time, kind="stable", na_position="first")
+        return TimeSeriesSplit(FOLDS), throughout(ordered, columns.target) if is_classifier(model) else ordered
     if not is_classifier(model):
         return KFold(FOLDS, shuffle=True, random_state=seed), table
     common = table[table.groupby(columns.target)[columns.target].transform("size") >= FOLDS]
     return StratifiedKFold(FOLDS, shuffle=True, random_state=seed), common
+
+
+def said(scoring, value):
+    """Return a score as people read it: scikit-learn turns what is better when it is less around, and calls it neg_."""
+    return f"{scoring.removeprefix('neg_').replace('_', ' ')} {-value if scoring.startswith('neg_') else value:.4f}"
+
+
+def throughout(ordered, target):
+    """Return the rows of the classes that no part of the time is without: of another one, some fold would know nothing."""
+    parts = np.array_split(ordered[target], FOLDS + 1)
+    return ordered[ordered[target].isin(set.intersection(*map(set, parts)))]
 
 
 def worded(settings):
