@@ -19,7 +19,7 @@ from mlops.files import shown
 from mlops.local.digests import Digests
 from mlops.local.executor import Launch, ProcessExecutor
 from mlops.local.runs import Origin, RunRecord, open_run, origin
-from mlops.local.snapshot import Code, read_code
+from mlops.local.snapshot import Code, Snapshot
 from mlops.local.store import Store
 from mlops.spec import expressions
 from mlops.spec.values import TRUTHS, Asset, Binding, Component, FromPipeline, FromStep, Literal, Pipeline, Step
@@ -65,7 +65,8 @@ class LocalRun:
     def __post_init__(self) -> None:
         self.origin = origin(self.root)
         self.digests = Digests(self.home / "digests.json")
-        self.store = Store(self.home / "cache", self.digests)
+        self.snapshot = Snapshot(self.digests.of)
+        self.store = Store(self.home / "cache", str(self.pipeline.path), self.digests)
         self.record = open_run(self.home, self._facts())
 
     def events(self) -> Iterator[Event]:
@@ -76,7 +77,7 @@ class LocalRun:
         """
         began = time.monotonic()
         state = "canceled"
-        executor = ProcessExecutor(self._launches, self._variables, self.digests, self.options.workers, self.options.warm)
+        executor = ProcessExecutor(self._launches, self._variables, self.digests, self.snapshot, self.options.workers, self.options.warm)
         executor.imports = self._imports()
         try:
             yield self._tell(RunStarted(self.record.facts["run"], self.record.facts["name"], self._title(), self._needs()))
@@ -94,6 +95,7 @@ class LocalRun:
         finally:
             executor.close()
             self.digests.save()
+            self.store.save()
             self._outputs()
             end = self._tell(RunFinished(self.record.facts["run"], state, time.monotonic() - began))
             if self._tracker:
@@ -136,7 +138,8 @@ class LocalRun:
         self._launches[task.name] = launch
         verdict = self._freshness(task.work.component, launch)
         if isinstance(verdict, Fresh):
-            self.store.remember(launch.key, launch.recipe)
+            self.store.remember(task.name, launch.recipe)
+            del self._launches[task.name]
         elif self.track and not self._tracker:
             self._tracker = self.track(self.record, self.pipeline, self.origin)
         return verdict
@@ -146,16 +149,16 @@ class LocalRun:
             return Stale("forced")
         if not component.is_deterministic:
             return Stale("is_deterministic is false")
-        return self.store.judge(launch.key, launch.recipe)
+        return self.store.judge(launch.step, launch.recipe)
 
     def _variables(self, launch: Launch) -> Mapping[str, str]:
         needs_run = not launch.code.argv or any(name.split(".")[0] == "mlflow" for name in launch.code.imports)
         return self._tracker.variables(launch.step, wait=needs_run) if self._tracker else {}
 
     def _keep(self, event: Finished) -> None:
-        launch = self._launches[event.step]
+        launch = self._launches.pop(event.step)
         if self.pipeline.steps[event.step].component.is_deterministic:
-            self.store.keep(launch.key, launch.recipe, event.outputs, event.summary)
+            self.store.keep(launch.step, launch.recipe, event.outputs, event.summary)
 
     def _tell(self, event: Event) -> Event:
         self.record.apply(event)
@@ -179,12 +182,11 @@ class LocalRun:
             return str(outputs[parts[1]][0]) if parts[0] == "outputs" else step.name
 
         command = expressions.fill(step.component.command, look_up)
-        code = read_code(command, step.component.code)
+        code = self.snapshot.code(command, step.component.code)
         recipe = self._recipe(step.component, code, literals, {name: digest for name, (_, digest) in assets.items()})
         self._describe(step.name, command, literals, assets)
-        key = f"{self.pipeline.path}:{step.name}"
         component = step.component
-        return Launch(step.name, key, command, code, folder, component.environment_variables, outputs, assets, recipe, component.timeout)
+        return Launch(step.name, command, code, folder, component.environment_variables, outputs, assets, recipe, component.timeout)
 
     def _resolve(self, bound: Binding, products: Products) -> Any:
         """Return a literal, or a path and its digest, or None for an optional input that was not given."""
@@ -207,7 +209,7 @@ class LocalRun:
                 **{f"variable {name}": value for name, value in component.environment_variables.items()},
                 **{f"parameter {name}": value for name, value in literals.items()},
                 **{f"input {name}": digest for name, digest in digests.items()},
-                **{f"code {name}": self.digests.of(path) for name, path in {**code.files, **code.ours}.items()},
+                **{f"code {name}": self.snapshot.digest(path) for name, path in {**code.files, **code.ours}.items()},
                 **{f"output {name}": declared.type for name, declared in component.outputs.items()},
             }
         )
@@ -220,7 +222,9 @@ class LocalRun:
         """Return the modules that the steps import, in the order of the steps, read from their scripts."""
         names: dict[str, None] = {}
         for step in self.pipeline.steps.values():
-            names.update(dict.fromkeys(read_code(step.component.command.replace("${{", "").replace("}}", ""), step.component.code).imports))
+            names.update(
+                dict.fromkeys(self.snapshot.code(step.component.command.replace("${{", "").replace("}}", ""), step.component.code).imports)
+            )
         return list(names)
 
     def _describe(self, step: str, command: str, literals: Mapping[str, str], assets: Mapping[str, tuple[Path, str]]) -> None:

@@ -42,8 +42,8 @@ def _prctl(option: int, value: int) -> None:
 class Spawner:
     """The loop of the process: read requests, fork, reap, report; import the next module while there is nothing else to do."""
 
-    def __init__(self, modules: list[str]) -> None:
-        self.modules = modules
+    def __init__(self) -> None:
+        self.modules: list[str] = []
         self.failed_imports: dict[str, str] = {}
         self.children: dict[int, str] = {}
         self.buffer = b""
@@ -80,6 +80,8 @@ class Spawner:
             request = json.loads(line)
             if request["op"] == "run":
                 self.run(request)
+            elif request["op"] == "import":
+                self.modules += request["modules"]
             else:
                 for pid, name in list(self.children.items()):
                     if name == request["id"]:
@@ -264,13 +266,13 @@ def _exit_code(stop: SystemExit) -> int:
 
 
 def main() -> None:
-    """Start with the modules to import as arguments, in the order in which they are wanted."""
+    """Serve until standard input ends."""
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(1, MESSAGES)
     os.dup2(2, 1)
     del sys.path[0]  # this folder: a step must not import from it
-    Spawner(sys.argv[1:]).loop()
+    Spawner().loop()
 
 
 if __name__ == "__main__":

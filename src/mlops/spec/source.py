@@ -98,7 +98,7 @@ def read(path: Path, *, text: str | None = None) -> Source:
             root = yaml.compose(text, Loader=_LOADER)
             builder = _Builder(path, ())
             value = builder.build(root, ()) if root is not None else None
-            if builder.problems:
+            if root is not None and builder.problems:
                 builder = _Builder(path, tuple(text.splitlines()), placed=True)
                 builder.build(root, ())
     except yaml.MarkedYAMLError as error:
