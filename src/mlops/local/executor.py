@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from mlops.engine.events import Canceled, Event, Failed, Finished, Product, Started
 from mlops.errors import PlatformError
 from mlops.files import unwritable
+from mlops.local.spawner import MINE, STEP_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -70,15 +71,14 @@ class _Running:
 class _Spawner:
     """The client's side of one spawner process."""
 
-    def __init__(self) -> None:
-        environment = {**_DEFAULTS, **_inherited(), "OPENBLAS_NUM_THREADS": "1"}
+    def __init__(self, environment: Mapping[str, str]) -> None:
         program = Path(__file__).with_name("spawner.py")
         self.process = subprocess.Popen(
             [sys.executable, str(program)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=environment,
+            env={**environment, MINE: "1"},
             start_new_session=True,
             bufsize=0,
         )
@@ -153,11 +153,19 @@ class ProcessExecutor:
 
     @property
     def room(self) -> bool:
-        return len(self._running) + len(self._waiting) < self.workers
+        return len(self._running) + len(self._waiting) <= self.workers  # one more: it is laid out while the others run
 
     def start(self, task: Task, reason: str) -> None:
-        self._waiting.append((task, reason, self.launches[task.name]))
-        self._fill()
+        launch = self.launches[task.name]
+        try:
+            self._lay_out(launch)
+        except OSError as error:
+            self._ready.append(Failed(task.name, 0.0, str(unwritable(launch.folder, error)), ours=True))
+        except PlatformError as error:
+            self._ready.append(Failed(task.name, 0.0, str(error), ours=True))
+        else:
+            self._waiting.append((task, reason, launch))
+            self._fill()
 
     def next(self) -> Event:
         while not self._ready:
@@ -194,17 +202,17 @@ class ProcessExecutor:
             task, reason, launch = self._waiting.popleft()
             try:
                 self._launch(launch)
-            except OSError as error:
-                self._ready.append(Failed(task.name, 0.0, str(unwritable(launch.folder, error)), ours=True))
             except PlatformError as error:
                 self._ready.append(Failed(task.name, 0.0, str(error), ours=True))
             else:
                 self._ready.append(Started(task.name, reason, time.time()))
 
-    def _launch(self, launch: Launch) -> None:
+    def _lay_out(self, launch: Launch) -> None:
         self.snapshot.copy(launch.code, launch.folder / "code")
         for path, kind in launch.outputs.values():
             os.makedirs(path.parent if kind == "uri_file" else path, exist_ok=True)
+
+    def _launch(self, launch: Launch) -> None:
         warm = self.warm and bool(launch.code.argv) and not any(name.startswith(_IMPORT_TIME) for name in launch.variables)
         spawner = self._spawner(warm=warm)
         spawner.send(
@@ -221,7 +229,9 @@ class ProcessExecutor:
         self._running[launch.step] = _Running(launch, spawner, warm, time.monotonic(), deadline)
 
     def _environment(self, launch: Launch) -> dict[str, str]:
-        return {**self._base, **self.environment(launch), **launch.variables, "MLOPS_STEP_ID": launch.step}
+        """Return what a step has beside what the spawner has: its own variables."""
+        own = {**self.environment(launch), **launch.variables, STEP_VARIABLE: launch.step}
+        return {MINE: self._base[MINE], **own} if MINE in self._base else own
 
     def warm_up(self) -> None:
         """Start the warm process now, so that it is there when the first step is."""
@@ -230,7 +240,7 @@ class ProcessExecutor:
 
     def _spawner(self, *, warm: bool) -> _Spawner:
         if warm not in self._spawners:
-            self._spawners[warm] = _Spawner()
+            self._spawners[warm] = _Spawner(self._base)
             self._messages.register(self._spawners[warm], selectors.EVENT_READ)
             if warm and self.imports:
                 self._spawners[warm].send(op="import", modules=self.imports)

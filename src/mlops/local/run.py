@@ -221,10 +221,8 @@ class LocalRun:
     def _imports(self) -> list[str]:
         """Return the modules that the steps import, in the order of the steps, read from their scripts."""
         names: dict[str, None] = {}
-        for step in self.pipeline.steps.values():
-            names.update(
-                dict.fromkeys(self.snapshot.code(step.component.command.replace("${{", "").replace("}}", ""), step.component.code).imports)
-            )
+        for command, folder in dict.fromkeys((step.component.command, step.component.code) for step in self.pipeline.steps.values()):
+            names.update(dict.fromkeys(self.snapshot.code(command.replace("${{", "").replace("}}", ""), folder).imports))
         return list(names)
 
     def _describe(self, step: str, command: str, literals: Mapping[str, str], assets: Mapping[str, tuple[Path, str]]) -> None:

@@ -11,10 +11,12 @@ Run as a program, with JSON lines on standard input and output; it imports nothi
 from __future__ import annotations
 
 import atexit
+import builtins
 import contextlib
 import ctypes
 import gc
-import importlib
+import importlib.machinery
+import io
 import json
 import os
 import random
@@ -24,19 +26,24 @@ import signal
 import sys
 import threading
 import traceback
+import types
 from pathlib import Path
 from typing import Any, NoReturn
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 HARMLESS_THREADS = {"jemalloc_bg_thd"}  # pyarrow's allocator: it has fork handlers of its own, and starts the thread anew
 STEP_VARIABLE = "MLOPS_STEP_ID"
+MINE = "OPENBLAS_NUM_THREADS"  # the one variable that this process has for itself: without threads it can be forked
 MESSAGES = 3  # the messages move here from standard output, so that what an import prints is not among them
+
+
+_LIBRARY = ctypes.CDLL(None, use_errno=True)
 
 
 def _prctl(option: int, value: int) -> None:
     """Ask the kernel; where there is no such call (macOS) the step's process group is all there is to end."""
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+        _LIBRARY.prctl(option, value, 0, 0, 0)
 
 
 class Spawner:
@@ -135,10 +142,10 @@ def _tell(**message: Any) -> None:
 def _foreign_threads() -> list[str]:
     """Return the names of the threads of this process that a fork would lose, beside the main one."""
     names = []
-    for task in Path("/proc/self/task").glob("*"):
-        if int(task.name) != os.getpid():
+    for task in os.listdir("/proc/self/task") if os.path.isdir("/proc/self/task") else ():
+        if int(task) != os.getpid():
             with contextlib.suppress(OSError):
-                names.append((task / "comm").read_text().strip())
+                names.append(Path("/proc/self/task", task, "comm").read_text().strip())
     python = [t.name for t in threading.enumerate() if t is not threading.main_thread()]
     return [name for name in names if name not in HARMLESS_THREADS] or python
 
@@ -172,7 +179,7 @@ def _child(request: dict[str, Any], *, warm: bool) -> NoReturn:
             for number in (signal.SIGPIPE, signal.SIGXFSZ):  # an interpreter ignores these, and what it becomes must not
                 signal.signal(number, signal.SIG_DFL)
             argv = [sys.executable, *request["argv"]] if request["argv"] else ["/bin/bash", "-c", request["command"]]
-            os.execve(argv[0], argv, request["env"])
+            os.execve(argv[0], argv, os.environ)
         _forget()
         code = _run_python(request["argv"])
     except BaseException:  # noqa: BLE001 - a child must never return into the parent's loop
@@ -198,7 +205,8 @@ def _become(request: dict[str, Any]) -> None:
         os.dup2(handle, target)
     os.closerange(3, 4096)
     os.chdir(request["cwd"])
-    os.environ.clear()
+    if MINE not in request["env"]:
+        del os.environ[MINE]
     os.environ.update(request["env"])
 
 
@@ -209,7 +217,7 @@ def _forget() -> None:
     if numpy is not None and "numpy.random" in sys.modules:
         numpy.random.seed()
     pools = sys.modules.get("threadpoolctl")
-    if pools is not None and "OPENBLAS_NUM_THREADS" not in os.environ:
+    if pools is not None and MINE not in os.environ:
         pools.ThreadpoolController().select(internal_api="openblas").limit(limits=os.cpu_count())
     gc.unfreeze()
 
@@ -225,9 +233,7 @@ def _run_python(argv: list[str]) -> int:
             sys.path.insert(0, os.getcwd())
             runpy.run_module(argv[1], run_name="__main__", alter_sys=True)
         else:
-            sys.argv = argv
-            sys.path.insert(0, str(Path(argv[0]).resolve().parent))
-            runpy.run_path(argv[0], run_name="__main__")
+            _run_script(argv)
     except SystemExit as stop:
         code = _exit_code(stop)
     except KeyboardInterrupt:
@@ -247,6 +253,20 @@ def _run_python(argv: list[str]) -> int:
         threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - joins the script's threads, as at any interpreter's end
     atexit._run_exitfuncs()  # noqa: SLF001
     return code
+
+
+def _run_script(argv: list[str]) -> None:
+    """Run a script as `python SCRIPT` does: as a new `__main__` that stays when the script is done, for its threads and exit functions."""
+    sys.argv = argv
+    path = os.path.abspath(argv[0])
+    sys.path.insert(0, os.path.dirname(os.path.realpath(path)))
+    main = types.ModuleType("__main__")
+    loader = importlib.machinery.SourceFileLoader("__main__", path)
+    main.__dict__.update(__file__=path, __builtins__=builtins, __loader__=loader, __cached__=None, __annotations__={})
+    sys.modules["__main__"] = main
+    with io.open_code(path) as file:
+        code = compile(file.read(), path, "exec", dont_inherit=True)
+    exec(code, main.__dict__)  # noqa: S102 - the step's own script
 
 
 _STREAMS: list[tuple[int, str, dict[str, Any]]] = [
