@@ -173,6 +173,7 @@ VERBS = {
                 "--why", action="store_true", help="say of each step why it ran or was reused, and what has no effect on this machine"
             ),
             _argument("--no-warm", action="store_true", help="start every step as a fresh process"),
+            _argument("--dry-run", action="store_true", help="say of each step whether it would run or be reused, and why; start nothing"),
         ),
     ),
     "deliver": Verb(
@@ -224,6 +225,36 @@ VERBS = {
         "show one run: steps, reasons, inputs, outputs",
         "mlops show latest",
         (_argument("run", metavar="RUN", help="number, name or latest"),),
+    ),
+    "graph": Verb(
+        "look:graph",
+        "draw a pipeline: its steps and what each needs, in the terminal or as a picture",
+        "mlops graph src/pipelines/train.yml --out train.svg",
+        (
+            _argument("file", metavar="FILE", help="the job's YAML"),
+            _SET,
+            _argument("--out", metavar="FILE.svg", default="", help="write the picture there, too"),
+        ),
+    ),
+    "logs": Verb(
+        "look:logs",
+        "print what the steps of a run wrote",
+        "mlops logs latest train --follow",
+        (
+            _argument("run", nargs="?", default="latest", metavar="RUN", help="number, name or latest (the default)"),
+            _argument("step", nargs="?", default="", metavar="STEP", help="this step alone"),
+            _argument("--follow", action="store_true", help="go on until the run ends"),
+        ),
+        facts=False,
+    ),
+    "diff": Verb(
+        "look:diff",
+        "what differs between two runs: parameters, data, code, metrics",
+        "mlops diff 7 latest",
+        (
+            _argument("before", metavar="RUN", help="number or name"),
+            _argument("after", nargs="?", default="latest", metavar="RUN", help="number, name or latest (the default)"),
+        ),
     ),
     "models": Verb("way:models", "list the model versions with their aliases and how they came there", "mlops models", (_MODEL,)),
     "promote": Verb(

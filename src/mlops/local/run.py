@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import graphlib
 import json
 import platform
 import time
@@ -58,6 +60,8 @@ class LocalRun:
     track: Callable[[RunRecord, Pipeline, Origin], Tracker] | None = None
     then: Callable[[LocalRun], Mapping[str, Step]] | None = None
     """Asked when every step has ended well: the steps to run in addition, in the same run and the same warm process."""
+    dry: bool = False
+    """Ask for a `forecast()` alone: no folder is made, and `events()` has no place to write."""
     record: RunRecord = field(init=False)
     _tracker: Tracker | None = field(default=None, init=False)
     _launches: dict[str, Launch] = field(default_factory=dict, init=False)
@@ -67,7 +71,18 @@ class LocalRun:
         self.digests = Digests(self.home / "digests.json")
         self.snapshot = Snapshot(self.digests.of)
         self.store = Store(self.home / "cache", str(self.pipeline.path), self.digests)
-        self.record = open_run(self.home, self._facts())
+        self.record = RunRecord(self.home / "runs" / "(dry)", {"steps": {}}) if self.dry else open_run(self.home, self._facts())
+
+    def forecast(self) -> Iterator[tuple[str, Fresh | Stale]]:
+        """Yield what a run would do with each step, in an order in which they can run; nothing is started or written down."""
+        products: Products = {}
+        for name in graphlib.TopologicalSorter(self._needs()).static_order():
+            step = self.pipeline.steps[name]
+            made = [need for need in step.needs if need not in products]
+            verdict = Stale(f"needs {made[0]}, which runs") if made else self._freshness(step.component, self._prepare(step, products))
+            if isinstance(verdict, Fresh):
+                products[name] = verdict.outputs
+            yield name, verdict
 
     def events(self) -> Iterator[Event]:
         """Run, and yield what happens; interrupting it (KeyboardInterrupt) ends every child first.
@@ -93,14 +108,15 @@ class LocalRun:
                 self._tell(event)
             raise
         finally:
-            executor.close()
-            self.digests.save()
-            self.store.save()
-            self._outputs()
-            end = self._tell(RunFinished(self.record.facts["run"], state, time.monotonic() - began))
-            if self._tracker:
-                self._tracker.close()
-            self.record.close()
+            with contextlib.ExitStack() as ending:
+                ending.callback(self.record.close)
+                if self._tracker:
+                    ending.callback(self._tracker.close)
+                executor.close()
+                self.digests.save()
+                self.store.save()
+                self._outputs()
+                end = self._tell(RunFinished(self.record.facts["run"], state, time.monotonic() - began))
         yield end
 
     def _steps(self, executor: ProcessExecutor) -> Iterator[Event]:
@@ -142,6 +158,8 @@ class LocalRun:
             del self._launches[task.name]
         elif self.track and not self._tracker:
             self._tracker = self.track(self.record, self.pipeline, self.origin)
+            if any(map(self._may_log, self.snapshot.codes)):
+                self._tracker.open()
         return verdict
 
     def _freshness(self, component: Component, launch: Launch) -> Fresh | Stale:
@@ -152,8 +170,14 @@ class LocalRun:
         return self.store.judge(launch.step, launch.recipe)
 
     def _variables(self, launch: Launch) -> Mapping[str, str]:
-        needs_run = not launch.code.argv or any(name.split(".")[0] == "mlflow" for name in launch.code.imports)
+        needs_run = self._may_log(launch.code) or "mlflow" in launch.command
         return self._tracker.variables(launch.step, wait=needs_run) if self._tracker else {}
+
+    def _may_log(self, code: Code) -> bool:
+        """Return whether what a command runs may log to MLflow: it imports it, or is no plain Python and has the word somewhere."""
+        if code.argv:
+            return any(name.split(".")[0] == "mlflow" for name in code.imports)
+        return self.snapshot.mentions(code, b"mlflow")
 
     def _keep(self, event: Finished) -> None:
         launch = self._launches.pop(event.step)
@@ -248,7 +272,14 @@ class LocalRun:
                 inputs[name] = {"type": kind, "value": bound.value}
         path = shown(self.pipeline.path.resolve(), self.root)
         who = {"user": self.origin.user, "commit": self.origin.commit, "dirty": self.origin.dirty}
-        return {"model": self.options.model, "pipeline": path, "experiment": self.pipeline.experiment, **who, "inputs": inputs}
+        return {
+            "model": self.options.model,
+            "pipeline": path,
+            "experiment": self.pipeline.experiment,
+            "tags": dict(self.pipeline.tags),
+            **who,
+            "inputs": inputs,
+        }
 
     def _asset(self, path: Path) -> dict[str, str]:
         """Return where an input is, its digest, and the version of the data set that it is, where it is one."""

@@ -277,7 +277,7 @@ def read_run(folder: Path) -> dict[str, Any] | None:
 
 def _replay(folder: Path, facts: dict[str, Any]) -> None:
     """Add to a run's facts what its journal tells and run.json does not yet; a last line that a kill has cut is not told."""
-    began = datetime.fromisoformat(facts["started"]).timestamp()
+    began = datetime.fromisoformat(facts["started"]).timestamp() if "started" in facts else 0.0
     with contextlib.suppress(OSError), (folder / "events.jsonl").open("rb") as file:
         file.seek(facts.get("journal", 0))
         for line in file:

@@ -25,7 +25,7 @@ from mlops.errors import PlatformError
 from mlops.files import digest_bytes, digest_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pathspec import PathSpec
 
@@ -95,6 +95,16 @@ class Snapshot:
         if key not in self._codes:
             self._codes[key] = read_code(command, folder, self._listed(folder))
         return replace(self._codes[key], argv=argv if self._codes[key].argv else ())
+
+    @property
+    def codes(self) -> Iterable[Code]:
+        """Everything that was asked for."""
+        return self._codes.values()
+
+    def mentions(self, code: Code, word: bytes) -> bool:
+        """Return whether a file of the code has the word in it; one that is too large to be held is taken to."""
+        held = [self._file(path).data for path in code.files.values()]
+        return any(data is None or word in data for data in held)
 
     def digest(self, path: Path) -> str:
         """Return the digest of a file of the code, as it was when it was first asked for."""

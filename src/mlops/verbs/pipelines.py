@@ -16,6 +16,9 @@ from mlops.settings import check_environment, choose_model, find_root, read_envi
 if TYPE_CHECKING:
     import argparse
 
+    from mlops.local.run import LocalRun
+    from mlops.spec.values import Pipeline
+
 
 _SEVERAL = re.compile(r"(\s*inputs\.\w+=\S*){2,}\s*")
 
@@ -112,20 +115,32 @@ def _check_one(path: Path) -> None:
         load_pipeline(path, complete=False)
 
 
+def load(path: Path, settings: dict[str, str], *, complete: bool = True) -> Pipeline:
+    """Read a pipeline file that a person named.
+
+    Raises:
+        UsageError: There is no such file.
+        SpecError: With every mistake of it.
+    """
+    from mlops.spec.pipeline import load_pipeline
+
+    if not path.exists():
+        raise UsageError(f"there is no file {str(path)!r}", hint="For the example: src/pipelines/train.yml")
+    return load_pipeline(path, settings, complete=complete)
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Run one pipeline file, show it, and return the exit code of how it ended."""
     from mlops.local.run import LocalRun, Options, why_not
     from mlops.report.live import Tree
-    from mlops.spec.pipeline import load_pipeline
     from mlops.tracking.reader import Tracker
 
-    path = Path(arguments.file)
-    if not path.exists():
-        raise UsageError(f"there is no file {arguments.file!r}", hint="For the example: mlops run src/pipelines/train.yml")
-    pipeline = load_pipeline(path, given(arguments.set))
+    pipeline = load(Path(arguments.file), given(arguments.set))
     root, home = place()
     local = read_environment(root, "local") if (root / "environments" / "local.yml").exists() else None
     options = Options(local.workers if local else 2, (local.warm if local else True) and not arguments.no_warm, arguments.force)
+    if arguments.dry_run:
+        return _dry_run(LocalRun(pipeline, home, root, options, dry=True), pipeline, as_json=arguments.json)
     running = LocalRun(pipeline, home, root, options, track=lambda record, p, o: Tracker(home, record, p, o))
     with Tree(live=False if arguments.json else None, quiet=arguments.json) as tree:
         for event in running.events():
@@ -140,6 +155,23 @@ def run(arguments: argparse.Namespace) -> int:
     error = why_not(running)
     if error:
         raise error
+    return 0
+
+
+def _dry_run(running: LocalRun, pipeline: Pipeline, *, as_json: bool) -> int:
+    """Tell what a run would do with each step, and why; do nothing."""
+    from mlops.engine.freshness import Fresh
+
+    verdicts = {name: ("reuse" if isinstance(verdict, Fresh) else "run", verdict.reason) for name, verdict in running.forecast()}
+    if as_json:
+        print(json.dumps({name: {"would": would, "reason": reason} for name, (would, reason) in verdicts.items()}, ensure_ascii=False))
+        return 0
+    for name, (would, reason) in verdicts.items():
+        print(f"  {would:<6} {name:<14} {reason}")
+    for key in pipeline.without_effect:
+        print(f"  no effect on this machine: {key}")
+    count = sum(would == "run" for would, _ in verdicts.values())
+    print(f"  {count} of {len(verdicts)} steps would run, or fewer where one of them makes the same bytes as before. Nothing was started.")
     return 0
 
 
@@ -205,6 +237,7 @@ def report(arguments: argparse.Namespace) -> int:
 
 def ui(arguments: argparse.Namespace) -> int:
     """Become MLflow's server over this project's store."""
+    from mlops.tracking.later import catch_up
     from mlops.tracking.server import connect, tracking_uri
 
     home = place()[1]
@@ -213,6 +246,7 @@ def ui(arguments: argparse.Namespace) -> int:
         print(uri)
         return 0
     connect(home)
+    catch_up(home)
     words = ["mlflow", "server", "--backend-store-uri", uri, "--default-artifact-root", str(home / "mlflow-artifacts")]
     words += ["--host", "127.0.0.1", "--port", str(arguments.port), "--workers", "1"]
     print(f"MLflow's pages: http://127.0.0.1:{arguments.port}  (Ctrl-C ends them)")

@@ -1,0 +1,178 @@
+"""A pipeline as a picture: its steps as boxes, what one hands to the next as lines, what it is given and what it makes at the ends.
+
+The places of the boxes are found by Sugiyama's method: layers by need, then as few crossings as can be (package grandalf).
+Sugiyama, Tagawa, Toda, "Methods for visual understanding of hierarchical system structures", IEEE Trans. SMC 11(2), 1981.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlops.report.svg import Svg, box, picture, tag, text, trail, width_of
+from mlops.spec.component import python_script
+from mlops.spec.values import ASSET_TYPES, FromPipeline, FromStep, Pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlops.report.svg import Point
+
+_HEIGHT, _MARGIN, _GAP = 40.0, 20.0, 34.0
+_STYLE = """
+svg { background: #fff } text { font: 11px system-ui, sans-serif; fill: #566273; text-anchor: middle } .name { font-weight: 600; fill: #182230 }
+.step { fill: #eaf1f9; stroke: #0b66b0 } .end { fill: #f4f6f9; stroke: #c5ccd6 } .line { fill: none; stroke: #8b96a5 }
+@media (prefers-color-scheme: dark) { svg { background: #0e131a } text { fill: #a0adbd } .name { fill: #e7ecf3 }
+  .step { fill: #17283b; stroke: #62b3f2 } .end { fill: #161d27; stroke: #3b4757 } .line { stroke: #6a7686 } }
+"""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A step, or what a pipeline is given or makes."""
+
+    key: str
+    name: str
+    about: str
+    step: bool = True
+
+    @property
+    def width(self) -> float:
+        return max(width_of(self.name) * 1.1, width_of(self.about)) + 24
+
+
+@dataclass(frozen=True)
+class Line:
+    """`end` needs `start`; `words` say what is handed over."""
+
+    start: str
+    end: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A pipeline's steps, in an order in which they can run, and what connects them."""
+
+    title: str
+    nodes: tuple[Node, ...]
+    lines: tuple[Line, ...]
+
+    @property
+    def depths(self) -> dict[str, int]:
+        """Step -> how many steps must have run one after the other before it."""
+        steps = {node.key for node in self.nodes if node.step}
+        needs: dict[str, list[str]] = {name: [] for name in steps}
+        for line in self.lines:
+            if line.start in steps and line.end in steps:
+                needs[line.end].append(line.start)
+        found: dict[str, int] = {}
+        for node in self.nodes:
+            if node.step:
+                found[node.key] = max((found[need] + 1 for need in needs[node.key]), default=0)
+        return found
+
+
+def graph(pipeline: Pipeline) -> Graph:
+    """Return a pipeline's graph: only files and folders are shown at its ends, not parameters."""
+    nodes = [Node(f"in {name}", name, "input", step=False) for name in _given(pipeline)]
+    nodes += [Node(step, step, _about(pipeline, step)) for step in _order(pipeline)]
+    nodes += [Node(f"out {name}", name, "output", step=False) for name in pipeline.outputs]
+    return Graph(pipeline.display_name, tuple(nodes), tuple(dict.fromkeys(_lines(pipeline))))
+
+
+def _given(pipeline: Pipeline) -> list[str]:
+    used = {bound.name for step in pipeline.steps.values() for bound in step.inputs.values() if isinstance(bound, FromPipeline)}
+    return [name for name, declared in pipeline.inputs.items() if name in used and declared.type in ASSET_TYPES]
+
+
+def _order(pipeline: Pipeline) -> list[str]:
+    import graphlib
+
+    return list(graphlib.TopologicalSorter({name: step.needs for name, step in pipeline.steps.items()}).static_order())
+
+
+def _about(pipeline: Pipeline, step: str) -> str:
+    component = pipeline.steps[step].component
+    kind = getattr(component, "kind", "command")
+    words = component.display_name if component.display_name.lower() != step.lower() else python_script(component.command) or kind
+    return words if kind in {"command", words} else f"{words} ({kind})"
+
+
+def _lines(pipeline: Pipeline) -> Iterator[Line]:
+    given = _given(pipeline)
+    for name, step in pipeline.steps.items():
+        for input_name, bound in step.inputs.items():
+            if isinstance(bound, FromStep):
+                yield Line(bound.step, name, f"{bound.output} -> {input_name}")
+            elif isinstance(bound, FromPipeline) and bound.name in given:
+                yield Line(f"in {bound.name}", name, f"{bound.name} -> {input_name}")
+        for need in step.needs:
+            if not any(isinstance(bound, FromStep) and bound.step == need for bound in step.inputs.values()):
+                yield Line(need, name, "after")
+    for name, made in pipeline.outputs.items():
+        yield Line(made.step, f"out {name}", made.output)
+
+
+def rows(drawn: Graph) -> list[str]:
+    """Return the steps as lines of text: how deep, the name, what it takes from whom."""
+    depths, wide = drawn.depths, max((len(node.name) for node in drawn.nodes), default=0)
+    names = {node.key: node.name for node in drawn.nodes}
+    found = []
+    for node in drawn.nodes:
+        if node.step:
+            needs = dict.fromkeys(names[line.start] for line in drawn.lines if line.end == node.key)
+            makes = [names[line.end] for line in drawn.lines if line.start == node.key and line.end.startswith("out ")]
+            row = f"  {depths[node.key] + 1:>3}  {node.name:<{wide}}  {'← ' + ', '.join(needs) if needs else ''}"
+            found.append((row + (f"  → {', '.join(makes)}" if makes else "")).rstrip())
+    return found
+
+
+def svg(drawn: Graph) -> Svg:
+    """Return the picture as a document of its own, for light and dark."""
+    places, bends, size = _laid_out(drawn)
+    shapes = [trail(points, "line") for points in bends.values()]
+    shapes += [tag("g", _hover(drawn, node), *_box(node, places[node.key])) for node in drawn.nodes]
+    inside = picture(size, drawn.title, tag("style", Svg(_STYLE)), *shapes)
+    return Svg(inside.replace("<svg ", f'<svg xmlns="http://www.w3.org/2000/svg" width="{size[0]:g}" height="{size[1]:g}" ', 1))
+
+
+def _hover(drawn: Graph, node: Node) -> Svg:
+    takes = [f"{line.start.removeprefix('in ')}: {line.words}" for line in drawn.lines if line.end == node.key]
+    return tag("title", "\n".join([node.about, *takes]))
+
+
+def _box(node: Node, at: Point) -> list[Svg]:
+    x, y = at
+    shape = box((x - node.width / 2, y - _HEIGHT / 2), (node.width, _HEIGHT), "step" if node.step else "end", radius=6 if node.step else 20)
+    return [shape, text((x, y - 2), node.name, "name", "middle"), text((x, y + 13), node.about, "", "middle")]
+
+
+def _laid_out(drawn: Graph) -> tuple[dict[str, Point], dict[Line, list[Point]], Point]:
+    """Return where each box stands (its middle), how each line goes, and the size of the whole."""
+    from grandalf.graphs import Edge, Vertex
+    from grandalf.graphs import Graph as Sketch
+    from grandalf.layouts import SugiyamaLayout, VertexViewer
+    from grandalf.routing import EdgeViewer, route_with_lines
+
+    corners = {node.key: Vertex(node) for node in drawn.nodes}
+    for node in drawn.nodes:
+        corners[node.key].view = VertexViewer(node.width, _HEIGHT)
+    ties = {(line.start, line.end): line for line in drawn.lines}  # two lines between the same boxes are one
+    edges = [Edge(corners[start], corners[end], data=line) for (start, end), line in ties.items()]
+    for edge in edges:
+        edge.view = EdgeViewer()
+    places: dict[str, Point] = {}
+    bends: dict[Line, list[Point]] = {}
+    right, low = _MARGIN, 0.0
+    for part in Sketch(list(corners.values()), edges).C:
+        layout = SugiyamaLayout(part)
+        layout.route_edge, layout.yspace, layout.xspace = route_with_lines, _GAP, 24
+        layout.init_all()
+        layout.draw(6)
+        left = min(v.view.xy[0] - v.data.width / 2 for v in part.sV)
+        places |= {v.data.key: (v.view.xy[0] - left + right, v.view.xy[1] + _MARGIN) for v in part.sV}
+        bends |= {e.data: [(x - left + right, y + _MARGIN) for x, y in e.view._pts] for e in part.sE}  # noqa: SLF001 - the package has no other name for it
+        right += max(v.view.xy[0] + v.data.width / 2 for v in part.sV) - left + 2 * _MARGIN
+        low = max(low, *(v.view.xy[1] for v in part.sV))
+    return places, bends, (right, low + _HEIGHT + _MARGIN)

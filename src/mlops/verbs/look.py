@@ -1,0 +1,99 @@
+"""The verbs that look at pipelines and runs and change nothing: graph, logs, diff."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops.errors import UsageError
+from mlops.files import write_atomic
+from mlops.verbs.pipelines import given, load, place
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+
+def graph(arguments: argparse.Namespace) -> int:
+    """Draw a pipeline: as lines in the terminal, or as a picture."""
+    from mlops.report.graph import graph as drawn_of
+    from mlops.report.graph import rows, svg
+
+    drawn = drawn_of(load(Path(arguments.file), given(arguments.set), complete=False))
+    if arguments.out:
+        write_atomic(Path(arguments.out), svg(drawn))
+    if arguments.json:
+        print(json.dumps(asdict(drawn), ensure_ascii=False))
+        return 0
+    depth = max(drawn.depths.values()) + 1
+    print(f"  {drawn.title}: {len(drawn.depths)} steps, {depth} one after the other")
+    print("\n".join(rows(drawn)))
+    if arguments.out:
+        print(f"  the picture: {arguments.out}")
+    return 0
+
+
+def logs(arguments: argparse.Namespace) -> int:
+    """Print what the steps of a run wrote; with --follow, until it ends."""
+    from mlops.local.runs import alive, find_run, read_run
+
+    folder = find_run(place()[1], arguments.run)
+    steps = (read_run(folder) or {}).get("steps", {})
+    if arguments.step and arguments.step not in steps and not alive(folder):
+        raise UsageError(f"run {folder.name} has no step {arguments.step!r}", hint=f"Its steps: {', '.join(steps) or 'none'}")
+    told: dict[str, int] = {}
+    while True:
+        running = arguments.follow and alive(folder)
+        _tell_logs(folder, (read_run(folder) or {}).get("steps", {}), arguments.step, told)
+        if not running:
+            return 0
+        time.sleep(0.2)
+
+
+def _tell_logs(folder: Path, steps: Mapping[str, Any], only: str, told: dict[str, int]) -> None:
+    """Print what came since the last time: `told` holds how many bytes of each log that is."""
+    for name, facts in steps.items():
+        if only and name != only:
+            continue
+        log = folder / str(facts.get("log", ""))
+        new = _new_bytes(log, told.get(name, 0))
+        if facts.get("state") == "reused" and name not in told:
+            told[name] = 0
+            print(f"== {name}: reused, so it wrote nothing in this run", flush=True)
+        elif new:
+            if name not in told or list(told)[-1] != name:
+                print(f"== {name}", flush=True)
+            told[name] = told.pop(name, 0) + len(new)  # now the last of them
+            sys.stdout.write(new.decode("utf-8", "replace"))
+            sys.stdout.flush()
+
+
+def _new_bytes(path: Path, start: int) -> bytes:
+    if not path.is_file():
+        return b""
+    with path.open("rb") as file:
+        file.seek(start)
+        return file.read()
+
+
+def diff(arguments: argparse.Namespace) -> int:
+    """Tell what differs between two runs: parameters, data, code, and what was measured."""
+    from mlops.local.runs import find_run, read_run
+    from mlops.report.between import between
+
+    home = place()[1]
+    then, now = (read_run(find_run(home, which)) or {} for which in (arguments.before, arguments.after))
+    found = between(then, now, home)
+    if arguments.json:
+        print(json.dumps([asdict(change) for change in found], ensure_ascii=False))
+        return 0
+    titles = " -> ".join(f"run {facts['run']} ({facts['name']})" for facts in (then, now))
+    print(f"  {titles}: {len(found) or 'no'} difference{'s' * (len(found) > 1)}")
+    wide = max((len(change.name) for change in found), default=0)
+    for change in found:
+        print(f"  {change.kind:<10} {change.name:<{wide}}  {change.before or '(none)'} -> {change.after or '(none)'}")
+    return 0
