@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from mlops.engine.events import Canceled, Event, Failed, Finished, Product, Started
 from mlops.errors import PlatformError
 from mlops.files import unwritable
+from mlops.local import logs
 from mlops.local.spawner import MINE, STEP_VARIABLE
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from mlops.local.digests import Digests
     from mlops.local.snapshot import Code, Snapshot
 
+_LOOK_EVERY = 1.0  # seconds between two looks at the size of what steps print
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 # On a busy machine OpenMP's threads, spinning while they wait for each other, make a training of 4 s one of a minute: let them sleep.
 _DEFAULTS = {"PYTHONUNBUFFERED": "1", "OMP_WAIT_POLICY": "PASSIVE"}
@@ -249,11 +251,13 @@ class ProcessExecutor:
     def _patience(self) -> float | None:
         """Return the seconds until something must be ended, or None to wait for a message alone."""
         times = [t for r in self._running.values() for t in (r.deadline if not r.ended_because else None, r.killed_at) if t is not None]
-        return max(0.0, min(times) - time.monotonic()) if times else None
+        look = [_LOOK_EVERY] if self._running else []
+        return max(0.0, min([t - time.monotonic() for t in times] + look, default=0.0)) if times or look else None
 
     def _enforce(self) -> None:
         moment = time.monotonic()
         for running in self._running.values():
+            logs.hollow(running.launch.folder / "log.txt")
             if running.killed_at is not None and running.killed_at <= moment:
                 running.killed_at = None
                 running.spawner.send(op="signal", id=running.launch.step, signal=signal.SIGKILL)
@@ -276,6 +280,7 @@ class ProcessExecutor:
                 self._running[message["id"]].warm = False
         elif message["id"] in self._running:
             running = self._running.pop(message["id"])
+            logs.shorten(running.launch.folder / "log.txt")
             running.spawner.pids.pop(message["id"], None)
             self._ready.append(self._verdict(running, message["code"]))
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.datasets.change import settle_before_reading
 from mlops.datasets.listing import version_of
-from mlops.engine.events import Event, Finished, RunFinished, RunStarted
+from mlops.engine.events import Event, Finished, Product, RunFinished, RunStarted
 from mlops.engine.freshness import Fresh, Recipe, Stale
 from mlops.engine.loop import Products, Task, execute
 from mlops.errors import JobFailed, MlopsError, PlatformError
@@ -41,12 +41,14 @@ class Options:
         warm: Fork plain Python steps from a process that has their imports.
         force: Run every step, whatever is there already.
         model: The model of the project that the run belongs to, if any.
+        settings: The inputs that were given on the command line, for the record.
     """
 
     workers: int = 2
     warm: bool = True
     force: bool = False
     model: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -60,6 +62,8 @@ class LocalRun:
     track: Callable[[RunRecord, Pipeline, Origin], Tracker] | None = None
     then: Callable[[LocalRun], Mapping[str, Step]] | None = None
     """Asked when every step has ended well: the steps to run in addition, in the same run and the same warm process."""
+    resumes: Mapping[str, Any] | None = None
+    """The record of a run that did not complete: what is done there need not be done again, whatever the component says of itself."""
     dry: bool = False
     """Ask for a `forecast()` alone: no folder is made, and `events()` has no place to write."""
     record: RunRecord = field(init=False)
@@ -163,6 +167,11 @@ class LocalRun:
         return verdict
 
     def _freshness(self, component: Component, launch: Launch) -> Fresh | Stale:
+        done = (self.resumes or {}).get("steps", {}).get(launch.step, {})
+        if done.get("state") in {"finished", "reused"} and done.get("recipe") == launch.recipe.key:
+            outputs = {name: Product(**product) for name, product in done["outputs"].items()}
+            if all(map(self.store.whole, outputs.values())):
+                return Fresh(f"done in run {(self.resumes or {})['run']}", outputs, done.get("summary", ""))
         if self.options.force or self.pipeline.force_rerun:
             return Stale("forced")
         if not component.is_deterministic:
@@ -208,7 +217,7 @@ class LocalRun:
         command = expressions.fill(step.component.command, look_up)
         code = self.snapshot.code(command, step.component.code)
         recipe = self._recipe(step.component, code, literals, {name: digest for name, (_, digest) in assets.items()})
-        self._describe(step.name, command, literals, assets)
+        self._describe(step.name, command, literals, assets, recipe)
         component = step.component
         return Launch(step.name, command, code, folder, component.environment_variables, outputs, assets, recipe, component.timeout)
 
@@ -249,11 +258,15 @@ class LocalRun:
             names.update(dict.fromkeys(self.snapshot.code(command.replace("${{", "").replace("}}", ""), folder).imports))
         return list(names)
 
-    def _describe(self, step: str, command: str, literals: Mapping[str, str], assets: Mapping[str, tuple[Path, str]]) -> None:
+    def _describe(
+        self, step: str, command: str, literals: Mapping[str, str], assets: Mapping[str, tuple[Path, str]], recipe: Recipe
+    ) -> None:
         inputs = {name: {"value": value} for name, value in literals.items()}
         inputs |= {name: {"path": str(path), "digest": digest} for name, (path, digest) in assets.items()}
         log = str(Path("steps", step, "log.txt"))
-        self.record.describe_step(step, command=command, inputs=inputs, needs=list(self.pipeline.steps[step].needs), log=log)
+        self.record.describe_step(
+            step, command=command, inputs=inputs, needs=list(self.pipeline.steps[step].needs), log=log, recipe=recipe.key
+        )
 
     def _needs(self) -> dict[str, tuple[str, ...]]:
         return {name: step.needs for name, step in self.pipeline.steps.items()}
@@ -277,6 +290,8 @@ class LocalRun:
             "pipeline": path,
             "experiment": self.pipeline.experiment,
             "tags": dict(self.pipeline.tags),
+            "settings": dict(self.options.settings),
+            "force": self.options.force,
             **who,
             "inputs": inputs,
         }

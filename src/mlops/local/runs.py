@@ -241,6 +241,7 @@ def open_run(home: Path, facts: Mapping[str, Any]) -> RunRecord:
     except OSError as error:
         raise unwritable(runs, error) from error
     fcntl.flock(lock, fcntl.LOCK_EX)
+    os.write(lock, f"{os.getpid()}\n".encode())
     chosen = random.Random(number)  # noqa: S311 - a name, not a secret
     name = f"{chosen.choice(_FIRST)}-{chosen.choice(_SECOND)}"
     record = RunRecord(
@@ -292,13 +293,22 @@ def alive(folder: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: two who look must not see each other
     except BlockingIOError:
         return True
     else:
         return False
     finally:
         os.close(handle)
+
+
+def owner(folder: Path) -> int | None:
+    """Return the process that a run goes on in, or None where it does not."""
+    try:
+        text = (folder / "lock").read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
+    return int(text) if text.isdigit() and alive(folder) else None
 
 
 def find_run(home: Path, which: str) -> Path:

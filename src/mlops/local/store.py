@@ -47,7 +47,7 @@ class Store:
         """Say whether the outputs of `recipe` are there, whole, and why `step` must run where they are not."""
         kept = _read(self._kept(recipe.key))
         outputs = {name: Product(**product) for name, product in kept.get("outputs", {}).items()}
-        changed = next((name for name, product in outputs.items() if not self._whole(product)), None)
+        changed = next((name for name, product in outputs.items() if not self.whole(product)), None)
         if kept and changed is None:
             return Fresh(SAME, outputs, kept.get("summary", ""))
         if changed is not None:
@@ -80,7 +80,8 @@ class Store:
     def _kept(self, key: str) -> Path:
         return Path(f"{self.folder}/{key[:2]}/{key[2:]}.json")
 
-    def _whole(self, product: Product) -> bool:
+    def whole(self, product: Product) -> bool:
+        """Return whether an output is there, and still what it was."""
         try:
             return self.digests.of(Path(product.path)) == product.digest
         except OSError:
