@@ -34,7 +34,8 @@ def main(argv=None):
     answered = table[table[columns.target].notna()]
     if answered.empty:
         sys.exit(f"clean: not one of {len(table):,} rows has a value in {columns.target}: there is nothing to learn from.")
-    alike = {"drop": list(table), "twins": [*columns.features, *filter(None, [columns.group, columns.time]), columns.target]}
+    told = {*columns.features, columns.group, columns.time, columns.target}
+    alike = {"drop": list(table), "twins": [name for name in table if name in told]}
     once = answered if args.duplicates == "keep" else answered.drop_duplicates(alike[args.duplicates])
     taken = once if args.share >= 1 else once.sample(frac=args.share, random_state=args.seed).sort_index()
     wanted = [name for name in table if name in [*columns.features, *columns.beside, columns.target]]

@@ -61,6 +61,8 @@ def search(model, table, columns, args):
     """Return the best of `trials` models by cross-validation over the training rows; each trial is told as soon as it is done."""
     trials = list(ParameterSampler(SEARCH[args.estimator], args.trials, random_state=args.seed))
     folds, rows = folded(model, table, columns, args.seed)
+    if folds == [] or (is_classifier(model) and rows[columns.target].nunique() < 2):
+        sys.exit("train: there is nothing to search by: no two classes are in all of the folds. Set trials to 0.")
     scores = []
     for number, settings in enumerate(trials, 1):
         scores.append(score(clone(model).set_params(**settings), rows, columns, args.scoring, folds))
@@ -87,13 +89,23 @@ def folded(model, table, columns, seed):
     """Return folds, and the rows that they are of, parted as train and test are: later ones after earlier ones, groups whole, classes alike."""
     group = table[columns.group].astype("str").fillna("") if columns.group else None
     if group is not None and group.nunique() >= FOLDS:
-        return list(GroupKFold(FOLDS).split(table, groups=group)), table
+        parts = GroupKFold(FOLDS).split(table, groups=group)
+        return [
+            (known, asked) for known, asked in parts if not is_classifier(model) or table[columns.target].iloc[known].nunique() > 1
+        ], table
     if columns.time:
-        return TimeSeriesSplit(FOLDS), table.sort_values(columns.time, kind="stable", na_position="first")
+        ordered = table.sort_values(columns.time, kind="stable", na_position="first")
+        return TimeSeriesSplit(FOLDS), throughout(ordered, columns.target) if is_classifier(model) else ordered
     if not is_classifier(model):
         return KFold(FOLDS, shuffle=True, random_state=seed), table
     common = table[table.groupby(columns.target)[columns.target].transform("size") >= FOLDS]
     return StratifiedKFold(FOLDS, shuffle=True, random_state=seed), common
+
+
+def throughout(ordered, target):
+    """Return the rows of the classes that no part of the time is without: of another one, some fold would know nothing."""
+    parts = np.array_split(ordered[target], FOLDS + 1)
+    return ordered[ordered[target].isin(set.intersection(*map(set, parts)))]
 
 
 def worded(settings):

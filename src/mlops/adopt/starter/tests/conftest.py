@@ -37,8 +37,10 @@ def cleaned(tmp_path_factory):
     table = pd.read_parquet(raw / f"{flow.inputs['table']}.parquet")
     target = yaml.safe_load(Path(flow.inputs["columns"]).read_text(encoding="utf-8"))["target"]
     if len(table) > MOST_ROWS:
-        few = table.groupby(target, observed=True, group_keys=False).head(3) if table[target].nunique() < 50 else table.head(0)
-        table = pd.concat([few, table.drop(index=few.index).sample(MOST_ROWS - min(len(few), MOST_ROWS // 2), random_state=7)]).sort_index()
+        classes = table[target].nunique()
+        shuffled = table.sample(frac=1, random_state=7).groupby(target, observed=True)
+        few = shuffled.head(MOST_ROWS // 2 // classes) if classes < 50 else table.head(0)
+        table = pd.concat([few, table.drop(index=few.index).sample(MOST_ROWS - len(few), random_state=7)]).sort_index()
     table.to_parquet(raw / f"{flow.inputs['table']}.parquet", index=False)
     return flow.run("clean", valid=raw)["cleaned"]
 

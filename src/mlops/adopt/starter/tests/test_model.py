@@ -29,7 +29,8 @@ def test_an_array_and_a_data_frame_give_the_same_to_the_bit(model, rows):
 def test_one_row_alone_gets_what_it_gets_among_others(model, rows):
     table = as_array(rows)
     alone = np.concatenate([said(model, table[at : at + 1]) for at in range(len(table))])
-    assert np.array_equal(alone, said(model, table))
+    # Trees give the same to the bit. A product of matrices is summed up in another order for one row than for many, so its last bits may differ.
+    assert np.allclose(alone, said(model, table), rtol=1e-9, atol=1e-12)
 
 
 def test_a_data_frame_with_its_columns_in_another_order_is_taken_by_name(model, rows):

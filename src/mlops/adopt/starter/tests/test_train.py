@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import yaml
+from sklearn.dummy import DummyClassifier
 
 
 def test_a_target_that_is_always_the_same_is_refused(refused, done, columns, tmp_path):
@@ -34,7 +35,7 @@ def test_a_search_tells_each_trial_and_trains_with_what_won(flow, done, capsys):
 
 def test_a_search_learns_from_the_past_and_keeps_groups_whole(train, columns):
     rows = pd.DataFrame({"g": list("aabbccdd"), "t": range(8, 0, -1), columns.target: [0, 1] * 4})
-    by_group, _ = train.folded(None, rows, replace(columns, group="g", time=""), 7)
+    by_group, _ = train.folded(DummyClassifier(), rows, replace(columns, group="g", time=""), 7)
     assert all(not set(rows["g"].iloc[one]) & set(rows["g"].iloc[other]) for one, other in by_group)
-    by_time, ordered = train.folded(None, rows, replace(columns, group="", time="t"), 7)
+    by_time, ordered = train.folded(DummyClassifier(), rows, replace(columns, group="", time="t"), 7)
     assert all(ordered["t"].iloc[one].max() < ordered["t"].iloc[other].min() for one, other in by_time.split(ordered))
