@@ -34,7 +34,7 @@ def program_step(name: str, module: str, title: str, *, files: Mapping[str, Path
     inputs |= {key: Input(key, "string") for key in words}
     bindings: dict[str, Binding] = {key: Asset(path, inputs[key].type) for key, path in files.items()}
     bindings |= {key: Literal(shlex.quote(value)) for key, value in words.items()}
-    place = Place(Source(Path(__file__), None, (), {}, {}), ())
+    place = Place(Source(Path(__file__), None), ())
     component = Component(
         name=name,
         version="1",

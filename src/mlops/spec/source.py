@@ -3,12 +3,17 @@
 `read(path)` gives a `Source`: plain dicts, lists and scalars in `.value`, and the place of each by its path of keys, so that a mistake
 found late is still told with file, line and the line's text. Only plain data is built (no tags, no object construction), a key given
 twice is a mistake, and so are aliases that would blow up ("billion laughs").
+
+Places are most of the work and are wanted only where something is wrong, so they are found by a second reading of the text, then.
 """
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import gc
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -16,12 +21,15 @@ import yaml
 from mlops.errors import Problem, SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 Keys = tuple[str | int, ...]
+Mark = tuple[int, int, int]
+"""Line and column from 0, and the length on that line."""
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MOST_NODES = 200_000
+_TEXT = "tag:yaml.org,2002:str"
 _PLAIN = {"map", "seq", "str", "int", "float", "bool", "null", "timestamp"}
 
 
@@ -31,10 +39,29 @@ class Source:
 
     path: Path
     value: Any
-    lines: tuple[str, ...]
-    marks: dict[Keys, tuple[int, int, int]] = field(repr=False)
-    """Path of keys -> line, column (from 0) of the value, and its length on that line."""
-    key_marks: dict[Keys, tuple[int, int, int]] = field(repr=False)
+    text: str = field(default="", repr=False)
+
+    @cached_property
+    def lines(self) -> tuple[str, ...]:
+        return tuple(self.text.splitlines())
+
+    @property
+    def marks(self) -> dict[Keys, Mark]:
+        """Path of keys -> where the value stands."""
+        return self._places[0]
+
+    @property
+    def key_marks(self) -> dict[Keys, Mark]:
+        """Path of keys -> where the last key stands."""
+        return self._places[1]
+
+    @cached_property
+    def _places(self) -> tuple[dict[Keys, Mark], dict[Keys, Mark]]:
+        builder = _Builder(self.path, self.lines, placed=True)
+        root = yaml.compose(self.text, Loader=_LOADER)
+        if root is not None:
+            builder.build(root, ())
+        return builder.marks, builder.key_marks
 
     def problem(self, keys: Keys, message: str, hint: str | None = None, *, at_key: bool = False) -> Problem:
         """Return a problem at the value (or its key) that `keys` leads to; where there is none, at the nearest parent."""
@@ -66,28 +93,46 @@ def read(path: Path, *, text: str | None = None) -> Source:
             ) from error
         except OSError as error:
             raise SpecError([Problem(str(path), 1, 1, f"cannot read it: {error.strerror}", "Check the path.")]) from error
-    lines = tuple(text.splitlines())
     try:
-        root = yaml.compose(text, Loader=_LOADER)
-        builder = _Builder(path, lines)
-        value = builder.build(root, ()) if root is not None else None
+        with _no_collection():
+            root = yaml.compose(text, Loader=_LOADER)
+            builder = _Builder(path, ())
+            value = builder.build(root, ()) if root is not None else None
+            if root is not None and builder.problems:
+                builder = _Builder(path, tuple(text.splitlines()), placed=True)
+                builder.build(root, ())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line, mark.column) if mark else (0, 0)
+        lines = text.splitlines()
         at = lines[line] if line < len(lines) else ""
         raise SpecError([Problem(str(path), line + 1, column + 1, f"not YAML: {error.problem}", error.context, at)]) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise SpecError([Problem(str(path), 1, 1, f"not YAML: {error}")]) from error
     if builder.problems:
         raise SpecError(builder.problems)
-    return Source(path, value, lines, builder.marks, builder.key_marks)
+    return Source(path, value, text)
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Hold the garbage collector off: it goes through all nodes again and again while they are made, which is two thirds of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 class _Builder:
-    def __init__(self, path: Path, lines: tuple[str, ...]) -> None:
-        self.path, self.lines = path, lines
-        self.marks: dict[Keys, tuple[int, int, int]] = {}
-        self.key_marks: dict[Keys, tuple[int, int, int]] = {}
+    """Makes plain data of YAML's nodes. Without `placed` no places are kept, and a problem is only known to be there."""
+
+    def __init__(self, path: Path, lines: tuple[str, ...], *, placed: bool = False) -> None:
+        self.path, self.lines, self.placed = path, lines, placed
+        self.marks: dict[Keys, Mark] = {}
+        self.key_marks: dict[Keys, Mark] = {}
         self.problems: list[Problem] = []
         self.count = 0
         self.scalars = _LOADER("")
@@ -96,14 +141,17 @@ class _Builder:
         self.count += 1
         if self.count > _MOST_NODES:
             raise ValueError(f"more than {_MOST_NODES:,} values (aliases count each time they are used)")
-        self.marks[keys] = self.place(node)
+        if self.placed:
+            self.marks[keys] = self.place(node)
+        if node.tag == _TEXT and isinstance(node, yaml.ScalarNode):
+            return node.value
         if node.tag.removeprefix("tag:yaml.org,2002:") not in _PLAIN:
             self.note(node, f"the tag {node.tag!r} is not plain data", "Remove the tag.")
             return None
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, keys)
         if isinstance(node, yaml.SequenceNode):
-            return [self.build(item, (*keys, index)) for index, item in enumerate(node.value)]
+            return [self.build(item, (*keys, index) if self.placed else keys) for index, item in enumerate(node.value)]
         return self.scalars.construct_object(node)
 
     def mapping(self, node: yaml.MappingNode, keys: Keys) -> dict[Any, Any]:
@@ -114,21 +162,23 @@ class _Builder:
                 self.note(key_node, "a key must be a plain word", None)
                 continue
             # `on`, `off`, `yes` and `no` are booleans in YAML 1.1, and words to anyone who writes them as a key.
-            key = key_node.value if key_node.tag.endswith(":bool") else self.scalars.construct_object(key_node)
+            key = key_node.value if key_node.tag == _TEXT or key_node.tag.endswith(":bool") else self.scalars.construct_object(key_node)
             if key in result:
                 self.note(key_node, f"the key {key!r} is given twice", "Keep one of the two.")
-            self.key_marks[(*keys, key)] = self.place(key_node)
-            result[key] = self.build(value_node, (*keys, key))
+            below = (*keys, key) if self.placed else keys
+            if self.placed:
+                self.key_marks[below] = self.place(key_node)
+            result[key] = self.build(value_node, below)
         return result
 
-    def place(self, node: yaml.Node) -> tuple[int, int, int]:
+    def place(self, node: yaml.Node) -> Mark:
         start, end = node.start_mark, node.end_mark
         length = end.column - start.column if start.line == end.line else len(self.lines[start.line]) - start.column
         return start.line, start.column, max(1, length)
 
     def note(self, node: yaml.Node, message: str, hint: str | None) -> None:
-        line, column, length = self.place(node)
-        self.problems.append(Problem(str(self.path), line + 1, column + 1, message, hint, self.lines[line], length))
+        line, column, length = self.place(node) if self.placed else (0, 0, 1)
+        self.problems.append(Problem(str(self.path), line + 1, column + 1, message, hint, self.lines[line] if self.placed else "", length))
 
 
 def did_you_mean(word: str, known: Iterable[str], *, label: str = "known here") -> str:

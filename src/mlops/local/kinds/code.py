@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlops.local.snapshot import Code, read_code
+from mlops.local.snapshot import Code
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from mlops.spec.values import Component
 
 
-def read_driven(component: Component) -> Code:
-    """Find out what a component with a job runs, without running it."""
-    driver = read_code(f"python -m mlops.local.kinds.{component.kind} ../job.json", None)
-    inner = read_code(_inner(component), component.code)
+def read_driven(component: Component, read: Callable[[str, Path | None], Code]) -> Code:
+    """Find out what a component with a job runs, without running it; `read` does so for one command and folder."""
+    driver = read(f"python -m mlops.local.kinds.{component.kind} ../job.json", None)
+    inner = read(_inner(component), component.code)
     return Code(inner.files, tuple(dict.fromkeys((*driver.imports, *inner.imports))), driver.argv, {**driver.ours, **inner.ours})
 
 
