@@ -151,6 +151,24 @@ def test_a_sweep_that_was_killed_goes_on_with_the_trials_that_were_not_finished(
 
 
 @pytest.mark.slow
+def test_a_sweep_that_is_canceled_ends_its_trials_and_their_runs(tracked):
+    sweep(tracked, words="--nap 20")
+    running = tracked.running()
+    events = running.events()
+    while type(next(events)).__name__ != "Started":
+        pass
+    patience = time.monotonic() + 60
+    while not (tracked.root / "tried").exists() and time.monotonic() < patience:
+        time.sleep(0.05)
+    pids = [process.pid for process in psutil.Process().children(recursive=True)]
+    events.close()
+    assert not [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).cwd().startswith(str(tracked.folder))]
+    client = MlflowClient(f"sqlite:///{tracked.home / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("kinds").experiment_id
+    assert {run.info.status for run in client.search_runs([experiment]) if "slipway.trial" in run.data.tags} == {"KILLED"}
+
+
+@pytest.mark.slow
 def test_the_same_seed_tries_the_same_parameters_and_picks_the_same_winner_cold_and_warm(tracked):
     sweep(
         tracked,
