@@ -9,7 +9,10 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
+from mlops.local.kinds.code import read_driven
 from mlops.local.kinds.trials import Ledger, Trial, best_of, table
+from mlops.local.snapshot import read_code
+from mlops.spec.pipeline import load_pipeline
 
 TRAIN = """
 import argparse, json, os, sys, time
@@ -217,3 +220,13 @@ def test_a_completed_trial_whose_outputs_were_changed_is_run_again(tmp_path):
     with (tmp_path / "state/trials.jsonl").open("a") as file:
         file.write('{"number": 3, "para')
     assert [trial.number for trial in ledger.read()] == [1]
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "packages"),
+    [("grid", set()), ("bayesian", {"optuna"}), ("{type: random, rule: sobol}", {"scipy"}), ("{type: random}", set())],
+)
+def test_a_sweep_imports_the_packages_that_its_sampling_needs_and_no_other(site, algorithm, packages):
+    sweep(site, algorithm=algorithm)
+    component = load_pipeline(site.root / "pipeline.yml").steps["it"].component
+    assert {name.split(".")[0] for name in read_driven(component, read_code).imports} & {"optuna", "scipy"} == packages
