@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from mlops.api import place
 from mlops.errors import UsageError
 from mlops.files import shown
-from mlops.verbs.pipelines import place
 
 if TYPE_CHECKING:
     import argparse

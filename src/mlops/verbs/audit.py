@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from mlops.api import place
 from mlops.audit.packages import licences, packages
 from mlops.audit.policy import read_policy
 from mlops.audit.repository import TOOLS, Repository
@@ -17,7 +18,6 @@ from mlops.audit.secrets import secrets
 from mlops.audit.workflows import actionlint, schemas, zizmor
 from mlops.ci.host import current
 from mlops.errors import JobFailed, PlatformError, UsageError
-from mlops.verbs.pipelines import place
 
 if TYPE_CHECKING:
     import argparse

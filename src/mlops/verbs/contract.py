@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops.api import place
 from mlops.errors import JobFailed, UsageError
 from mlops.files import shown, write_atomic, write_json
-from mlops.verbs.pipelines import place
 from mlops.verbs.tables import contract_file, tables_of, whole
 
 if TYPE_CHECKING:

@@ -31,13 +31,13 @@ def _open(arguments: argparse.Namespace) -> tuple[Workspace, DataSet]:
 
 def list_(arguments: argparse.Namespace) -> int:
     """Show the files of a data set, what is wrong with them, and its versions."""
+    from mlops.api import place
     from mlops.assets.store import AssetStore
     from mlops.datasets import change
     from mlops.delivery.catalogue import look
     from mlops.report.datasets import screen
     from mlops.verbs.assets import list_ as list_assets
     from mlops.verbs.assets import listed, table
-    from mlops.verbs.pipelines import place
 
     if not (place()[0] / PROJECT_FILE).is_file():
         return list_assets(arguments)

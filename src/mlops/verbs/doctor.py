@@ -11,8 +11,8 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from mlops.api import place
 from mlops.errors import MlopsError, PlatformError
-from mlops.verbs.pipelines import place
 
 if TYPE_CHECKING:
     import argparse

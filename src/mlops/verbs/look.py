@@ -9,9 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops.api import place, read
 from mlops.errors import UsageError
 from mlops.files import write_atomic
-from mlops.verbs.pipelines import given, load, place
+from mlops.verbs.pipelines import given
 
 if TYPE_CHECKING:
     import argparse
@@ -23,7 +24,7 @@ def graph(arguments: argparse.Namespace) -> int:
     from mlops.report.graph import graph as drawn_of
     from mlops.report.graph import rows, svg
 
-    drawn = drawn_of(load(Path(arguments.file), given(arguments.set), complete=False))
+    drawn = drawn_of(read(arguments.file, given(arguments.set), complete=False))
     if arguments.out:
         write_atomic(Path(arguments.out), svg(drawn))
     if arguments.json:

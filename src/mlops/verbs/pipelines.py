@@ -9,28 +9,18 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops.api import place, prepare
 from mlops.errors import PlatformError, SpecError, UsageError
 from mlops.files import shown
-from mlops.settings import Environment, check_environment, choose_model, find_root, read_environment, read_project, state_dir
+from mlops.settings import check_environment, choose_model, read_environment, read_project
 
 if TYPE_CHECKING:
     import argparse
 
-    from mlops.local.run import LocalRun, Options
-    from mlops.spec.references import Assets
-    from mlops.spec.values import Pipeline
+    from mlops.local.run import LocalRun
 
 
 _SEVERAL = re.compile(r"(\s*inputs\.\w+=\S*){2,}\s*")
-
-
-def place() -> tuple[Path, Path]:
-    """Return the project's root and its state folder; outside of a project both are of the working directory."""
-    try:
-        root = find_root(Path.cwd())
-    except UsageError:
-        root = Path.cwd()
-    return root, state_dir(root)
 
 
 def given(pairs: list[str]) -> dict[str, str]:
@@ -119,63 +109,19 @@ def _check_one(path: Path) -> None:
         load_pipeline(path, complete=False, assets=open_assets(root, home, fetching=False))
 
 
-def load(path: Path, settings: dict[str, str], *, complete: bool = True, assets: Assets | None = None) -> Pipeline:
-    """Read a pipeline file that a person named.
-
-    Raises:
-        UsageError: There is no such file.
-        SpecError: With every mistake of it.
-    """
-    from mlops.assets.lookup import open_assets
-    from mlops.spec.pipeline import load_pipeline
-
-    if not path.exists():
-        raise UsageError(f"there is no file {str(path)!r}", hint="For the example: src/pipelines/train.yml")
-    return load_pipeline(path, settings, complete=complete, assets=assets or open_assets(*place(), fetching=complete))
-
-
 def run(arguments: argparse.Namespace) -> int:
     """Run one pipeline file, show it, and return the exit code of how it ended."""
-    from mlops.assets.lookup import open_assets
-    from mlops.local.run import LocalRun
-
     settings = given(arguments.set)
-    root, home = place()
-    assets = open_assets(root, home)
-    pipeline = load(Path(arguments.file), settings, assets=assets)
-    options = _options(root, settings, warm=not arguments.no_warm, force=arguments.force)
+    running = prepare(arguments.file, settings, warm=not arguments.no_warm, force=arguments.force, dry=arguments.dry_run)
     if arguments.dry_run:
-        return _dry_run(LocalRun(pipeline, home, root, options, dry=True), pipeline, as_json=arguments.json)
-    running = LocalRun(pipeline, home, root, options, track=_tracked(home), assets=assets)
+        return _dry_run(running, as_json=arguments.json)
     return _carry_out(running, as_json=arguments.json, why=arguments.why)
 
 
 def carry_on(path: Path, facts: dict[str, Any], *, as_json: bool) -> int:
     """Run a pipeline file as the run of `facts` did, taking over what that has done."""
-    from mlops.assets.lookup import open_assets
-    from mlops.local.run import LocalRun
-
-    settings = facts.get("settings", {})
-    root, home = place()
-    assets = open_assets(root, home)
-    options = _options(root, settings, force=bool(facts.get("force")))
-    pipeline = load(path, settings, assets=assets)
-    running = LocalRun(pipeline, home, root, options, track=_tracked(home), assets=assets, resumes=facts)
+    running = prepare(path, facts.get("settings"), force=bool(facts.get("force")), resumes=facts)
     return _carry_out(running, as_json=as_json, why=False)
-
-
-def _options(root: Path, settings: dict[str, str], *, warm: bool = True, force: bool = False) -> Options:
-    from mlops.local.run import Options
-
-    there = (root / "environments" / "local.yml").exists()
-    local = read_environment(root, "local") if there else Environment("local", "local")
-    return Options(local.workers, local.warm and warm, force, packages=local.packages, settings=settings)
-
-
-def _tracked(home: Path) -> Any:
-    from mlops.tracking.reader import Tracker
-
-    return lambda record, pipeline, origin: Tracker(home, record, pipeline, origin)
 
 
 def _carry_out(running: LocalRun, *, as_json: bool, why: bool) -> int:
@@ -199,7 +145,7 @@ def _carry_out(running: LocalRun, *, as_json: bool, why: bool) -> int:
     return 0
 
 
-def _dry_run(running: LocalRun, pipeline: Pipeline, *, as_json: bool) -> int:
+def _dry_run(running: LocalRun, *, as_json: bool) -> int:
     """Tell what a run would do with each step, and why; do nothing."""
     from mlops.engine.freshness import Fresh
 
@@ -209,7 +155,7 @@ def _dry_run(running: LocalRun, pipeline: Pipeline, *, as_json: bool) -> int:
         return 0
     for name, (would, reason) in verdicts.items():
         print(f"  {would:<6} {name:<14} {reason}")
-    for key in pipeline.without_effect:
+    for key in running.pipeline.without_effect:
         print(f"  no effect on this machine: {key}")
     count = sum(would == "run" for would, _ in verdicts.values())
     print(f"  {count} of {len(verdicts)} steps would run, or fewer where one of them makes the same bytes as before. Nothing was started.")

@@ -7,11 +7,11 @@ import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from mlops.api import place
 from mlops.ci.github import GitHub
 from mlops.ci.origin import hosted
 from mlops.ci.rules import RULES_FILE, apply, differences, read_rules
 from mlops.errors import PlatformError, UsageError
-from mlops.verbs.pipelines import place
 
 if TYPE_CHECKING:
     import argparse

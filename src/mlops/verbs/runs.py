@@ -9,8 +9,9 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from mlops.api import place
 from mlops.errors import PlatformError, UsageError
-from mlops.verbs.pipelines import carry_on, place
+from mlops.verbs.pipelines import carry_on
 
 if TYPE_CHECKING:
     import argparse

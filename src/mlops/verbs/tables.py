@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlops.api import place
 from mlops.errors import UsageError
 from mlops.settings import PROJECT_FILE, choose_model, read_project
-from mlops.verbs.pipelines import place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -1,0 +1,99 @@
+"""The engine from Python: the call behind `mlops run`, with the same events. docs/how-to/python.ipynb uses it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops.errors import UsageError
+from mlops.settings import Environment, find_root, read_environment, state_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlops.local.run import LocalRun, Options
+    from mlops.spec.references import Assets
+    from mlops.spec.values import Pipeline
+
+
+def place(start: Path | None = None) -> tuple[Path, Path]:
+    """Return the project's root and its state folder; outside of a project both are of the folder `start` (by default the working directory)."""
+    start = start or Path.cwd()
+    try:
+        root = find_root(start)
+    except UsageError:
+        root = start
+    return root, state_dir(root)
+
+
+def read(file: Path | str, inputs: Mapping[str, str], *, complete: bool = True, assets: Assets | None = None) -> Pipeline:
+    """Read a pipeline or job file that a person named.
+
+    Args:
+        file: The YAML file.
+        inputs: Values for the pipeline's inputs, by name, as text.
+        complete: Whether every input that a step needs must have a value by now.
+        assets: Who finds what references name; by default the project's own store.
+
+    Raises:
+        UsageError: There is no such file.
+        SpecError: With every mistake of it, by line.
+    """
+    from mlops.assets.lookup import open_assets
+    from mlops.spec.pipeline import load_pipeline
+
+    path = Path(file)
+    if not path.exists():
+        raise UsageError(f"there is no file {str(path)!r}", hint="For the example: src/pipelines/train.yml")
+    return load_pipeline(path, inputs, complete=complete, assets=assets or open_assets(*place(), fetching=complete))
+
+
+def prepare(
+    file: Path | str,
+    inputs: Mapping[str, Any] | None = None,
+    *,
+    home: Path | None = None,
+    force: bool = False,
+    warm: bool = True,
+    resumes: Mapping[str, Any] | None = None,
+    dry: bool = False,
+) -> LocalRun:
+    """Read a pipeline or job file, and return its run, which begins when `events()` is iterated over.
+
+    Args:
+        file: The YAML file.
+        inputs: Values for the pipeline's inputs, by name: as with `--set`.
+        home: The state folder; by default the project's own, so that the run is recorded and reused there.
+        force: Run every step, whatever is there already.
+        warm: Fork plain Python steps from a process that has their imports.
+        resumes: The record of a run that did not complete, to go on with.
+        dry: For a `forecast()` alone: no folder is made.
+
+    Returns:
+        The run. `record.facts` is what run.json will hold; `mlops.local.run.why_not(run)` is the error of one that did not complete.
+
+    Raises:
+        UsageError: There is no such file.
+        SpecError: With every mistake of it, by line.
+    """
+    from mlops.assets.lookup import open_assets
+    from mlops.local.run import LocalRun
+    from mlops.tracking.reader import Tracker
+
+    root, usual = place()
+    state = home or usual
+    settings = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in (inputs or {}).items()}
+    assets = open_assets(root, state)
+    pipeline = read(file, settings, assets=assets)
+    options = _options(root, settings, warm=warm, force=force)
+    if dry:
+        return LocalRun(pipeline, state, root, options, assets=assets, dry=True)
+    return LocalRun(pipeline, state, root, options, lambda record, p, o: Tracker(state, record, p, o), assets=assets, resumes=resumes)
+
+
+def _options(root: Path, settings: dict[str, str], *, warm: bool, force: bool) -> Options:
+    from mlops.local.run import Options
+
+    there = (root / "environments" / "local.yml").exists()
+    local = read_environment(root, "local") if there else Environment("local", "local")
+    return Options(local.workers, local.warm and warm, force, packages=local.packages, settings=settings)
