@@ -48,9 +48,10 @@ class Metrics:
     Args:
         variables: Those that name the store, and the step's own run where it has one.
         step: The step's name, for the names of the trials' runs.
+        folder: The step's folder in its run.
     """
 
-    def __init__(self, variables: Mapping[str, str], step: str) -> None:
+    def __init__(self, variables: Mapping[str, str], step: str, folder: Path) -> None:
         os.environ.update(variables)
         from mlflow import MlflowClient
         from mlflow.entities import Metric, Param
@@ -58,6 +59,7 @@ class Metrics:
         self._metric, self._param = Metric, Param
         self.client = MlflowClient()
         self.step = step
+        self.run_folder = folder.parents[1]
         self.parent = os.environ.get("MLFLOW_RUN_ID", "")
         self.experiment = os.environ.get("MLFLOW_EXPERIMENT_ID") or self._experiment(variables["MLFLOW_EXPERIMENT_NAME"])
         uri = variables["MLFLOW_TRACKING_URI"]
@@ -72,7 +74,8 @@ class Metrics:
 
     def begin(self, number: int, parameters: Mapping[str, Any]) -> str:
         """Make the run of a trial, nested in the step's, with its parameters."""
-        tags = {"mlflow.runName": f"{self.step}-{number}", "slipway.trial": str(number)}
+        # By the folder, the next pipeline run finds the runs of one that was killed, and ends them.
+        tags = {"mlflow.runName": f"{self.step}-{number}", "slipway.trial": str(number), "slipway.folder": str(self.run_folder)}
         if self.parent:
             tags["mlflow.parentRunId"] = self.parent
         run = str(self.client.create_run(self.experiment, tags=tags).info.run_id)
@@ -93,6 +96,13 @@ class Metrics:
         status = {"completed": "FINISHED", "failed": "FAILED"}.get(state, "KILLED")
         with contextlib.suppress(Exception):
             self.client.set_terminated(run, status)
+
+    def end_rest(self) -> None:
+        """End the runs of trials that did not come to an end, one that was being made in this moment too."""
+        if self.parent:
+            under = f"tags.`mlflow.parentRunId` = '{self.parent}' and attributes.status = 'RUNNING'"
+            for run in self.client.search_runs([self.experiment], under, max_results=1000):
+                self.end(run.info.run_id, "canceled")
 
     def conclude(self, run: str, metric: str, value: float, parameters: Mapping[str, Any]) -> None:
         """Write the best trial into the step's own run."""

@@ -21,7 +21,7 @@ import math
 import random
 from dataclasses import dataclass, field
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +31,9 @@ Parameters = dict[str, Any]
 
 
 class Sampler(Protocol):
-    """Gives each trial its parameters."""
+    """Gives each trial its parameters; `learns` says whether what was tried decides about what is tried next."""
+
+    learns: ClassVar[bool]
 
     def propose(self, index: int) -> Parameters | None:
         """Return the parameters of trial `index`, or None where the space is exhausted."""
@@ -77,6 +79,7 @@ def seed_of(job: Mapping[str, Any]) -> int:
 class Random:
     """Independent draws."""
 
+    learns: ClassVar[bool] = False
     spaces: Mapping[str, Space]
     seed: int
     base: float = math.e
@@ -93,6 +96,7 @@ class Random:
 class Sobol:
     """A Sobol sequence, which fills the space more evenly than random draws; the seed scrambles it."""
 
+    learns: ClassVar[bool] = False
     spaces: Mapping[str, Space]
     seed: int
     total: int
@@ -117,6 +121,7 @@ class Sobol:
 class Grid:
     """Every combination of the choices, the last name's values changing fastest."""
 
+    learns: ClassVar[bool] = False
     spaces: Mapping[str, Space]
 
     def propose(self, index: int) -> Parameters | None:
@@ -130,6 +135,8 @@ class Grid:
 
 class Bayesian:
     """Optuna's tree-structured Parzen estimator over choice, uniform and quniform, which are what the service's sampler takes."""
+
+    learns: ClassVar[bool] = True
 
     def __init__(self, spaces: Mapping[str, Space], seed: int, goal: Literal["minimize", "maximize"]) -> None:
         import optuna

@@ -52,6 +52,8 @@ class Sweep:
         self.ledger = Ledger(job.state)
         self.ended: dict[int, Trial] = {}
         self.running: dict[str, _Running] = {}
+        self.ahead: tuple[Trial, str] | None = None
+        """A trial that can start at once, so that no core waits for its run and folder to be made."""
         self.number = 0
         self.began = time.monotonic()
 
@@ -67,12 +69,14 @@ class Sweep:
             while self.running:
                 ended = self.children.next(self._patience())
                 if ended is not None:
-                    self._finish(*ended)
+                    running = self.running.pop(ended[0])
+                    if not self.sampler.learns:
+                        self._fill()
+                    self._finish(running, ended[1])
                 self._watch()
                 self._fill()
         finally:
-            for running in self.running.values():
-                self.metrics.end(running.trial.run, "canceled")
+            self.metrics.end_rest()
             self._write()
         self._conclude()
 
@@ -86,25 +90,36 @@ class Sweep:
             print(f"{len(self.ended)} of {self.total} trials were finished by an earlier run", flush=True)
 
     def _fill(self) -> None:
-        while len(self.running) < concurrency(self.job) and self.number < self.total:
+        while len(self.running) < concurrency(self.job):
+            ready = self.ahead or self._next()
+            self.ahead = None
+            if ready is None:
+                return
+            self._start(*ready)
+        if self.ahead is None and not self.sampler.learns:
+            self.ahead = self._next()
+
+    def _next(self) -> tuple[Trial, str] | None:
+        """Return the next trial, with its run and folder made, and its command; None where there is no other."""
+        while self.number < self.total:
             number, self.number = self.number, self.number + 1
             if number in self.ended:
                 continue
             parameters = self.sampler.propose(number)
             if parameters is None:
                 self.total = number
-                return
-            self._start(Trial(number, parameters))
+                return None
+            folder = self.job.folder / "trials" / str(number)
+            shutil.rmtree(folder, ignore_errors=True)
+            copy_folder(self.job.code, folder / "code")
+            trial = Trial(number, parameters, folder=str(folder), run=self.metrics.begin(number, parameters))
+            return trial, self._command(trial, folder)
+        return None
 
-    def _start(self, trial: Trial) -> None:
-        folder = self.job.folder / "trials" / str(trial.number)
-        shutil.rmtree(folder, ignore_errors=True)
-        copy_folder(self.job.code, folder / "code")
-        trial.folder = str(folder)
-        trial.run = self.metrics.begin(trial.number, trial.parameters)
+    def _start(self, trial: Trial, command: str) -> None:
+        folder = Path(trial.folder)
         variables = {f"AZUREML_SWEEP_{name}": _text(value) for name, value in trial.parameters.items()}
         name = f"{self.job.step}/{trial.number}"
-        command = self._command(trial, folder)
         self.children.start(name, command, cwd=folder / "code", log=folder / "log.txt", variables={**variables, "MLFLOW_RUN_ID": trial.run})
         self.running[name] = _Running(trial, time.monotonic())
 
@@ -169,8 +184,7 @@ class Sweep:
             running.ended_because, running.kill_at = reason, time.monotonic() + GRACE
             self.children.end(name)
 
-    def _finish(self, name: str, code: int) -> None:
-        running = self.running.pop(name)
+    def _finish(self, running: _Running, code: int) -> None:
         trial = running.trial
         trial.seconds = round(time.monotonic() - running.began, 3)
         trial.history = self.metrics.history(trial.run, self.metric)
@@ -264,7 +278,7 @@ def run(job: Job) -> None:
     variables = {**store, **shared_cores(concurrency(job))}
     imports = read_code(job.fill(job.job["command"]), job.code).imports
     with Children(imports, warm=job.warm, variables=variables, prepare=open_store if "mlflow" in imports else None) as children:
-        Sweep(job, children, Metrics(store, job.step)).run()
+        Sweep(job, children, Metrics(store, job.step, job.folder)).run()
 
 
 if __name__ == "__main__":
