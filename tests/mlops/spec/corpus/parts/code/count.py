@@ -1,1 +1,1 @@
-print('count')
+print("count")
