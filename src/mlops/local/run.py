@@ -27,6 +27,7 @@ from mlops.local.snapshot import Code, read_code
 from mlops.local.store import Store
 from mlops.spec import expressions
 from mlops.spec.values import LITERAL_TYPES, TRUTHS, Asset, Binding, Component, FromPipeline, FromStep, Input, Literal, Pipeline, Step
+from mlops.tracking.loopback import Loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -71,6 +72,7 @@ class LocalRun:
     """Ask for a `forecast()` alone: no folder is made, and `events()` has no place to write."""
     record: RunRecord = field(init=False)
     _tracker: Tracker | None = field(default=None, init=False)
+    _loopback: Loopback | None = field(default=None, init=False)
     _launches: dict[str, Launch] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -123,6 +125,8 @@ class LocalRun:
             end = self._tell(RunFinished(self.record.facts["run"], state, time.monotonic() - began))
             if self._tracker:
                 self._tracker.close()
+            if self._loopback:
+                self._loopback.close()
             self.record.close()
         yield end
 
@@ -179,7 +183,11 @@ class LocalRun:
 
     def _variables(self, launch: Launch) -> Mapping[str, str]:
         needs_run = not launch.code.argv or launch.job is not None or any(name.split(".")[0] == "mlflow" for name in launch.code.imports)
-        return self._tracker.variables(launch.step, wait=needs_run) if self._tracker else {}
+        given = self._tracker.variables(launch.step, wait=needs_run) if self._tracker else {}
+        if self.places.of(self.pipeline.steps[launch.step].component).logs and given.get("MLFLOW_TRACKING_URI", "").startswith("sqlite"):
+            self._loopback = self._loopback or Loopback(self.home, given["MLFLOW_TRACKING_URI"])
+            return {**given, "MLFLOW_TRACKING_URI": self._loopback.address(), "MLFLOW_REGISTRY_URI": self._loopback.address()}
+        return given
 
     def _keep(self, event: Finished) -> None:
         launch = self._launches[event.step]
