@@ -23,6 +23,7 @@ import select
 import signal
 import sys
 import threading
+import time
 import traceback
 from pathlib import Path
 from typing import Any, NoReturn
@@ -73,9 +74,7 @@ class Spawner:
                 self.bring(self.modules.pop(0))
         for pid in self.children:
             _end_group(pid, signal.SIGKILL)
-        for pid in _own_children():
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
+        _end_descendants()
 
     def read(self) -> None:
         data = os.read(0, 1 << 20)
@@ -88,7 +87,7 @@ class Spawner:
             else:
                 for pid, name in list(self.children.items()):
                     if name == request["id"]:
-                        _end_group(pid, request["signal"])
+                        _signal(pid, request["signal"])
 
     def bring(self, module: str) -> None:
         if module in sys.modules or module in self.failed_imports:
@@ -146,6 +145,15 @@ def _foreign_threads() -> list[str]:
     return [name for name in names if name not in HARMLESS_THREADS] or python
 
 
+def _signal(pid: int, number: int) -> None:
+    """Send a signal to a child's group; for a moment after the fork it has none, and gets it alone."""
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
 def _end_group(pid: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
@@ -156,6 +164,19 @@ def _own_children() -> list[int]:
         return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
     except OSError:
         return []
+
+
+def _end_descendants() -> None:
+    """End every process below this one: what a child leaves behind becomes a child of this process when its parent ends."""
+    deadline = time.monotonic() + 2
+    while (pids := _own_children()) and time.monotonic() < deadline:
+        for pid in pids:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        time.sleep(0.002)
 
 
 def _end_orphans(name: str) -> None:

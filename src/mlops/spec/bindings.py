@@ -34,6 +34,20 @@ class Scope:
     """Whether every input must have a value by now."""
     datastore: str = "workspaceblobstore"
     """What `${{default_datastore}}` stands for."""
+    within: tuple[Path, ...] = ()
+    """The files of the pipelines that this one is a step of."""
+
+    def inner(
+        self, name: str, inputs: Mapping[str, Input], outputs: Mapping[str, Output], given: Mapping[str, Binding], path: Path
+    ) -> Scope:
+        """Return the scope of the pipeline component at `path` that is the step `name` of this pipeline."""
+        known = {key: bound.value for key, bound in given.items() if isinstance(bound, Literal)}
+        outer = {
+            key: self.known[bound.name] for key, bound in given.items() if isinstance(bound, FromPipeline) and bound.name in self.known
+        }
+        return replace(
+            self, inputs=inputs, outputs=outputs, given=given, known=known | outer, prefix=f"{name}.", within=(*self.within, path)
+        )
 
     def input_named(self, here: Here, name: str) -> Input | None:
         """Return an input of this pipeline; None, and a note, where it has none of that name."""

@@ -29,6 +29,8 @@ ENVIRONMENT = {
     "build": Key(keys.mapping, inner=BUILD),
     "os_type": keys.without_effect(keys.one_of("linux", "windows"), "this machine is the system"),
     "inference_config": keys.without_effect(keys.mapping, "a step serves nothing"),
+    "id": keys.without_effect(keys.text, "a stored environment's, as the service prints it"),
+    "auto_delete_setting": keys.without_effect(keys.mapping, "nothing is deleted by age here"),
     "datastore": keys.without_effect(keys.text, "nothing is uploaded"),
 }
 

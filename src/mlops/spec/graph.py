@@ -18,7 +18,7 @@ from mlops.spec.ports import GIVEN_INPUT, Ports, check_mode, declared_ports, giv
 from mlops.spec.reading import Reading
 from mlops.spec.schemas import NODES, OTHER_TYPES, OVER
 from mlops.spec.source import did_you_mean
-from mlops.spec.values import ASSET_TYPES, LITERAL_TYPES, Binding, Component, FromPipeline, FromStep, Input, Literal, Output, Place, Step
+from mlops.spec.values import ASSET_TYPES, LITERAL_TYPES, Binding, Component, FromStep, Input, Literal, Output, Place, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from mlops.spec.reading import Here
 
 _NAME = re.compile(r"[a-z_][a-z\d_]*")
-_DEEPEST = 20
 
 
 @dataclass
@@ -59,6 +58,9 @@ class Graph:
         return written
 
     def _add_job(self, here: Here, name: str, job: Mapping[str, Any], scope: Scope) -> dict[str, FromStep]:
+        """Add one job, and return which outputs of the pipeline around it it writes."""
+        full = scope.prefix + name
+        self._jobs[full] = {}
         kind = keys.plain(job["type"], NODES) if "type" in job else _kind_of_component(here, job)
         if kind not in NODES:
             hint = OTHER_TYPES.get(kind, did_you_mean(kind, NODES, label="types"))
@@ -69,77 +71,66 @@ class Graph:
             return self._add_pipeline(here, name, job, scope)
         component = _component(here, name, kind, job, scope)
         if component is None:
-            self._jobs[scope.prefix + name] = {}
             return {}
-        inputs = self._bindings(here, job, component.name, component.inputs, scope)
+        inputs = self._bindings(here, job, component, scope)
         outputs, written = _outputs(here.at("outputs"), job.get("outputs"), component, scope)
-        self.steps[scope.prefix + name] = Step(
-            scope.prefix + name, replace(component, outputs=outputs), inputs, Place(here.source, here.keys)
-        )
-        self._jobs[scope.prefix + name] = outputs
+        self._jobs[full] = outputs
+        self.steps[full] = Step(full, replace(component, outputs=outputs), inputs, Place(here.source, here.keys))
         if "component" not in job:
-            self._inferred += [(scope.prefix + name, key) for key, bound in inputs.items() if isinstance(bound, FromStep)]
-        return {output: FromStep(scope.prefix + name, own) for output, own in written.items()}
+            self._inferred += [(full, key) for key, bound in inputs.items() if isinstance(bound, FromStep)]
+        return {output: FromStep(full, own) for output, own in written.items()}
 
     def _add_pipeline(self, here: Here, name: str, job: Mapping[str, Any], scope: Scope) -> dict[str, FromStep]:
         """Lay the steps of a pipeline component out, and return the outputs of the pipeline around it that they write."""
-        full = scope.prefix + name
-        self._jobs[full] = {}
-        if full.count(".") > _DEEPEST:
-            here.note("pipelines within pipelines without an end", "A pipeline component cannot hold itself.")
-            return {}
         found = component_source(here.at("component"), job.get("component"), "pipeline")
         if found is None:
             return {}
         place, body = found
-        inputs, outputs = declared_ports(place, body)
-        given = self._bindings(here, job, str(body.get("name", name)), inputs, scope, owner_is_pipeline=True)
-        own, written = _outputs(here.at("outputs"), job.get("outputs"), _Ports(str(body.get("name", name)), outputs), scope)
-        known = {key: _known(bound, scope) for key, bound in given.items()}
-        inner = replace(
-            scope,
-            inputs=inputs,
-            outputs=own,
-            given=given,
-            prefix=f"{full}.",
-            known={key: one for key, one in known.items() if one is not None},
+        if place.source.path in scope.within:
+            here.at("component").note("a pipeline that holds itself has no end", "Leave this step out.")
+            return {}
+        full, owner = scope.prefix + name, _Ports(str(body.get("name", name)), *declared_ports(place, body))
+        given = self._bindings(here, job, owner, scope)
+        own, written = _outputs(here.at("outputs"), job.get("outputs"), owner, scope)
+        made = self.add(
+            place.at("jobs"), place.at("jobs").mapping(body.get("jobs")), scope.inner(full, owner.inputs, own, given, place.source.path)
         )
-        made = self.add(place.at("jobs"), place.at("jobs").mapping(body.get("jobs")), inner)
-        self._jobs[full] = outputs
+        self._jobs[full] = owner.outputs
         self._aliases |= {FromStep(full, output): bound for output, bound in made.items()}
         return {output: FromStep(full, key) for output, key in written.items()}
 
-    def _bindings(
-        self, here: Here, job: Mapping[str, Any], owner: str, inputs: Mapping[str, Input], scope: Scope, *, owner_is_pipeline: bool = False
-    ) -> dict[str, Binding]:
+    def _bindings(self, here: Here, job: Mapping[str, Any], owner: Component | _Ports, scope: Scope) -> dict[str, Binding]:
         """Return what a job binds each input of its component to."""
-        given = here.at("inputs").mapping(job.get("inputs"))
-        result: dict[str, Binding] = {}
+        given = {str(name): item for name, item in here.at("inputs").mapping(job.get("inputs")).items() if item is not None}
+        result = {}
         for name, value in given.items():
-            declared = inputs.get(str(name))
-            place = here.at("inputs", name)
-            if declared is None and owner_is_pipeline and not difflib.get_close_matches(str(name), inputs, n=1):
-                here.at("inputs").without_effect(f"{name} ({owner} has no such input, and the service says nothing of it)")
-                continue
-            if declared is None:
-                hint = did_you_mean(str(name), inputs, label=f"{owner} takes")
-                place.note(f"{owner} has no input called {str(name)!r}", hint, at_key=True)
-                continue
-            if isinstance(value, dict):
-                place.judge(value, GIVEN_INPUT, f"input {name!r}")
-                check_mode(place, value, declared.type)
-            bound = bind(place, declared, value, scope)
-            if isinstance(bound, FromStep):
-                self._references.append((place, bound))
+            bound = self._bound(here.at("inputs", name), owner, name, value, scope)
             if bound:
-                result[str(name)] = bound
-        unknown = set(map(str, given)) - inputs.keys()
-        for name, declared in inputs.items():
+                result[name] = bound
+        unknown = given.keys() - owner.inputs.keys()
+        for name, declared in owner.inputs.items():
             if name not in result and declared.default is not None:
                 result[name] = Literal(declared.default)
             elif name not in given and declared.required and not unknown:  # most often the unknown one is this one misspelt
-                here.note(f"{owner} needs the input {name!r} ({declared.type})", f"In this job: inputs: {{{name}: ...}}", at_key=True)
+                here.note(f"{owner.name} needs the input {name!r} ({declared.type})", f"In this job: inputs: {{{name}: ...}}", at_key=True)
         return result
+
+    def _bound(self, here: Here, owner: Component | _Ports, name: str, value: Any, scope: Scope) -> Binding | None:
+        declared = owner.inputs.get(name)
+        if declared is None:
+            if isinstance(owner, _Ports) and not difflib.get_close_matches(name, owner.inputs, n=1):
+                here.without_effect(f"({owner.name} has no such input, and the service says nothing of it)")
+            else:
+                hint = did_you_mean(name, owner.inputs, label=f"{owner.name} takes")
+                here.note(f"{owner.name} has no input called {name!r}", hint, at_key=True)
+            return None
+        if isinstance(value, dict):
+            here.judge(value, GIVEN_INPUT, f"input {name!r}")
+            check_mode(here, value, declared.type)
+        bound = bind(here, declared, value, scope)
+        if isinstance(bound, FromStep):
+            self._references.append((here, bound))
+        return bound
 
     def finish(self, outputs: Mapping[str, FromStep]) -> None:
         """Check what names other steps, and bind every step to the steps that really write what it reads."""
@@ -186,9 +177,10 @@ _OWN = frozenset({"inputs", "outputs", "component", "trial", "type", "command"})
 
 @dataclass(frozen=True)
 class _Ports:
-    """The outputs of a pipeline component, as those of a component."""
+    """A pipeline component from outside."""
 
     name: str
+    inputs: Mapping[str, Input]
     outputs: Mapping[str, Output]
 
 
@@ -197,7 +189,7 @@ def _component(here: Here, name: str, kind: str, job: Mapping[str, Any], scope: 
     if kind == "sweep":
         return sweep(here, name, job, job_ports(here, job, scope))
     if "component" not in job:
-        if job.get("comment") is not None and kind != "parallel":
+        if job.get("comment") is not None:
             here.at("comment").note("a comment goes with a component", "Write a YAML comment, or a description.", at_key=True)
         return parse_component(here, job, fallback=name, ports=job_ports(here, job, scope))
     found = component_source(here.at("component"), job["component"], kind)
@@ -302,13 +294,6 @@ def _over(under: Output, over: Output, *, own: bool = False) -> Output:
         asset_name=over.asset_name or under.asset_name,
         asset_version=over.asset_version or under.asset_version,
     )
-
-
-def _known(bound: Binding, scope: Scope) -> Any:
-    """Return the literal that a binding stands for where it is known before the run, or None."""
-    if isinstance(bound, FromPipeline):
-        return scope.known.get(bound.name)
-    return bound.value if isinstance(bound, Literal) else None
 
 
 def check_types(step: Step, steps: Mapping[str, Step], here: Here) -> None:

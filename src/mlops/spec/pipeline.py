@@ -112,6 +112,10 @@ def _pipeline(here: Here, body: Mapping[str, Any], settings: Mapping[str, str], 
         place, jobs = found
         inputs, declared = declared_ports(place, jobs)
         outputs = {**declared, **outputs}
+        for name in (name for name in given if str(name) not in inputs):
+            here.at("inputs", name).note(
+                f"the pipeline has no input called {name!r}", did_you_mean(str(name), inputs, label="inputs"), at_key=True
+            )
     defaults = {name: Literal(one.default) for name, one in inputs.items() if one.default is not None}
     values = {**defaults, **_given(here.at("inputs"), inputs, given), **_set(here, inputs, settings)}
     known = {name: bound.value for name, bound in values.items() if isinstance(bound, Literal)}
@@ -174,17 +178,14 @@ def _frame(here: Here, body: Mapping[str, Any]) -> Pipeline:
 
 def _given(here: Here, inputs: Mapping[str, Input], given: Mapping[str, Any]) -> dict[str, Binding]:
     """Return what the file gives for each input, by its name; nothing where it only declares it."""
-    found = {}
+    found: dict[str, Binding] = {}
     for name, value in given.items():
         declared = inputs.get(str(name))
-        if declared is None:
-            here.at(name).note(f"there is no input called {name!r}", did_you_mean(str(name), inputs, label="inputs"), at_key=True)
-            continue
-        bound = value_of(here.at(name), declared, value)
+        bound = value_of(here.at(name), declared, value) if declared else None
         if bound:
-            found[declared.name] = bound
+            found[str(name)] = bound
         elif not isinstance(value, dict) or "path" in value:
-            here.reading.wrong.add(declared.name)
+            here.reading.wrong.add(str(name))
     return found
 
 

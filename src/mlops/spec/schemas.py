@@ -65,18 +65,19 @@ _STORED = {
     "auto_delete_setting": keys.without_effect(keys.mapping, "nothing is deleted by age here"),
 }
 _COMPONENT = _NAMED | _STORED | {"version": Key(keys.word), "is_deterministic": Key(keys.truth)}
-_DETERMINISTIC = keys.refused("it belongs to a component", "Write the step as a component file, with is_deterministic in it.")
+_DETERMINISTIC = {
+    "is_deterministic": keys.refused("it belongs to a component", "Write the step as a component file, with is_deterministic in it.")
+}
 _JOB = (
     _NAMED
     | _PLACE
     | {
         "name": keys.without_effect(keys.text, "a run here is named by its number"),
         "experiment_name": Key(keys.text),
-        "is_deterministic": _DETERMINISTIC,
     }
 )
 _NODE = (
-    _NAMED
+    {name: key for name, key in _NAMED.items() if name != "$schema"}
     | _PLACE
     | _QUEUED
     | {
@@ -86,13 +87,12 @@ _NODE = (
         "tags": keys.without_effect(keys.strings, "tags are those of the pipeline"),
         "comment": keys.without_effect(keys.text, "a note for the designer's canvas"),
         "experiment_name": keys.without_effect(keys.text, "the experiment is the pipeline's"),
-        "is_deterministic": _DETERMINISTIC,
     }
 )
 _PARENT = {"parent_job_name": keys.without_effect(keys.text, "a run has no parent here")}
 _LIMITS = {"timeout": Key(keys.seconds)}
 _RESOURCES = {"resources": Key(keys.mapping, inner=RESOURCES)}
-_SPARK_RESOURCES = {"resources": Key(keys.mapping, inner=RESOURCES | spark.RESOURCES)}
+_SPARK_RESOURCES = {"resources": Key(keys.mapping, inner=spark.RESOURCES)}
 _COMMAND = _RESOURCES | {
     "command": Key(keys.text),
     "code": Key(keys.text),
@@ -102,15 +102,11 @@ _COMMAND = _RESOURCES | {
     "limits": Key(keys.mapping, inner=_LIMITS),
 }
 _PARALLEL = _RESOURCES | parallel.KEYS | {"environment_variables": Key(keys.words)}
-_SPARK = (
-    _SPARK_RESOURCES
-    | spark.KEYS
-    | {
-        "code": Key(keys.text),
-        "environment": Key(),
-        "entry": Key(keys.mapping, inner=spark.ENTRY),
-    }
-)
+_SPARK = spark.KEYS | {
+    "code": Key(keys.text),
+    "environment": Key(),
+    "entry": Key(keys.mapping, inner=spark.ENTRY),
+}
 _SWEEP = _RESOURCES | {
     "trial": Key(required=True),
     "sampling_algorithm": Key(),
@@ -139,25 +135,25 @@ def _optional(table: Table) -> dict[str, Key]:
 
 COMPONENTS: Mapping[str, Table] = {
     "command": _COMPONENT | _QUEUED | _COMMAND | _INCLUDES,
-    "parallel": _COMPONENT | _PARALLEL | _INCLUDES,
+    "parallel": _COMPONENT | _PARALLEL | {"properties": _PLACE["properties"]},
     "spark": _COMPONENT | _SPARK | _INCLUDES,
     "pipeline": _COMPONENT | {"jobs": Key(keys.mapping, required=True), "properties": _PLACE["properties"]},
 }
 """Components by their type."""
 
 JOBS: Mapping[str, Table] = {
-    "command": _JOB | _QUEUED | _PARENT | _COMMAND,
+    "command": _JOB | _QUEUED | _PARENT | _DETERMINISTIC | _COMMAND,
     "pipeline": _JOB | {"jobs": Key(keys.mapping), "component": Key(), "settings": Key(keys.mapping)},
-    "spark": _JOB | _SPARK,
+    "spark": _JOB | _SPARK_RESOURCES | _SPARK,
     "sweep": _JOB | _QUEUED | _SWEEP,
 }
 """Standalone jobs by their type."""
 
 NODES: Mapping[str, Table] = {
-    "command": _NODE | _optional(_COMMAND),
+    "command": _NODE | _PARENT | _DETERMINISTIC | _optional(_COMMAND),
     "parallel": _NODE | _optional(_PARALLEL),
-    "spark": _NODE | _optional(_SPARK),
-    "sweep": _NODE | _SWEEP,
+    "spark": _NODE | _SPARK_RESOURCES | _optional(_SPARK),
+    "sweep": {name: key for name, key in _NODE.items() if name != "component"} | _SWEEP,
     "pipeline": _NODE
     | {"component": Key(required=True), "settings": keys.without_effect(keys.mapping, "settings are those of the outermost pipeline")},
 }

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
     from mlops.spec.reading import Here
 
-ENTRY = {"file": Key(keys.text), "class_name": Key(keys.text)}
+ENTRY = {
+    "file": Key(keys.text),
+    "class_name": keys.refused("a class is no entry, on Azure ML neither", "Name a Python file: entry: {file: main.py}"),
+}
 LISTS = ("py_files", "jars", "files", "archives")
 KEYS = {
     "entry": Key(keys.mapping, inner=ENTRY),
@@ -28,6 +31,8 @@ def parse_spark(here: Here, body: Mapping[str, Any]) -> dict[str, Any]:
     entry = here.at("entry").mapping(body.get("entry"))
     if len(entry) != 1:
         here.at("entry").note("a spark step needs an `entry`", "For example: entry: {file: main.py}", at_key=True)
+    if body.get("compute") is not None and body.get("resources") is not None:
+        here.at("compute").note("a spark job has either `compute` or `resources`", "Keep one of the two.", at_key=True)
     lists = {name: list(body.get(name) or []) for name in LISTS}
     for name, items in lists.items():
         if len(set(map(str, items))) < len(items):

@@ -15,7 +15,7 @@ import selectors
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from mlops.local import spawner
 from mlops.local.snapshot import plain_python
@@ -74,7 +74,7 @@ class Children:
         os.close(message)
         self.selector.register(self._inbox, selectors.EVENT_READ, self._read)
 
-    def __enter__(self) -> Children:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -105,24 +105,22 @@ class Children:
     def next(self, timeout: float | None = None) -> tuple[str, int] | None:
         """Return the next child that ended, with its exit status, or None after `timeout` seconds.
 
-        While it waits, whatever else is registered with `selector` is served: each key's data is called when its file can be read.
+        While it waits, whatever else is registered with `selector` is served: each key's data is called when its file can be read. It
+        returns None after that too, so that a caller sees what was changed.
 
         Raises:
             SystemExit: The nursery was killed.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            while self._messages:
-                message = self._messages.pop(0)
-                if message["event"] == "exited":
-                    self.running.discard(message["id"])
-                    self._silence(message["id"])
-                    return message["id"], message["code"]
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                return None
-            for key, _ in self.selector.select(left):
+        if not self._messages:
+            for key, _ in self.selector.select(timeout):
                 key.data()
+        while self._messages:
+            message = self._messages.pop(0)
+            if message["event"] == "exited":
+                self.running.discard(message["id"])
+                self._silence(message["id"])
+                return message["id"], message["code"]
+        return None
 
     def close(self) -> None:
         """Ask every child to end, give it `GRACE` seconds, then end it; then the nursery."""

@@ -54,17 +54,17 @@ class Job:
 
         Args:
             text: A command or an argument.
-            more: What `${{search_space.x}}` is; it also takes the place of an input of the same name, as in a sweep over a component.
+            more: What `${{search_space.x}}` is.
             outputs: Where outputs are to be written instead.
         """
 
         def look_up(parts: tuple[str, ...]) -> str | None:
             name = parts[-1]
-            if more and name in more and parts[0] in {"inputs", "search_space"}:
-                return more[name]
+            if parts[0] == "search_space":
+                return (more or {}).get(name)
             if parts[0] == "inputs":
-                given = self.inputs.get(name, {})
-                return str(given.get("path", given["value"])) if given else None
+                given = self.inputs.get(name)
+                return str(given["path"] if "path" in given else given["value"]) if given else None
             if parts[0] == "outputs" and name in self.outputs:
                 return outputs[name] if outputs else str(self.outputs[name]["path"])
             return self.step if parts == ("name",) else None

@@ -1,7 +1,7 @@
 """The MLflow side of a sweep: a nested run for each trial, and what the trial logged into it.
 
 A trial logs with plain `mlflow.log_metric`, into the run that it finds in its environment, as on Azure ML; what is judged is read from
-there. While trials run, a database on this machine is asked only when its file has changed; a server, once a second.
+there. While trials run, a database on this machine is asked only when its file has changed.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-EVERY = {"sqlite": 0.05, "server": 1.0}
-"""Seconds between two looks."""
+SHORTEST = 0.05
+"""Seconds between two looks, at least."""
 
 
 def tracking_variables(folder: Path) -> dict[str, str]:
@@ -64,6 +64,7 @@ class Metrics:
         self.database = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
         self._seen: object = None
         self._looked = 0.0
+        self.pause = SHORTEST
 
     def _experiment(self, name: str) -> str:
         found = self.client.get_experiment_by_name(name)
@@ -102,12 +103,22 @@ class Metrics:
         best = [self._param(f"best.{name}", str(parameter)[:6000]) for name, parameter in parameters.items()]
         self.client.log_batch(self.parent, metrics=[self._metric(metric, value, at, 0)], params=best)
 
-    def changed(self) -> bool:
-        """Return whether anything may have been logged since the last look that found so."""
+    def look(self, runs: Mapping[str, str], metric: str) -> dict[str, list[float]]:
+        """Return the histories of running trials, by their names, or nothing where it is too early or nothing was logged since.
+
+        A look that takes long is taken less often: a twentieth of one core's time goes into looking.
+        """
         now = time.monotonic()
-        if now - self._looked < EVERY["sqlite" if self.database else "server"]:
-            return False
+        if now - self._looked < self.pause:
+            return {}
         self._looked = now
+        if not self._changed():
+            return {}
+        found = {name: self.history(run, metric) for name, run in runs.items()}
+        self.pause = max(SHORTEST, 20 * (time.monotonic() - now))
+        return found
+
+    def _changed(self) -> bool:
         if self.database is None:
             return True
         state = [_stamp(self.database), _stamp(self.database.with_name(self.database.name + "-wal"))]

@@ -21,7 +21,7 @@ import math
 import random
 from dataclasses import dataclass, field
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,7 +100,7 @@ class Sobol:
     points: Sequence[Sequence[float]] = field(init=False)
 
     def __post_init__(self) -> None:
-        from scipy.stats import qmc
+        from scipy.stats import qmc  # type: ignore[import-untyped]
 
         sequence = qmc.Sobol(len(self.spaces), scramble=True, seed=self.seed)
         object.__setattr__(self, "points", sequence.random_base2(max(0, (self.total - 1).bit_length())))
@@ -131,7 +131,7 @@ class Grid:
 class Bayesian:
     """Optuna's tree-structured Parzen estimator over choice, uniform and quniform, which are what the service's sampler takes."""
 
-    def __init__(self, spaces: Mapping[str, Space], seed: int, goal: str) -> None:
+    def __init__(self, spaces: Mapping[str, Space], seed: int, goal: Literal["minimize", "maximize"]) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)

@@ -19,7 +19,7 @@ from mlops.errors import JobFailed
 from mlops.files import digest_folder, write_json
 from mlops.local.kinds.children import GRACE, Children, shared_cores
 from mlops.local.kinds.job import drive
-from mlops.local.kinds.metrics import EVERY, Metrics, open_store, tracking_variables
+from mlops.local.kinds.metrics import Metrics, open_store, tracking_variables
 from mlops.local.kinds.space import sampler_of
 from mlops.local.kinds.termination import applies, reason_to_stop
 from mlops.local.kinds.trials import Ledger, Trial, best_of, copy_folder, link, shown_parameters, shown_value, table
@@ -132,7 +132,7 @@ class Sweep:
             times += [running.began + self.limits["trial_timeout"] for running in self.running.values() if not running.ended_because]
         times += [running.kill_at for running in self.running.values() if running.kill_at is not None]
         if self.policy:
-            times.append(now + EVERY["sqlite" if self.metrics.database else "server"])
+            times.append(now + self.metrics.pause)
         return max(0.0, min(times) - now) if times else None
 
     def _watch(self) -> None:
@@ -148,10 +148,11 @@ class Sweep:
                 self.children.end(name, signal.SIGKILL)
             elif self.limits.get("trial_timeout") and now - running.began >= self.limits["trial_timeout"]:
                 self._end(name, running, f"ran longer than its limit of {self.limits['trial_timeout']} s")
-        if self.policy and self.metrics.changed():
-            for name, running in self.running.items():
-                running.trial.history = self.metrics.history(running.trial.run, self.metric)
-                self._judge(name, running)
+        if self.policy:
+            found = self.metrics.look({name: running.trial.run for name, running in self.running.items()}, self.metric)
+            for name, history in found.items():
+                self.running[name].trial.history = history
+                self._judge(name, self.running[name])
 
     def _judge(self, name: str, running: _Running) -> None:
         """Apply the policy to each interval that the trial has passed since it was last looked at."""

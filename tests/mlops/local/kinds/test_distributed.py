@@ -26,7 +26,7 @@ def marked(log):
     return sorted(line for line in log.splitlines() if line.startswith("["))
 
 
-@pytest.mark.parametrize("warm", [True, False])
+@pytest.mark.parametrize("warm", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_each_process_of_a_pytorch_step_knows_its_rank_and_its_lines_are_marked_with_it(site, warm):
     site.write(
         "src/hello.py", "import os\nprint(*(os.environ[n] for n in ('RANK', 'LOCAL_RANK', 'NODE_RANK', 'WORLD_SIZE', 'LOCAL_WORLD_SIZE')))"
@@ -37,6 +37,7 @@ def test_each_process_of_a_pytorch_step_knows_its_rank_and_its_lines_are_marked_
     assert marked(log) == ["[rank 0] 0 0 0 4 2", "[rank 1] 1 1 0 4 2", "[rank 2] 2 0 1 4 2", "[rank 3] 3 1 1 4 2"]
 
 
+@pytest.mark.slow
 def test_the_ranks_can_meet_at_the_master_port(site):
     site.write(
         "src/meet.py",
@@ -69,6 +70,7 @@ def test_one_rank_that_fails_ends_the_others_and_is_named(site):
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.slow
 def test_parameter_servers_end_when_the_workers_have(site):
     command = '\'case "$TF_CONFIG" in *\\"type\\":\\ \\"ps\\"*) sleep 60;; *) echo work;; esac\''
     site.step(STEP.format(command=command, distribution="{type: tensorflow, worker_count: 2, parameter_server_count: 1}"))
@@ -77,6 +79,7 @@ def test_parameter_servers_end_when_the_workers_have(site):
     assert marked(log) == ["[worker 0] work", "[worker 1] work"]
 
 
+@pytest.mark.slow
 def test_a_driver_that_is_killed_leaves_no_process(site):
     site.write("src/wait.py", "import os, time\nprint('pid', os.getpid(), os.getppid())\ntime.sleep(60)")
     site.step(STEP.format(command="python wait.py", distribution=PYTORCH))
@@ -84,13 +87,17 @@ def test_a_driver_that_is_killed_leaves_no_process(site):
     for event in running.events():
         if type(event).__name__ == "Started":
             log = running.record.folder / "steps/it/log.txt"
-            while not log.exists() or log.read_text().count("pid") < 4:
+            patience = time.monotonic() + 60
+            while (not log.exists() or log.read_text().count("pid") < 4) and time.monotonic() < patience:
                 time.sleep(0.05)
             words = [line.split() for line in marked(log.read_text())]
             pids = [int(line[3]) for line in words]
             os.kill(psutil.Process(int(words[0][4])).ppid(), signal.SIGKILL)
     assert running.record.facts["steps"]["it"]["reason"].startswith("it was ended by SIGKILL")
-    assert not [pid for pid in pids if psutil.pid_exists(pid)]
+    patience = time.monotonic() + 5
+    while any(map(psutil.pid_exists, pids)) and time.monotonic() < patience:
+        time.sleep(0.01)
+    assert not any(map(psutil.pid_exists, pids))
 
 
 def test_the_variables_of_each_type_are_those_that_are_documented():

@@ -47,7 +47,9 @@ def test_a_grid_is_every_combination_once():
     assert grid.propose(6) is None
 
 
-@pytest.mark.parametrize("sampler", [lambda seed: Random(SPACES, seed), lambda seed: Sobol(SPACES, seed, 64)])
+@pytest.mark.parametrize(
+    "sampler", [lambda seed: Random(SPACES, seed), pytest.param(lambda seed: Sobol(SPACES, seed, 64), marks=pytest.mark.slow)]
+)
 def test_a_trials_parameters_depend_on_the_seed_and_its_number_alone(sampler):
     assert sampler(5).propose(17) == sampler(5).propose(17) != sampler(6).propose(17)
     assert sampler(5).propose(17) != sampler(5).propose(18)
@@ -56,6 +58,7 @@ def test_a_trials_parameters_depend_on_the_seed_and_its_number_alone(sampler):
 SPACES = {"u": {"type": "uniform", "min_value": 0, "max_value": 1}, "n": {"type": "normal", "mu": 0, "sigma": 1}}
 
 
+@pytest.mark.slow  # imports scipy.stats
 def test_a_sobol_sequence_puts_one_point_into_each_sixteenth_of_the_range():
     sobol = Sobol(SPACES, 3, 16)
     assert sorted(int(sobol.propose(i)["u"] * 16) for i in range(16)) == list(range(16))
