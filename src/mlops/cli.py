@@ -128,6 +128,7 @@ _WHICH = (
 
 def _asset(kind: str, what: str, example: str, *more: tuple[tuple[str, ...], dict[str, Any]]) -> dict[str, Verb]:
     """Return the verbs of a kind of asset, as `az ml` has them."""
+    article = "an" if kind[0] in "aeiou" else "a"
     create = (
         _argument("--file", "-f", metavar="FILE", help=f"the YAML of the {kind}, as az ml takes it"),
         _argument(
@@ -150,11 +151,14 @@ def _asset(kind: str, what: str, example: str, *more: tuple[tuple[str, ...], dic
         "create": Verb("assets:create", f"register {what}", f"mlops {kind} create -f {example}.yml", create),
         "list": Verb("assets:list_", f"list each {kind} with its newest version, or the versions of one", f"mlops {kind} list", lists),
         "show": Verb(
-            "assets:show", f"show a version of a {kind}: what it is, where it came from", f"mlops {kind} show {example}", (*_WHICH, label)
+            "assets:show",
+            f"show a version of {article} {kind}: what it is, where it came from",
+            f"mlops {kind} show {example}",
+            (*_WHICH, label),
         ),
         "archive": Verb(
             "assets:archive",
-            f"leave a {kind} out of lists and of @latest; it can still be named",
+            f"leave {article} {kind} out of lists and of @latest; it can still be named",
             f"mlops {kind} archive {example}",
             archived,
         ),

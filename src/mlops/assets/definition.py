@@ -71,7 +71,7 @@ def read_definition(path: Path | None, settings: Mapping[str, str]) -> Source:
     Raises:
         SpecError: It is not a mapping in YAML.
     """
-    source = read(path) if path else read(Path("--set"), text="{}")
+    source = read(path) if path else read(Path("(command line)"), text="{}")
     if not isinstance(source.value, dict):
         raise source.fail((), "the file of an asset is a mapping of keys", "For example: {name: cereal, type: uri_file, path: cereal.csv}")
     for key, text in settings.items():

@@ -13,10 +13,12 @@ from mlops.assets.reference import DatastorePath, JobOutput, Reference, parse
 from mlops.assets.remote import Remote
 from mlops.assets.rules import RULES_FILE, Rules, read_rules
 from mlops.assets.store import LABELS, AssetStore, Version
-from mlops.errors import UsageError
+from mlops.errors import SpecError, UsageError
 from mlops.local.runs import find_run, read_run
 from mlops.settings import PROJECT_FILE, read_project
-from mlops.spec.source import did_you_mean
+from mlops.spec.environment import parse_environment
+from mlops.spec.reading import Here, Reading
+from mlops.spec.source import did_you_mean, read
 from mlops.spec.values import FOLDER_TYPES
 
 if TYPE_CHECKING:
@@ -90,6 +92,9 @@ class LocalAssets:
         Raises:
             UsageError: It is neither curated nor registered here.
         """
+        ruled = self.rules.apply(reference)
+        if ruled:
+            return {"name": reference, "version": None, "curated": False, **_environment_file(ruled)}
         parsed = parse(reference)
         named = parsed if isinstance(parsed, Reference) else None
         if named and named.curated and named.name not in self.store.names("environment", named.registry):
@@ -182,6 +187,15 @@ class LocalAssets:
         if not found.exists():
             raise UsageError(f"{reference!r}: there is no {output.path!r} in it", hint=f"Look into {outputs[output.output]}")
         return found
+
+
+def _environment_file(path: Path) -> Mapping[str, Any]:
+    """Return what the file of an environment says, or that in a folder: `environment.yml`."""
+    here = Here(read(path / "environment.yml" if path.is_dir() else path), (), Reading())
+    found = parse_environment(here, here.source.value)
+    if here.reading.problems:
+        raise SpecError(here.reading.problems)
+    return found if isinstance(found, dict) else {}
 
 
 def open_assets(root: Path, home: Path, *, fetching: bool = True) -> LocalAssets:

@@ -17,6 +17,7 @@ from mlops.assets.rules import RULES_FILE, spellings
 from mlops.datasets.elsewhere import fetch, status_of
 from mlops.errors import MlopsError, PlatformError, UsageError
 from mlops.files import digest_file, digest_folder, locked, read_json, write_json
+from mlops.local.digests import Digests
 from mlops.local.runs import now
 
 _STAMPS = {"ETag", "etag", "Content-MD5", "Last-Modified", "last_modified", "mtime"}
@@ -41,7 +42,7 @@ class Remote:
         memory = self.folder / f"{name}.json"
         with locked(self.folder / f"{name}.lock"):
             known = read_json(memory) or {}
-            kept = Path(known["path"]) if known and _whole(known) else None
+            kept = Path(known["path"]) if known and self._whole(known) else None
             stamp = _stamp(url, folder=folder)
             if kept and (stamp is None or (stamp and stamp == known["stamp"])):
                 state = "the server was not asked" if stamp is None else "unchanged on the server"
@@ -52,6 +53,13 @@ class Remote:
             write_json(memory, {"url": _bare(url), "path": str(path), "digest": digest, "stamp": stamp or {}, "at": now()})
         self.notes.append(f"{_bare(url)}: fetched now, {digest[:19]}")
         return path
+
+    def _whole(self, known: dict[str, Any]) -> bool:
+        """Return whether a copy is still what was fetched; a large one is not read again where `stat` says that it is the same."""
+        try:
+            return Digests(self.folder.parent.parent / "digests.json").of(Path(known["path"])) == str(known["digest"])
+        except OSError:
+            return False
 
     def kept(self, url: str) -> Path | None:
         """Return what was fetched from `url` before, if anything was."""
@@ -132,13 +140,6 @@ def _name(url: str) -> str:
 def _bare(url: str) -> str:
     """Return an address without its query, which may hold a signature."""
     return url.split("?", 1)[0]
-
-
-def _whole(known: dict[str, Any]) -> bool:
-    path = Path(known["path"])
-    if path.is_dir():
-        return digest_folder(path) == str(known["digest"])
-    return path.is_file() and digest_file(path) == str(known["digest"])
 
 
 def _stamp(url: str, *, folder: bool) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlops.assets.reference import REMOTE
+from mlops.assets.reference import REMOTE, Reference, parse
 from mlops.errors import UsageError
 from mlops.settings import Reader
 from mlops.spec.source import read
@@ -101,10 +101,12 @@ def spellings(address: str) -> list[str]:
 
 
 def _rest(address: str, prefix: str) -> str | None:
-    """Return what comes after `prefix`, where that ends with a whole name."""
+    """Return what comes after `prefix`, where that ends with a whole name; nothing after an asset's name but which version it is."""
     if not address.startswith(prefix):
         return None
     rest = address[len(prefix) :]
+    if rest and rest[0] in "/:@" and isinstance(parse(prefix), Reference):
+        return ""
     return rest.lstrip("/:@") if not rest or rest[0] in "/:@" or prefix[-1] in "/:@" else None
 
 

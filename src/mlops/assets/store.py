@@ -131,7 +131,9 @@ class AssetStore:
         if there.same != made.same:
             hint = f"A version never changes. The next free one: --set version={_next(before)}, or leave `version` out."
             raise UsageError(
-                f"{made.kind} {made.name}:{made.version} is registered already, with other content", where=str(draft.origin), hint=hint
+                f"{made.kind} {made.name}:{made.version} is registered already, with other content (from {there.origin or 'elsewhere'})",
+                where=str(draft.origin),
+                hint=hint,
             )
         return there
 

@@ -28,6 +28,7 @@ from mlops.local.snapshot import Code, Snapshot
 from mlops.local.store import Store
 from mlops.spec import expressions
 from mlops.spec.values import LITERAL_TYPES, TRUTHS, Asset, Binding, Component, FromPipeline, FromStep, Input, Literal, Pipeline, Step
+from mlops.tracking.loopback import Loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -76,6 +77,7 @@ class LocalRun:
     """Ask for a `forecast()` alone: no folder is made, and `events()` has no place to write."""
     record: RunRecord = field(init=False)
     _tracker: Tracker | None = field(default=None, init=False)
+    _loopback: Loopback | None = field(default=None, init=False)
     _launches: dict[str, Launch] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -125,6 +127,8 @@ class LocalRun:
         finally:
             with contextlib.ExitStack() as ending:
                 ending.callback(self.record.close)
+                if self._loopback:
+                    ending.callback(self._loopback.close)
                 if self._tracker:
                     ending.callback(self._tracker.close)
                 executor.close()
@@ -196,7 +200,11 @@ class LocalRun:
     def _variables(self, launch: Launch) -> Mapping[str, str]:
         needs_run = self._may_log(launch.code) or "mlflow" in f"{launch.command} {launch.job}"
         needs_run = needs_run or (launch.job is not None and self.snapshot.mentions(launch.code, b"mlflow"))
-        return self._tracker.variables(launch.step, wait=needs_run) if self._tracker else {}
+        given = self._tracker.variables(launch.step, wait=needs_run) if self._tracker else {}
+        if self.places.of(self.pipeline.steps[launch.step].component).logs and given.get("MLFLOW_TRACKING_URI", "").startswith("sqlite"):
+            self._loopback = self._loopback or Loopback(self.home, given["MLFLOW_TRACKING_URI"])
+            return {**given, "MLFLOW_TRACKING_URI": self._loopback.address(), "MLFLOW_REGISTRY_URI": self._loopback.address()}
+        return given
 
     def _may_log(self, code: Code) -> bool:
         """Return whether what a command runs may log to MLflow: it imports it, or is no plain Python and has the word somewhere."""

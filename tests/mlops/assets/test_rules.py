@@ -35,6 +35,21 @@ def test_the_longest_beginning_decides_and_a_beginning_is_of_whole_names(shop: W
     assert rules.apply("azureml:iris:12") is None
 
 
+def test_a_rule_about_an_asset_is_about_all_of_its_versions(shop: Workshop) -> None:
+    shop.write("data/paths.yml", "azureml:cereal: cereal.csv\nazureml://registries/azureml/components/c: cereal.csv\n")
+    addresses = ["azureml:cereal:1", "azureml:cereal@latest", "azureml:cereal", "azureml://registries/azureml/components/c/versions/2"]
+    assert {read_rules(shop.root).apply(address) for address in addresses} == {shop.root / "cereal.csv"}
+    assert read_rules(shop.root).apply("azureml:cereals:1") is None
+
+
+def test_a_curated_environment_can_be_mapped_to_one_whose_packages_are_known(shop: Workshop) -> None:
+    shop.write("data/paths.yml", "azureml:AzureML-sklearn-1.5: images/sklearn.yml\n")
+    shop.write("images/sklearn.yml", "image: some/image\nconda_file: conda.yml\n")
+    shop.write("images/conda.yml", "dependencies: [python=3.11, {pip: [scikit-learn==1.5.1]}]\n")
+    found = shop.assets.environment("azureml:AzureML-sklearn-1.5@latest")
+    assert found["conda_file"]["dependencies"][1] == {"pip": ["scikit-learn==1.5.1"]}
+
+
 def test_a_rule_that_leads_to_nothing_names_its_line(shop: Workshop) -> None:
     shop.write("data/paths.yml", "# examples\nhttps://example.com/: samples\n")
     with pytest.raises(UsageError, match=r"data/paths.yml:2 leads to .*samples/x.csv"):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tests.mlops.assets.workshop import CEREAL, Workshop
 
+from mlops.assets.definition import read_definition, read_draft
 from mlops.assets.reference import parse
 from mlops.errors import UsageError
 
@@ -79,3 +81,10 @@ def test_a_reference_that_is_nowhere_names_itself_and_the_command_that_would_add
         shop.assets.data("azureml:cereals@latest")
     with pytest.raises(UsageError, match="no label 'best'"):
         shop.assets.data("azureml:cereal@best")
+
+
+def test_versions_that_are_made_at_once_have_different_numbers(shop: Workshop) -> None:
+    draft = read_draft("data", read_definition(shop.write("data.yml", CEREAL), {}))
+    with ThreadPoolExecutor(8) as pool:
+        made = [one.version for one in pool.map(lambda _: shop.assets.store.create(draft), range(8))]
+    assert sorted(made) == [str(number) for number in range(1, 9)]

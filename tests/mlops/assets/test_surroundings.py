@@ -116,3 +116,10 @@ def test_what_is_registered_for_a_registry_is_found_by_its_long_name(here: Works
     assert main(["component", "create", "-f", "count.yml", "--version", "0.1", "--registry-name", "ours"]) == 0
     facts = run(here, PIPELINE.replace("azureml:count@latest", "azureml://registries/ours/components/count/versions/0.1"))
     assert facts["state"] == "completed"
+
+
+def test_an_mltable_without_its_file_is_told_at_its_line_unless_the_job_says_that_it_is_a_folder(here: Workshop) -> None:
+    job = "type: command\ncommand: ls ${{inputs.t}}\nenvironment: azureml:any@latest\ninputs:\n  t: {type: mltable, path: ./code}\n"
+    with pytest.raises(SpecError, match=r"job.yml:5:28(.|\n)*no file MLTable"):
+        load_pipeline(here.write("job.yml", job))
+    assert load_pipeline(here.write("job.yml", job.replace("mltable", "uri_folder"))).steps
