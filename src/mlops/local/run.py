@@ -23,6 +23,7 @@ from mlops.local.digests import Digests
 from mlops.local.executor import UNMADE, Launch, ProcessExecutor
 from mlops.local.includes import with_includes
 from mlops.local.kinds.code import read_driven
+from mlops.local.packages import own_packages
 from mlops.local.runs import Origin, RunRecord, open_run, origin
 from mlops.local.snapshot import Code, Snapshot
 from mlops.local.store import Store
@@ -264,9 +265,9 @@ class LocalRun:
         recipe = self._recipe(component, code, literals, {name: digest for name, (_, digest) in assets.items()})
         self._describe(step.name, command, literals, assets, recipe)
         self.record.describe_step(step.name, environment=interpreter.facts)
-        variables = {
-            key: expressions.fill(text, look_up) for key, text in component.environment_variables.items()
-        } | interpreter.variables()
+        variables = {key: expressions.fill(text, look_up) for key, text in component.environment_variables.items()}
+        variables |= interpreter.variables()
+        variables |= own_packages(component.command, folder, variables, driven=component.job is not None)
         launch = Launch(
             step.name, command, code, folder, variables, outputs, assets, recipe, component.timeout, artifacts=_artifacts(component)
         )
