@@ -41,6 +41,8 @@ class Interpreter:
     """None: the project's own."""
     packages: str = ""
     """A digest of what is installed there, where it is not the project's own."""
+    logs: bool = False
+    """Whether it has an MLflow of its own."""
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -79,7 +81,8 @@ def built(image: Image, home: Path) -> Interpreter:
     differs = differences(image, facts["python"], facts["packages"].get)
     used = f"Python {facts['python']} with {len(facts['packages'])} packages from its conda file ({folder})"
     packages = digest_bytes(json.dumps([facts["python"], facts["packages"]], sort_keys=True).encode())
-    return Interpreter(image.name, used, differs, folder / "bin" / "python", packages)
+    logs = not {"mlflow", "mlflow-skinny"}.isdisjoint(facts["packages"])
+    return Interpreter(image.name, used, differs, folder / "bin" / "python", packages, logs)
 
 
 def _build(image: Image, python: Path, lines: list[str], folder: Path) -> Mapping[str, Any]:

@@ -23,11 +23,13 @@ from mlops.local.digests import Digests
 from mlops.local.executor import UNMADE, Launch, ProcessExecutor
 from mlops.local.includes import with_includes
 from mlops.local.kinds.code import read_driven
+from mlops.local.packages import own_packages
 from mlops.local.runs import Origin, RunRecord, open_run, origin
 from mlops.local.snapshot import Code, Snapshot
 from mlops.local.store import Store
 from mlops.spec import expressions
 from mlops.spec.values import LITERAL_TYPES, TRUTHS, Asset, Binding, Component, FromPipeline, FromStep, Input, Literal, Pipeline, Step
+from mlops.tracking.loopback import Loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -76,6 +78,7 @@ class LocalRun:
     """Ask for a `forecast()` alone: no folder is made, and `events()` has no place to write."""
     record: RunRecord = field(init=False)
     _tracker: Tracker | None = field(default=None, init=False)
+    _loopback: Loopback | None = field(default=None, init=False)
     _launches: dict[str, Launch] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -125,6 +128,8 @@ class LocalRun:
         finally:
             with contextlib.ExitStack() as ending:
                 ending.callback(self.record.close)
+                if self._loopback:
+                    ending.callback(self._loopback.close)
                 if self._tracker:
                     ending.callback(self._tracker.close)
                 executor.close()
@@ -196,7 +201,11 @@ class LocalRun:
     def _variables(self, launch: Launch) -> Mapping[str, str]:
         needs_run = self._may_log(launch.code) or "mlflow" in f"{launch.command} {launch.job}"
         needs_run = needs_run or (launch.job is not None and self.snapshot.mentions(launch.code, b"mlflow"))
-        return self._tracker.variables(launch.step, wait=needs_run) if self._tracker else {}
+        given = self._tracker.variables(launch.step, wait=needs_run) if self._tracker else {}
+        if self.places.of(self.pipeline.steps[launch.step].component).logs and given.get("MLFLOW_TRACKING_URI", "").startswith("sqlite"):
+            self._loopback = self._loopback or Loopback(self.home, given["MLFLOW_TRACKING_URI"])
+            return {**given, "MLFLOW_TRACKING_URI": self._loopback.address(), "MLFLOW_REGISTRY_URI": self._loopback.address()}
+        return given
 
     def _may_log(self, code: Code) -> bool:
         """Return whether what a command runs may log to MLflow: it imports it, or is no plain Python and has the word somewhere."""
@@ -253,22 +262,21 @@ class LocalRun:
         code = self._code(component, command)
         if interpreter.python is not None and component.job is None:
             code = replace(code, argv=())  # the warm process is another Python
-        code = with_includes(code, component.includes)
         recipe = self._recipe(component, code, literals, {name: digest for name, (_, digest) in assets.items()})
         self._describe(step.name, command, literals, assets, recipe)
         self.record.describe_step(step.name, environment=interpreter.facts)
-        variables = {
-            key: expressions.fill(text, look_up) for key, text in component.environment_variables.items()
-        } | interpreter.variables()
+        variables = {key: expressions.fill(text, look_up) for key, text in component.environment_variables.items()}
+        variables |= interpreter.variables()
+        variables |= own_packages(component.command, folder, variables, driven=component.job is not None)
         launch = Launch(
             step.name, command, code, folder, variables, outputs, assets, recipe, component.timeout, artifacts=_artifacts(component)
         )
         return launch if component.job is None else self._driven(launch, component, literals)
 
     def _code(self, component: Component, command: str) -> Code:
-        if component.job is not None:
-            return read_driven(component, self.snapshot.code)
-        return self.snapshot.code(command, component.code)
+        driven = component.job is not None
+        code = read_driven(component, self.snapshot.code) if driven else self.snapshot.code(command, component.code)
+        return with_includes(code, component.includes)
 
     def _driven(self, launch: Launch, component: Component, literals: Mapping[str, str]) -> Launch:
         """Return the launch of a step that a driver of `kinds/` runs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tests.mlops.assets.workshop import Workshop
 from mlops.assets.images import Image, differences
 from mlops.cli import main
 from mlops.local.runs import read_runs
+from mlops.tracking.server import connect
 
 HERE = {"numpy": "2.4.6", "scikit-learn": "1.9.1"}.get
 
@@ -59,6 +61,20 @@ def test_a_step_runs_with_the_packages_of_its_conda_file_built_once(here: Worksh
     before = built.stat().st_mtime_ns
     assert main(["run", "job.yml"]) == 0
     assert (read_runs(here.home)[0]["steps"]["job"]["state"], built.stat().st_mtime_ns) == ("reused", before)
+
+
+@pytest.mark.slow
+def test_a_step_with_an_older_mlflow_logs_into_its_own_run(here: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    log = "import mlflow, sys; mlflow.log_metric('a', 1.5); open(sys.argv[1], 'w').write(mlflow.__version__)"
+    here.write("log/log.py", log)
+    job = JOB.replace("six==1.16.0", 'mlflow-skinny==2.10.2", "setuptools<80').replace("outputs:", "code: ./log\noutputs:")
+    here.write("job.yml", re.sub("command: >-\n.*\n", "command: python log.py ${{outputs.said}}\n", job))
+    assert main(["run", "job.yml"]) == 0
+    said = read_runs(here.home)[0]["steps"]["job"]["outputs"]["said"]
+    assert Path(said["path"]).read_text() == "2.10.2"
+    logged = [run.data.metrics for run in connect(here.home).search_runs(["1"])]
+    assert logged == [{"a": 1.5}, {"a": 1.5}]  # the step's, and that of the whole run, which has its steps' metrics
 
 
 @pytest.mark.slow

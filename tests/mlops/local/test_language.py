@@ -1,5 +1,8 @@
 """What the language means when it is run: each pipeline is written here, and is read and run as a user's is."""
 
+import importlib.util
+import zipfile
+
 import pytest
 
 from mlops.errors import JobFailed
@@ -151,3 +154,16 @@ jobs:
 """
     )
     assert ran(text)[0]["tell"] == "hi you-hi"
+
+
+@pytest.mark.slow  # starts pip twice
+def test_a_step_that_installs_a_package_has_it_alone(ran, tmp_path):
+    with zipfile.ZipFile(tmp_path / "onlyhere-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("onlyhere.py", "WORD = 'installed'")
+        wheel.writestr("onlyhere-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: onlyhere\nVersion: 1\n")
+        wheel.writestr("onlyhere-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr("onlyhere-1.dist-info/RECORD", "")
+    tell = f"pip install -q --no-index {tmp_path}/onlyhere-1-py3-none-any.whl && python -c 'import onlyhere; print(onlyhere.WORD)'"
+    said, _ = ran(HEAD + f'jobs: {{tell: {{command: "{tell}", {ENVIRONMENT}}}}}')
+    assert said["tell"].splitlines()[-1] == "installed"
+    assert importlib.util.find_spec("onlyhere") is None
