@@ -338,6 +338,27 @@ VERBS = {
         "mlops show latest",
         (_argument("run", metavar="RUN", help="number, name or latest"),),
     ),
+    "resume": Verb(
+        "runs:resume",
+        "go on with a run that was killed, canceled or failed: what it has done is not done again",
+        "mlops resume latest",
+        (_argument("run", nargs="?", default="latest", metavar="RUN", help="number, name or latest (the default)"),),
+    ),
+    "cancel": Verb(
+        "runs:cancel",
+        "end a run from another terminal, with every process that it started",
+        "mlops cancel latest",
+        (_argument("run", nargs="?", default="latest", metavar="RUN", help="number, name or latest (the default)"),),
+    ),
+    "prune": Verb(
+        "runs:prune",
+        "free the disk of runs that nothing needs: no version, no endpoint, no run that is kept",
+        "mlops prune --keep 20 --dry-run",
+        (
+            _argument("--keep", type=int, default=20, metavar="N", help="how many of the last runs stay in any case (default: 20)"),
+            _argument("--dry-run", action="store_true", help="say what would go; remove nothing"),
+        ),
+    ),
     "graph": Verb(
         "look:graph",
         "draw a pipeline: its steps and what each needs, in the terminal or as a picture",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -110,4 +110,7 @@ Event = Started | Progress | Reused | Finished | Failed | Skipped | Canceled | R
 
 def to_json(event: Event) -> dict[str, Any]:
     """Return an event as plain data, with its kind under `event`."""
-    return {"event": type(event).__name__, **asdict(event)}
+    facts = {"event": type(event).__name__, **vars(event)}
+    if "outputs" in facts:
+        facts["outputs"] = {name: vars(product).copy() for name, product in facts["outputs"].items()}
+    return facts

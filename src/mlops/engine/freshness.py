@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Recipe:
 
     parts: Mapping[str, str]
 
-    @property
+    @cached_property
     def key(self) -> str:
         """A digest of the whole recipe: the name under which its outputs are kept."""
         return hashlib.sha256(json.dumps(dict(self.parts), sort_keys=True).encode()).hexdigest()

@@ -7,6 +7,7 @@ the one that runs inline in a test are the same to this loop.
 from __future__ import annotations
 
 import graphlib
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -33,6 +34,11 @@ class Task:
 
 class Executor(Protocol):
     """Runs tasks, and tells of them in events."""
+
+    @property
+    def room(self) -> bool:
+        """Whether it would begin another task soon; until then it is not even asked whether the task need run."""
+        ...
 
     def start(self, task: Task, reason: str) -> None:
         """Take a task whose needs are met; `Started` comes when it really begins."""
@@ -63,22 +69,26 @@ def execute(
     sorter.prepare()
     products: Products = {}
     bad: dict[str, str] = {}
+    ready: deque[str] = deque()
     running = 0
     while sorter.is_active():
-        for name in sorter.get_ready():
+        ready.extend(sorter.get_ready())
+        while ready and (executor.room or not running):
+            name = ready.popleft()
             reason = _blocked(tasks[name], bad, go_on=go_on)
             verdict = Stale("") if reason else judge(tasks[name], products)
             if reason:
                 bad[name] = "was skipped"
                 yield Skipped(name, reason)
-                sorter.done(name)
             elif isinstance(verdict, Fresh):
                 products[name] = verdict.outputs
                 yield Reused(name, verdict.reason, verdict.outputs, verdict.summary)
-                sorter.done(name)
             else:
                 running += 1
                 executor.start(tasks[name], verdict.reason)
+                continue
+            sorter.done(name)
+            ready.extend(sorter.get_ready())
         if not running:
             continue
         event = executor.next()

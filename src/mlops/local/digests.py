@@ -39,7 +39,7 @@ class Digests:
         return digest_folder(path, self._file) if path.is_dir() else self._file(path)
 
     def _file(self, path: Path) -> str:
-        now = path.stat()
+        now = os.stat(path)
         facts = [now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino]
         known = self.known.get(str(path))
         if known and known[:4] == facts:
@@ -54,5 +54,5 @@ class Digests:
     def save(self) -> None:
         """Write what was learnt, less what is gone."""
         if self.changed:
-            write_json(self.memory, {path: facts for path, facts in self.known.items() if os.path.exists(path)})
+            write_json(self.memory, {path: facts for path, facts in self.known.items() if os.path.exists(path)}, compact=True)
             self.changed = False

@@ -8,12 +8,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import queue
+import selectors
 import signal
 import stat
 import subprocess
 import sys
-import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -23,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 from mlops.engine.events import Canceled, Event, Failed, Finished, Product, Started
 from mlops.errors import PlatformError
 from mlops.files import unwritable, write_json
-from mlops.local.snapshot import copy_code
+from mlops.local import logs
+from mlops.local.spawner import MINE, STEP_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from mlops.engine.freshness import Recipe
     from mlops.engine.loop import Task
     from mlops.local.digests import Digests
-    from mlops.local.snapshot import Code
+    from mlops.local.snapshot import Code, Snapshot
 
 UNMADE = "unmade"  # the type of an output, file or folder, that the step itself makes
+_LOOK_EVERY = 1.0  # seconds between two looks at the size of what steps print
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 # On a busy machine OpenMP's threads, spinning while they wait for each other, make a training of 4 s one of a minute: let them sleep.
 _DEFAULTS = {"PYTHONUNBUFFERED": "1", "OMP_WAIT_POLICY": "PASSIVE"}
@@ -45,8 +46,6 @@ class Launch:
     """One step, ready to start: everything resolved."""
 
     step: str
-    key: str
-    """The step's name across runs."""
     command: str
     code: Code
     folder: Path
@@ -79,40 +78,44 @@ class _Running:
 class _Spawner:
     """The client's side of one spawner process."""
 
-    def __init__(self, modules: list[str], inbox: queue.Queue[dict[str, Any]]) -> None:
-        environment = {**_DEFAULTS, **_inherited(), "OPENBLAS_NUM_THREADS": "1"}
+    def __init__(self, environment: Mapping[str, str]) -> None:
         program = Path(__file__).with_name("spawner.py")
         self.process = subprocess.Popen(
-            [sys.executable, str(program), *modules],
+            [sys.executable, str(program)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=environment,
+            env={**environment, MINE: "1"},
             start_new_session=True,
+            bufsize=0,
         )
         self.pids: dict[str, int] = {}
-        self.inbox = inbox
-        threading.Thread(target=self._read, daemon=True).start()
+        self._rest = b""
 
     def send(self, **request: Any) -> None:
+        data = memoryview(json.dumps(request).encode() + b"\n")
         with contextlib.suppress(BrokenPipeError):
-            assert self.process.stdin is not None  # noqa: S101 - opened as a pipe above
-            self.process.stdin.write(json.dumps(request).encode() + b"\n")
-            self.process.stdin.flush()
+            while data:
+                data = data[os.write(self._handle(self.process.stdin), data) :]
 
-    def _read(self) -> None:
-        assert self.process.stdout is not None  # noqa: S101 - opened as a pipe above
-        with contextlib.suppress(ValueError):
-            for line in self.process.stdout:
-                self.inbox.put({**json.loads(line), "spawner": self})
-        self.inbox.put({"event": "lost", "spawner": self})
+    def fileno(self) -> int:
+        return self._handle(self.process.stdout)
+
+    def read(self) -> list[dict[str, Any]]:
+        """Return the messages that have come; that the process has ended is the last of all."""
+        data = os.read(self.fileno(), 1 << 16)
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        return [json.loads(line) for line in lines] + ([] if data else [{"event": "lost"}])
+
+    @staticmethod
+    def _handle(pipe: Any) -> int:
+        return int(pipe.fileno())
 
     def close(self, *, idle: bool) -> None:
         """End the process, and with it all that it started; an idle one need not finish what it is importing."""
         assert self.process.stdin is not None  # noqa: S101 - opened as a pipe above
         assert self.process.stdout is not None  # noqa: S101
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
+        self.process.stdin.close()
         if not idle:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(10)
@@ -129,6 +132,7 @@ class ProcessExecutor:
         launches: By task: how to start it, with its inputs resolved; there when the task is.
         environment: Gives the variables of a step's MLflow run; called just before the step starts.
         digests: Digests the outputs.
+        snapshot: Lays out the code.
         workers: Steps at the same time.
         warm: Whether plain Python steps are forked from a process that has their imports already.
         imports: The modules that the steps of this run will import, in the order in which they are wanted.
@@ -137,27 +141,47 @@ class ProcessExecutor:
     launches: Mapping[str, Launch]
     environment: Callable[[Launch], Mapping[str, str]]
     digests: Digests
+    snapshot: Snapshot
     workers: int = 2
     warm: bool = True
     imports: list[str] = field(default_factory=list)
     _waiting: deque[tuple[Task, str, Launch]] = field(default_factory=deque)
     _running: dict[str, _Running] = field(default_factory=dict)
     _ready: deque[Event] = field(default_factory=deque)
-    _inbox: queue.Queue[dict[str, Any]] = field(default_factory=queue.Queue)
     _spawners: dict[bool, _Spawner] = field(default_factory=dict)
+    _messages: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
+    _base: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        folder = str(Path(sys.executable).parent)
+        path = os.environ.get("PATH", os.defpath)
+        first = path if path.split(os.pathsep)[0] == folder else f"{folder}{os.pathsep}{path}"
+        self._base = {**_DEFAULTS, **_inherited(), "PATH": first}
+
+    @property
+    def room(self) -> bool:
+        return len(self._running) + len(self._waiting) <= self.workers  # one more: it is laid out while the others run
 
     def start(self, task: Task, reason: str) -> None:
-        self._waiting.append((task, reason, self.launches[task.name]))
-        self._fill()
+        launch = self.launches[task.name]
+        try:
+            self._lay_out(launch)
+        except OSError as error:
+            self._ready.append(Failed(task.name, 0.0, str(unwritable(launch.folder, error)), ours=True))
+        except PlatformError as error:
+            self._ready.append(Failed(task.name, 0.0, str(error), ours=True))
+        else:
+            self._waiting.append((task, reason, launch))
+            self._fill()
 
     def next(self) -> Event:
         while not self._ready:
-            try:
-                message = self._inbox.get(timeout=self._patience())
-            except queue.Empty:
+            come = self._messages.select(self._patience())
+            for key, _ in come:
+                for message in key.fileobj.read():  # type: ignore[union-attr]
+                    self._take(message, key.fileobj)  # type: ignore[arg-type]
+            if not come:
                 self._enforce()
-            else:
-                self._take(message)
             self._fill()
         return self._ready.popleft()
 
@@ -178,28 +202,27 @@ class ProcessExecutor:
         for spawner in self._spawners.values():
             spawner.close(idle=all(running.spawner is not spawner for running in self._running.values()))
         self._spawners.clear()
+        self._messages.close()
 
     def _fill(self) -> None:
         while self._waiting and len(self._running) < self.workers:
             task, reason, launch = self._waiting.popleft()
             try:
                 self._launch(launch)
-            except OSError as error:
-                self._ready.append(Failed(task.name, 0.0, str(unwritable(launch.folder, error)), ours=True))
             except PlatformError as error:
                 self._ready.append(Failed(task.name, 0.0, str(error), ours=True))
             else:
                 self._ready.append(Started(task.name, reason, time.time()))
 
-    def _launch(self, launch: Launch) -> None:
-        copy_code(launch.code, launch.folder / "code")
+    def _lay_out(self, launch: Launch) -> None:
+        self.snapshot.copy(launch.code, launch.folder / "code")
         _lay_artifacts(launch)
         if launch.job is not None:
             write_json(launch.folder / "job.json", launch.job)
         for path, kind in launch.outputs.values():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if kind not in {"uri_file", UNMADE}:
-                path.mkdir(exist_ok=True)
+            os.makedirs(path.parent if kind in {"uri_file", UNMADE} else path, exist_ok=True)
+
+    def _launch(self, launch: Launch) -> None:
         warm = self.warm and bool(launch.code.argv) and not any(name.startswith(_IMPORT_TIME) for name in launch.variables)
         spawner = self._spawner(warm=warm)
         spawner.send(
@@ -216,25 +239,33 @@ class ProcessExecutor:
         self._running[launch.step] = _Running(launch, spawner, warm, time.monotonic(), deadline)
 
     def _environment(self, launch: Launch) -> dict[str, str]:
-        folder = str(Path(sys.executable).parent)
-        path = os.environ.get("PATH", os.defpath)
-        first = path if path.split(os.pathsep)[0] == folder else f"{folder}{os.pathsep}{path}"
-        own = {"PATH": first, **self.environment(launch), **launch.variables, "MLOPS_STEP_ID": launch.step}
-        return {**_DEFAULTS, **_inherited(), **own}
+        """Return what a step has beside what the spawner has: its own variables."""
+        own = {**self.environment(launch), **launch.variables, STEP_VARIABLE: launch.step}
+        return {MINE: self._base[MINE], **own} if MINE in self._base else own
+
+    def warm_up(self) -> None:
+        """Start the warm process now, so that it is there when the first step is."""
+        if self.warm:
+            self._spawner(warm=True)
 
     def _spawner(self, *, warm: bool) -> _Spawner:
         if warm not in self._spawners:
-            self._spawners[warm] = _Spawner(self.imports if warm else [], self._inbox)
+            self._spawners[warm] = _Spawner(self._base)
+            self._messages.register(self._spawners[warm], selectors.EVENT_READ)
+            if warm and self.imports:
+                self._spawners[warm].send(op="import", modules=self.imports)
         return self._spawners[warm]
 
     def _patience(self) -> float | None:
         """Return the seconds until something must be ended, or None to wait for a message alone."""
         times = [t for r in self._running.values() for t in (r.deadline if not r.ended_because else None, r.killed_at) if t is not None]
-        return max(0.0, min(times) - time.monotonic()) if times else None
+        look = [_LOOK_EVERY] if self._running else []
+        return max(0.0, min([t - time.monotonic() for t in times] + look, default=0.0)) if times or look else None
 
     def _enforce(self) -> None:
         moment = time.monotonic()
         for running in self._running.values():
+            logs.hollow(running.launch.folder / "log.txt")
             if running.killed_at is not None and running.killed_at <= moment:
                 running.killed_at = None
                 running.spawner.send(op="signal", id=running.launch.step, signal=signal.SIGKILL)
@@ -248,15 +279,16 @@ class ProcessExecutor:
         running.killed_at = time.monotonic() + (0 if again else GRACE)
         running.spawner.send(op="signal", id=running.launch.step, signal=signal.SIGKILL if again else signal.SIGTERM)
 
-    def _take(self, message: dict[str, Any]) -> None:
+    def _take(self, message: dict[str, Any], spawner: _Spawner) -> None:
         if message["event"] == "lost":
-            self._lost(message["spawner"])
+            self._lost(spawner)
         elif message["event"] == "started":
-            message["spawner"].pids[message["id"]] = message["pid"]
+            spawner.pids[message["id"]] = message["pid"]
             if message["cold"] and message["id"] in self._running:
                 self._running[message["id"]].warm = False
         elif message["id"] in self._running:
             running = self._running.pop(message["id"])
+            logs.shorten(running.launch.folder / "log.txt")
             running.spawner.pids.pop(message["id"], None)
             self._ready.append(self._verdict(running, message["code"]))
 
@@ -268,6 +300,8 @@ class ProcessExecutor:
         for name in [n for n, r in self._running.items() if r.spawner is spawner]:
             running = self._running.pop(name)
             self._ready.append(self._failed(running, "the process that starts steps was killed", ours=True))
+        self._messages.unregister(spawner)
+        spawner.close(idle=True)
         self._spawners = {warm: s for warm, s in self._spawners.items() if s is not spawner}
 
     def _verdict(self, running: _Running, code: int) -> Event:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import graphlib
 import json
 import platform
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mlops.assets.surroundings import Surroundings
 from mlops.datasets.change import settle_before_reading
 from mlops.datasets.listing import version_of
-from mlops.engine.events import Event, Failed, Finished, Reused, RunFinished, RunStarted
+from mlops.engine.events import Event, Failed, Finished, Product, Reused, RunFinished, RunStarted
 from mlops.engine.freshness import Fresh, Recipe, Stale
 from mlops.engine.loop import Products, Task, execute
 from mlops.errors import JobFailed, MlopsError, PlatformError
@@ -23,7 +24,7 @@ from mlops.local.executor import UNMADE, Launch, ProcessExecutor
 from mlops.local.includes import with_includes
 from mlops.local.kinds.code import read_driven
 from mlops.local.runs import Origin, RunRecord, open_run, origin
-from mlops.local.snapshot import Code, read_code
+from mlops.local.snapshot import Code, Snapshot
 from mlops.local.store import Store
 from mlops.spec import expressions
 from mlops.spec.values import LITERAL_TYPES, TRUTHS, Asset, Binding, Component, FromPipeline, FromStep, Input, Literal, Pipeline, Step
@@ -46,6 +47,7 @@ class Options:
         force: Run every step, whatever is there already.
         model: The model of the project that the run belongs to, if any.
         packages: Which packages steps have: `project`, or `conda_file` (see assets/interpreters.py).
+        settings: The inputs that were given on the command line, for the record.
     """
 
     workers: int = 2
@@ -53,6 +55,7 @@ class Options:
     force: bool = False
     model: str | None = None
     packages: str = "project"
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -68,6 +71,8 @@ class LocalRun:
     """Asked when every step has ended well: the steps to run in addition, in the same run and the same warm process."""
     assets: LocalAssets | None = None
     """Who found the files that the pipeline's references name."""
+    resumes: Mapping[str, Any] | None = None
+    """The record of a run that did not complete: what is done there need not be done again, whatever the component says of itself."""
     dry: bool = False
     """Ask for a `forecast()` alone: no folder is made, and `events()` has no place to write."""
     record: RunRecord = field(init=False)
@@ -81,7 +86,8 @@ class LocalRun:
         for step in self.pipeline.steps.values():
             self.places.of(step.component)
         self.digests = Digests(self.home / "digests.json")
-        self.store = Store(self.home / "cache", self.digests)
+        self.snapshot = Snapshot(self.digests.of)
+        self.store = Store(self.home / "cache", str(self.pipeline.path), self.digests)
         self.record = RunRecord(self.home / "runs" / "(dry)", {"steps": {}}) if self.dry else open_run(self.home, self._facts())
 
     def forecast(self) -> Iterator[tuple[str, Fresh | Stale]]:
@@ -103,7 +109,7 @@ class LocalRun:
         """
         began = time.monotonic()
         state = "canceled"
-        executor = ProcessExecutor(self._launches, self._variables, self.digests, self.options.workers, self.options.warm)
+        executor = ProcessExecutor(self._launches, self._variables, self.digests, self.snapshot, self.options.workers, self.options.warm)
         executor.imports = self._imports()
         try:
             yield self._tell(RunStarted(self.record.facts["run"], self.record.facts["name"], self._title(), self._needs()))
@@ -119,15 +125,17 @@ class LocalRun:
                 self._tell(event)
             raise
         finally:
-            executor.close()
-            self.digests.save()
-            self._outputs()
-            end = self._tell(RunFinished(self.record.facts["run"], state, time.monotonic() - began))
-            if self._tracker:
-                self._tracker.close()
-            if self._loopback:
-                self._loopback.close()
-            self.record.close()
+            with contextlib.ExitStack() as ending:
+                ending.callback(self.record.close)
+                if self._loopback:
+                    ending.callback(self._loopback.close)
+                if self._tracker:
+                    ending.callback(self._tracker.close)
+                executor.close()
+                self.digests.save()
+                self.store.save()
+                self._outputs()
+                end = self._tell(RunFinished(self.record.facts["run"], state, time.monotonic() - began))
         yield end
 
     def _steps(self, executor: ProcessExecutor) -> Iterator[Event]:
@@ -169,30 +177,45 @@ class LocalRun:
         self._launches[task.name] = launch
         verdict = self._freshness(task.work.component, launch)
         if isinstance(verdict, Fresh):
-            self.store.remember(launch.key, launch.recipe)
+            self.store.remember(task.name, launch.recipe)
+            del self._launches[task.name]
         elif self.track and not self._tracker:
             self._tracker = self.track(self.record, self.pipeline, self.origin)
+            if any(map(self._may_log, self.snapshot.codes)):
+                self._tracker.open()
         return verdict
 
     def _freshness(self, component: Component, launch: Launch) -> Fresh | Stale:
+        done = (self.resumes or {}).get("steps", {}).get(launch.step, {})
+        if done.get("state") in {"finished", "reused"} and done.get("recipe") == launch.recipe.key:
+            outputs = {name: Product(**product) for name, product in done["outputs"].items()}
+            if all(map(self.store.whole, outputs.values())):
+                return Fresh(f"done in run {(self.resumes or {})['run']}", outputs, done.get("summary", ""))
         if self.options.force or self.pipeline.force_rerun:
             return Stale("forced")
         if not component.is_deterministic:
             return Stale("is_deterministic is false")
-        return self.store.judge(launch.key, launch.recipe)
+        return self.store.judge(launch.step, launch.recipe)
 
     def _variables(self, launch: Launch) -> Mapping[str, str]:
-        needs_run = not launch.code.argv or launch.job is not None or any(name.split(".")[0] == "mlflow" for name in launch.code.imports)
+        needs_run = self._may_log(launch.code) or "mlflow" in f"{launch.command} {launch.job}"
+        needs_run = needs_run or (launch.job is not None and self.snapshot.mentions(launch.code, b"mlflow"))
         given = self._tracker.variables(launch.step, wait=needs_run) if self._tracker else {}
         if self.places.of(self.pipeline.steps[launch.step].component).logs and given.get("MLFLOW_TRACKING_URI", "").startswith("sqlite"):
             self._loopback = self._loopback or Loopback(self.home, given["MLFLOW_TRACKING_URI"])
             return {**given, "MLFLOW_TRACKING_URI": self._loopback.address(), "MLFLOW_REGISTRY_URI": self._loopback.address()}
         return given
 
+    def _may_log(self, code: Code) -> bool:
+        """Return whether what a command runs may log to MLflow: it imports it, or is no plain Python and has the word somewhere."""
+        if code.argv:
+            return any(name.split(".")[0] == "mlflow" for name in code.imports)
+        return self.snapshot.mentions(code, b"mlflow")
+
     def _keep(self, event: Finished) -> None:
-        launch = self._launches[event.step]
+        launch = self._launches.pop(event.step)
         if self.pipeline.steps[event.step].component.is_deterministic:
-            self.store.keep(launch.key, launch.recipe, event.outputs, event.summary)
+            self.store.keep(launch.step, launch.recipe, event.outputs, event.summary)
 
     def _handed_on(self, event: Finished | Reused) -> Event:
         """Register and publish the outputs that say so; return the event, or the failure of a step whose output cannot be registered."""
@@ -235,21 +258,24 @@ class LocalRun:
         component = step.component
         command = expressions.fill(component.command, look_up)
         interpreter = self.places.of(component)
-        code = read_driven(component) if component.job is not None else read_code(command, component.code)
+        code = self._code(component, command)
         if interpreter.python is not None and component.job is None:
             code = replace(code, argv=())  # the warm process is another Python
-        code = with_includes(code, component.includes)
         recipe = self._recipe(component, code, literals, {name: digest for name, (_, digest) in assets.items()})
-        self._describe(step.name, command, literals, assets)
+        self._describe(step.name, command, literals, assets, recipe)
         self.record.describe_step(step.name, environment=interpreter.facts)
-        key = f"{self.pipeline.path}:{step.name}"
         variables = {
             key: expressions.fill(text, look_up) for key, text in component.environment_variables.items()
         } | interpreter.variables()
         launch = Launch(
-            step.name, key, command, code, folder, variables, outputs, assets, recipe, component.timeout, artifacts=_artifacts(component)
+            step.name, command, code, folder, variables, outputs, assets, recipe, component.timeout, artifacts=_artifacts(component)
         )
         return launch if component.job is None else self._driven(launch, component, literals)
+
+    def _code(self, component: Component, command: str) -> Code:
+        driven = component.job is not None
+        code = read_driven(component, self.snapshot.code) if driven else self.snapshot.code(command, component.code)
+        return with_includes(code, component.includes)
 
     def _driven(self, launch: Launch, component: Component, literals: Mapping[str, str]) -> Launch:
         """Return the launch of a step that a driver of `kinds/` runs."""
@@ -297,7 +323,7 @@ class LocalRun:
                 **{f"variable {name}": value for name, value in component.environment_variables.items()},
                 **{f"parameter {name}": value for name, value in literals.items()},
                 **{f"input {name}": digest for name, digest in digests.items()},
-                **{f"code {name}": self.digests.of(path) for name, path in {**code.files, **code.ours}.items()},
+                **{f"code {name}": self.snapshot.digest(path) for name, path in {**code.files, **code.ours}.items()},
                 **{f"output {name}": declared.type for name, declared in component.outputs.items()},
             }
         )
@@ -309,15 +335,19 @@ class LocalRun:
     def _imports(self) -> list[str]:
         """Return the modules that the steps import, in the order of the steps, read from their scripts."""
         names: dict[str, None] = {}
-        for step in self.pipeline.steps.values():
-            names.update(dict.fromkeys(_code(step.component).imports))
+        for component in {id(step.component): step.component for step in self.pipeline.steps.values()}.values():
+            names.update(dict.fromkeys(self._code(component, component.command.replace("${{", "").replace("}}", "")).imports))
         return list(names)
 
-    def _describe(self, step: str, command: str, literals: Mapping[str, str], assets: Mapping[str, tuple[Path, str]]) -> None:
+    def _describe(
+        self, step: str, command: str, literals: Mapping[str, str], assets: Mapping[str, tuple[Path, str]], recipe: Recipe
+    ) -> None:
         inputs = {name: {"value": value} for name, value in literals.items()}
         inputs |= {name: {"path": str(path), "digest": digest, **self.places.facts(path)} for name, (path, digest) in assets.items()}
         log = str(Path("steps", step, "log.txt"))
-        self.record.describe_step(step, command=command, inputs=inputs, needs=list(self.pipeline.steps[step].needs), log=log)
+        self.record.describe_step(
+            step, command=command, inputs=inputs, needs=list(self.pipeline.steps[step].needs), log=log, recipe=recipe.key
+        )
 
     def _needs(self) -> dict[str, tuple[str, ...]]:
         return {name: step.needs for name, step in self.pipeline.steps.items()}
@@ -336,7 +366,16 @@ class LocalRun:
                 inputs[name] = {"type": kind, "value": bound.value}
         path = shown(self.pipeline.path.resolve(), self.root)
         who = {"user": self.origin.user, "commit": self.origin.commit, "dirty": self.origin.dirty}
-        return {"model": self.options.model, "pipeline": path, "experiment": self.pipeline.experiment, **who, "inputs": inputs}
+        return {
+            "model": self.options.model,
+            "pipeline": path,
+            "experiment": self.pipeline.experiment,
+            "tags": dict(self.pipeline.tags),
+            "settings": dict(self.options.settings),
+            "force": self.options.force,
+            **who,
+            "inputs": inputs,
+        }
 
     def _asset(self, path: Path) -> dict[str, str]:
         """Return where an input is, its digest, and the version of the data set that it is, where it is one."""
@@ -355,13 +394,6 @@ class LocalRun:
                 self.record.facts["outputs"][name] = made
         if self.failed:
             self.record.facts["error"] = f"{self.failed}: {self.record.facts['steps'][self.failed].get('reason')}"
-
-
-def _code(component: Component) -> Code:
-    """Return what a component runs, before it is known what its expressions stand for."""
-    if component.job is not None:
-        return read_driven(component)
-    return read_code(component.command.replace("${{", "").replace("}}", ""), component.code)
 
 
 def _artifacts(component: Component) -> str | None:

@@ -1,7 +1,8 @@
 """Run folders: `.mlops/runs/<n>/`, one a run, readable by a person and left behind by every run however it ends.
 
-run.json        what is going on, or how it ended: inputs, steps, outputs, reasons (written anew at every event, atomically)
-events.jsonl    the events as they came
+events.jsonl    the events as they came, each written at once: the journal
+run.json        what is going on, or how it ended: inputs, steps, outputs, reasons. Written whole at the beginning and the end, and in
+                between as often as it costs little; who reads it adds what the journal has in addition
 steps/<step>/   code/ (the working directory), outputs/, log.txt
 lock            held by the process that runs it: a run that says `running` and whose lock is free was killed
 """
@@ -9,6 +10,7 @@ lock            held by the process that runs it: a run that says `running` and 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import getpass
 import json
@@ -17,13 +19,13 @@ import random
 import subprocess
 import threading
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mlops.engine import events
 from mlops.errors import UsageError
-from mlops.files import read_json, unwritable, write_atomic, write_json
+from mlops.files import read_json, unwritable, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -95,6 +97,11 @@ _SECOND = [
 ]
 
 
+_READ_BY_EYE = 200  # steps: run.json of a larger run is one line, which is ten times as fast to write
+_WRITE_EVERY, _SHARE = 1.0, 20  # seconds between two writings of run.json, and how much longer than a writing they are at least
+_NOT_TOLD = {"event", "step", "at", "facts"}
+
+
 @dataclass(frozen=True)
 class Origin:
     """Who runs what, from which commit."""
@@ -107,21 +114,22 @@ class Origin:
 def origin(root: Path) -> Origin:
     """Return who runs from which commit of the repository at `root`; no commit where it is not one."""
 
-    def git(*words: str) -> str | None:
-        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=False)
-        return done.stdout.strip() if done.returncode == 0 else None
+    def git(*words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(["git", "-C", str(root), *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
-    try:
-        commit, status = git("rev-parse", "HEAD"), git("status", "--porcelain")
-        user = git("config", "user.email")
-    except OSError:
-        commit, status, user = None, None, None
+    status, user = "", ""
+    with contextlib.suppress(OSError):
+        both = git("status", "--porcelain=v2", "--branch"), git("config", "user.email")
+        status, user = (asked.communicate()[0].strip() for asked in both)
+    lines = status.splitlines()
+    found = next((line.split()[-1] for line in lines if line.startswith("# branch.oid ")), "(initial)")
+    dirty = any(not line.startswith("#") for line in lines)
     if not user:
         try:
             user = getpass.getuser()
         except (OSError, KeyError):
             user = f"uid {os.getuid()}"
-    return Origin(user, commit, bool(status))
+    return Origin(user, None if found == "(initial)" else found, dirty)
 
 
 def now() -> str:
@@ -137,6 +145,10 @@ class RunRecord:
     facts: dict[str, Any]
     began: float = field(default_factory=time.time)
     _lock: int = -1
+    _journal: int = -1
+    _described: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Facts of steps that no event has carried into the journal yet."""
+    _next_write: float = 0.0
     _writing: threading.RLock = field(default_factory=threading.RLock)
 
     def step_folder(self, step: str) -> Path:
@@ -146,31 +158,31 @@ class RunRecord:
         """Add facts of a step that no event carries: its command, its inputs."""
         with self._writing:
             self.facts["steps"].setdefault(step, {}).update(facts)
+            self._described.setdefault(step, {}).update(facts)
 
     def apply(self, event: events.Event) -> None:
-        """Take an event into the record, and write both files."""
+        """Take an event into the record: into the journal at once, and into run.json before long."""
         with self._writing:
-            self._apply(event)
+            line = {"at": now(), **events.to_json(event)}
+            described = self._described.pop(getattr(event, "step", ""), None)
+            if described:
+                line["facts"] = described
+            self._append(line)
+            _apply(self.facts, line, self.began)
+            if isinstance(event, events.RunFinished | events.Failed) or time.monotonic() >= self._next_write:
+                self.write()
 
-    def _apply(self, event: events.Event) -> None:
-        with contextlib.suppress(OSError), (self.folder / "events.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"at": now(), **events.to_json(event)}, ensure_ascii=False) + "\n")
-        if isinstance(event, events.RunStarted | events.Progress):
-            return
-        if isinstance(event, events.RunFinished):
-            self.facts.update(state=event.state, seconds=round(event.seconds, 3), finished=now())
-        else:
-            self._apply_step(event)
-        self.write()
-
-    def _apply_step(self, event: Any) -> None:
-        state = type(event).__name__.lower()
-        facts = {k: v for k, v in asdict(event).items() if k not in {"step", "at"} and v not in ("", (), None)}
-        if isinstance(event, events.Started):
-            state, facts["at"] = "running", round(event.at - self.began, 3)
-        if isinstance(event, events.Finished):
-            facts.pop("reason", None)
-        self.facts["steps"].setdefault(event.step, {}).update(state=state, **facts)
+    def _append(self, line: dict[str, Any]) -> None:
+        data = json.dumps(line, ensure_ascii=False).encode() + b"\n"
+        try:
+            if self._journal < 0:
+                self._journal = os.open(self.folder / "events.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            written = os.write(self._journal, data)
+        except OSError as error:
+            raise unwritable(self.folder / "events.jsonl", error) from error
+        if written < len(data):
+            raise unwritable(self.folder / "events.jsonl", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+        self.facts["journal"] = self.facts.get("journal", 0) + len(data)
 
     def write(self) -> None:
         """Write run.json.
@@ -179,13 +191,33 @@ class RunRecord:
             PlatformError: The disk is full, or the folder not writable.
         """
         with self._writing:
-            write_json(self.folder / "run.json", self.facts)
+            began = time.monotonic()
+            write_json(self.folder / "run.json", self.facts, compact=len(self.facts["steps"]) > _READ_BY_EYE)
+            self._next_write = time.monotonic() + max(_WRITE_EVERY, _SHARE * (time.monotonic() - began))
 
     def close(self) -> None:
         """Let go of the run's lock."""
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        for handle in (self._lock, self._journal):
+            if handle >= 0:
+                os.close(handle)
+        self._lock = self._journal = -1
+
+
+def _apply(facts: dict[str, Any], line: Mapping[str, Any], began: float) -> None:
+    """Take one line of the journal into a run's facts: the same for who writes the journal and who reads it later."""
+    kind, step = line["event"], line.get("step")
+    if kind == "RunFinished":
+        facts.update(state=line["state"], seconds=round(line["seconds"], 3), finished=line["at"])
+    if step is None:
+        return
+    own = facts["steps"].setdefault(step, {})
+    own.update(line.get("facts", {}))
+    if kind == "Progress":
+        return
+    told = {name: value for name, value in line.items() if name not in _NOT_TOLD and value not in ("", (), [], None)}
+    own.update(told, state="running" if kind == "Started" else kind.lower())
+    if kind == "Started":
+        own["at"] = round(line["at"] - began, 3) if isinstance(line["at"], float) else None
 
 
 def open_run(home: Path, facts: Mapping[str, Any]) -> RunRecord:
@@ -209,13 +241,13 @@ def open_run(home: Path, facts: Mapping[str, Any]) -> RunRecord:
     except OSError as error:
         raise unwritable(runs, error) from error
     fcntl.flock(lock, fcntl.LOCK_EX)
+    os.write(lock, f"{os.getpid()}\n".encode())
     chosen = random.Random(number)  # noqa: S311 - a name, not a secret
     name = f"{chosen.choice(_FIRST)}-{chosen.choice(_SECOND)}"
     record = RunRecord(
         folder, {"run": number, "name": name, "state": "running", "started": now(), **facts, "steps": {}, "outputs": {}}, _lock=lock
     )
     record.write()
-    write_atomic(folder / "events.jsonl", "")
     return record
 
 
@@ -236,9 +268,22 @@ def read_run(folder: Path) -> dict[str, Any] | None:
     facts = read_json(folder / "run.json")
     if not isinstance(facts, dict):
         return None
-    if facts.get("state") == "running" and not alive(folder):
-        facts["state"], facts["error"] = "killed", "its process ended without a word"
+    if facts.get("state") == "running":
+        killed = not alive(folder)
+        _replay(folder, facts)
+        if killed and facts["state"] == "running":
+            facts["state"], facts["error"] = "killed", "its process ended without a word"
     return facts
+
+
+def _replay(folder: Path, facts: dict[str, Any]) -> None:
+    """Add to a run's facts what its journal tells and run.json does not yet; a last line that a kill has cut is not told."""
+    began = datetime.fromisoformat(facts["started"]).timestamp() if "started" in facts else 0.0
+    with contextlib.suppress(OSError), (folder / "events.jsonl").open("rb") as file:
+        file.seek(facts.get("journal", 0))
+        for line in file:
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                _apply(facts, json.loads(line), began)
 
 
 def alive(folder: Path) -> bool:
@@ -248,13 +293,22 @@ def alive(folder: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: two who look must not see each other
     except BlockingIOError:
         return True
     else:
         return False
     finally:
         os.close(handle)
+
+
+def owner(folder: Path) -> int | None:
+    """Return the process that a run goes on in, or None where it does not."""
+    try:
+        text = (folder / "lock").read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
+    return int(text) if text.isdigit() and alive(folder) else None
 
 
 def find_run(home: Path, which: str, model: str | None = None) -> Path:

@@ -4,23 +4,28 @@ On Azure ML a step's working directory is a copy of the whole `code` folder, so 
 Here a step that is a plain `python SCRIPT` gets the script, the modules of the folder that it imports (and those that they import), and
 every file that is not Python; nothing else is copied, so nothing else can matter, and an edit to one step leaves the others reused. A script
 that imports by a name made at run time, or starts other programs, gets the whole folder.
+
+All steps of a run see the code as it was when the run first looked at it, as on Azure ML: who edits a script meanwhile edits the next run.
 """
 
 from __future__ import annotations
 
 import ast
 import functools
+import os
 import re
 import shlex
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mlops
+from mlops.errors import PlatformError
+from mlops.files import digest_bytes, digest_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pathspec import PathSpec
 
@@ -30,6 +35,7 @@ _DYNAMIC = {"importlib", "runpy", "subprocess", "multiprocessing", "joblib", "im
 _STATIC = ("importlib.metadata", "importlib.resources")  # they import nothing, whatever their name says
 _AHEAD = {"mlops.contract.metrics"}  # imports Great Expectations in half of its time, so it must come first
 _QUOTED = re.compile(r"""'[^']*'|"[^"$`\\]*\"""")
+_SMALL, _HOLD = 1 << 20, 64 << 20  # bytes of a file, and of all files, that are held in memory
 _SHELL = set("|&;<>()$`\\*?[]{}~#!\n")
 
 
@@ -46,14 +52,16 @@ class Code:
     """Files of this package that the command runs with `python -m mlops...`: they decide the outputs, and need no copy."""
 
 
-def read_code(command: str, folder: Path | None) -> Code:
+def read_code(command: str, folder: Path | None, everything: Mapping[str, Path] | None = None) -> Code:
     """Find out what `command` runs in `folder`, without running it.
 
     Args:
         command: With its expressions filled in.
         folder: The component's `code`, a folder or a single file, or None.
+        everything: The files of the folder, where they are known already.
     """
-    everything = dict(_listing(folder)) if folder else {}
+    if everything is None:
+        everything = dict(_listing(folder)) if folder else {}
     argv = plain_python(command)
     if argv and argv[0] == "-m" and argv[1].split(".")[0] == "mlops":
         ours = _package_files(argv[1])
@@ -71,6 +79,95 @@ def listing_imports(folder: Path) -> tuple[str, ...]:
     return _third_party({name: path for name, path in _listing(folder) if name.endswith(".py")})
 
 
+@dataclass
+class Snapshot:
+    """The code of one run: each folder is listed once, and each file read once, however many steps run it.
+
+    Args:
+        remembered: Digests a file that is too large to be held.
+    """
+
+    remembered: Callable[[Path], str] = digest_file
+    _folders: dict[Path, dict[str, Path]] = field(default_factory=dict)
+    _codes: dict[tuple[Any, ...], Code] = field(default_factory=dict)
+    _files: dict[Path, _File] = field(default_factory=dict)
+    _held: int = 0
+
+    def code(self, command: str, folder: Path | None) -> Code:
+        """Return what `read_code` returns, found out once for all commands that run the same script of the same folder."""
+        argv = plain_python(command)
+        key = (folder, argv[:2] if argv[:1] == ("-m",) else argv[:1])
+        if key not in self._codes:
+            self._codes[key] = read_code(command, folder, self._listed(folder))
+        return replace(self._codes[key], argv=argv if self._codes[key].argv else ())
+
+    @property
+    def codes(self) -> Iterable[Code]:
+        """Everything that was asked for."""
+        return self._codes.values()
+
+    def mentions(self, code: Code, word: bytes) -> bool:
+        """Return whether a file of the code has the word in it; one that is too large to be held is taken to."""
+        held = [self._file(path).data for path in code.files.values()]
+        return any(data is None or word in data for data in held)
+
+    def digest(self, path: Path) -> str:
+        """Return the digest of a file of the code, as it was when it was first asked for."""
+        return self._file(path).digest
+
+    def copy(self, code: Code, target: Path) -> None:
+        """Lay the files out below `target`, which becomes a step's working directory.
+
+        Raises:
+            PlatformError: A file that is too large to be held has changed since the run began.
+        """
+        made = {""}
+        os.makedirs(target, exist_ok=True)
+        for name, path in code.files.items():
+            above = os.path.dirname(name)
+            if above not in made:
+                os.makedirs(target / above, exist_ok=True)
+                made.add(above)
+            self._file(path).write(target / name)
+
+    def _listed(self, folder: Path | None) -> dict[str, Path]:
+        if folder is None:
+            return {}
+        if folder not in self._folders:
+            self._folders[folder] = dict(_listing(folder))
+        return self._folders[folder]
+
+    def _file(self, path: Path) -> _File:
+        known = self._files.get(path)
+        if known is None:
+            stat = path.stat()
+            data = path.read_bytes() if stat.st_size <= _SMALL and self._held + stat.st_size <= _HOLD else None
+            self._held += len(data) if data is not None else 0
+            known = _File(path, self.remembered(path) if data is None else digest_bytes(data), data, stat.st_mode & 0o777)
+            self._files[path] = known
+        return known
+
+
+@dataclass(frozen=True)
+class _File:
+    path: Path
+    digest: str
+    data: bytes | None
+    """What it holds; None where that is much."""
+    mode: int
+
+    def write(self, target: Path) -> None:
+        if self.data is not None:
+            with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, self.mode | 0o200), "wb") as file:
+                file.write(self.data)
+            return
+        shutil.copy2(self.path, target)
+        if digest_file(target) != self.digest:
+            raise PlatformError(
+                "a file of the code changed while the run went on", where=str(self.path), hint="Run the same command again."
+            )
+
+
 def plain_python(command: str) -> tuple[str, ...]:
     """Return the arguments behind `python` where the command is that and nothing a shell is needed for, else nothing."""
     text = command.replace("\\\n", " ").strip()
@@ -84,15 +181,6 @@ def plain_python(command: str) -> tuple[str, ...]:
         return ()
     is_script = words[1].endswith(".py") or (words[1] == "-m" and len(words) > 2)
     return tuple(words[1:]) if is_script else ()
-
-
-def copy_code(code: Code, target: Path) -> None:
-    """Lay the files out below `target`, which becomes a step's working directory."""
-    target.mkdir(parents=True, exist_ok=True)
-    for name, path in code.files.items():
-        place = target / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, place)
 
 
 def _listing(folder: Path) -> Iterator[tuple[str, Path]]:

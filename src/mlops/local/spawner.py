@@ -11,10 +11,12 @@ Run as a program, with JSON lines on standard input and output; it imports nothi
 from __future__ import annotations
 
 import atexit
+import builtins
 import contextlib
 import ctypes
 import gc
-import importlib
+import importlib.machinery
+import io
 import json
 import os
 import random
@@ -25,19 +27,24 @@ import sys
 import threading
 import time
 import traceback
+import types
 from pathlib import Path
 from typing import Any, NoReturn
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 HARMLESS_THREADS = {"jemalloc_bg_thd"}  # pyarrow's allocator: it has fork handlers of its own, and starts the thread anew
 STEP_VARIABLE = "MLOPS_STEP_ID"
+MINE = "OPENBLAS_NUM_THREADS"  # the one variable that this process has for itself: without threads it can be forked
 MESSAGES = 3  # the messages move here from standard output, so that what an import prints is not among them
+
+
+_LIBRARY = ctypes.CDLL(None, use_errno=True)
 
 
 def _prctl(option: int, value: int) -> None:
     """Ask the kernel; where there is no such call (macOS) the step's process group is all there is to end."""
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+        _LIBRARY.prctl(option, value, 0, 0, 0)
 
 
 def become_subreaper() -> None:
@@ -48,8 +55,8 @@ def become_subreaper() -> None:
 class Spawner:
     """The loop of the process: read requests, fork, reap, report; import the next module while there is nothing else to do."""
 
-    def __init__(self, modules: list[str]) -> None:
-        self.modules = modules
+    def __init__(self) -> None:
+        self.modules: list[str] = []
         self.failed_imports: dict[str, str] = {}
         self.children: dict[int, str] = {}
         self.buffer = b""
@@ -84,6 +91,8 @@ class Spawner:
             request = json.loads(line)
             if request["op"] == "run":
                 self.run(request)
+            elif request["op"] == "import":
+                self.modules += request["modules"]
             else:
                 for pid, name in list(self.children.items()):
                     if name == request["id"]:
@@ -137,10 +146,10 @@ def _tell(**message: Any) -> None:
 def _foreign_threads() -> list[str]:
     """Return the names of the threads of this process that a fork would lose, beside the main one."""
     names = []
-    for task in Path("/proc/self/task").glob("*"):
-        if int(task.name) != os.getpid():
+    for task in os.listdir("/proc/self/task") if os.path.isdir("/proc/self/task") else ():
+        if int(task) != os.getpid():
             with contextlib.suppress(OSError):
-                names.append((task / "comm").read_text().strip())
+                names.append(Path("/proc/self/task", task, "comm").read_text().strip())
     python = [t.name for t in threading.enumerate() if t is not threading.main_thread()]
     return [name for name in names if name not in HARMLESS_THREADS] or python
 
@@ -196,7 +205,7 @@ def _child(request: dict[str, Any], *, warm: bool) -> NoReturn:
             for number in (signal.SIGPIPE, signal.SIGXFSZ):  # an interpreter ignores these, and what it becomes must not
                 signal.signal(number, signal.SIG_DFL)
             argv = [sys.executable, *request["argv"]] if request["argv"] else ["/bin/bash", "-c", request["command"]]
-            os.execve(argv[0], argv, request["env"])
+            os.execve(argv[0], argv, os.environ)
         _forget()
         code = _run_python(request["argv"])
     except BaseException:  # noqa: BLE001 - a child must never return into the parent's loop
@@ -222,7 +231,8 @@ def _become(request: dict[str, Any]) -> None:
         os.dup2(handle, target)
     os.closerange(3, 4096)
     os.chdir(request["cwd"])
-    os.environ.clear()
+    if MINE not in request["env"]:
+        os.environ.pop(MINE, None)
     os.environ.update(request["env"])
 
 
@@ -233,7 +243,7 @@ def _forget() -> None:
     if numpy is not None and "numpy.random" in sys.modules:
         numpy.random.seed()
     pools = sys.modules.get("threadpoolctl")
-    if pools is not None and "OPENBLAS_NUM_THREADS" not in os.environ:
+    if pools is not None and MINE not in os.environ:
         pools.ThreadpoolController().select(internal_api="openblas").limit(limits=os.cpu_count())
     gc.unfreeze()
 
@@ -249,9 +259,7 @@ def _run_python(argv: list[str]) -> int:
             sys.path.insert(0, os.getcwd())
             runpy.run_module(argv[1], run_name="__main__", alter_sys=True)
         else:
-            sys.argv = argv
-            sys.path.insert(0, str(Path(argv[0]).resolve().parent))
-            runpy.run_path(argv[0], run_name="__main__")
+            _run_script(argv)
     except SystemExit as stop:
         code = _exit_code(stop)
     except KeyboardInterrupt:
@@ -273,6 +281,20 @@ def _run_python(argv: list[str]) -> int:
     return code
 
 
+def _run_script(argv: list[str]) -> None:
+    """Run a script as `python SCRIPT` does: as a new `__main__` that stays when the script is done, for its threads and exit functions."""
+    sys.argv = argv
+    path = os.path.abspath(argv[0])
+    sys.path.insert(0, os.path.dirname(os.path.realpath(path)))
+    main = types.ModuleType("__main__")
+    loader = importlib.machinery.SourceFileLoader("__main__", path)
+    main.__dict__.update(__file__=path, __builtins__=builtins, __loader__=loader, __cached__=None, __annotations__={})
+    sys.modules["__main__"] = main
+    with io.open_code(path) as file:
+        code = compile(file.read(), path, "exec", dont_inherit=True)
+    exec(code, main.__dict__)  # noqa: S102 - the step's own script
+
+
 _STREAMS: list[tuple[int, str, dict[str, Any]]] = [
     (0, "r", {}),
     (1, "w", {"buffering": 1, "encoding": "utf-8"}),
@@ -290,13 +312,13 @@ def _exit_code(stop: SystemExit) -> int:
 
 
 def main() -> None:
-    """Start with the modules to import as arguments, in the order in which they are wanted."""
+    """Serve until standard input ends."""
     become_subreaper()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(1, MESSAGES)
     os.dup2(2, 1)
     del sys.path[0]  # this folder: a step must not import from it
-    Spawner(sys.argv[1:]).loop()
+    Spawner().loop()
 
 
 if __name__ == "__main__":

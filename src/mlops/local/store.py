@@ -1,13 +1,14 @@
 """Which recipes were cooked before, and where their outputs are.
 
-One small file a recipe, written after its outputs are sealed; a second names the last recipe of each step, so that the reason for running
-again can be told. Losing either costs a run and nothing else: what cannot be read, or is not the same bytes any more, was never there.
+One small file a recipe, written after its outputs are sealed; one a pipeline names the last recipe of each of its steps, so that the
+reason for running again can be told. Losing either costs a run and nothing else: what cannot be read, or is not the same bytes any more,
+was never there.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,49 +22,66 @@ if TYPE_CHECKING:
 
     from mlops.local.digests import Digests
 
+_SAVE_EVERY = 5.0  # seconds
+
 
 class Store:
-    """The recipes under one folder."""
+    """The recipes under one folder, as one pipeline sees them.
 
-    def __init__(self, folder: Path, digests: Digests) -> None:
+    Args:
+        folder: Where they are kept; it is made when the first is.
+        pipeline: A name that is the pipeline's own across runs.
+        digests: Tells whether outputs are still what they were.
+    """
+
+    def __init__(self, folder: Path, pipeline: str, digests: Digests) -> None:
         self.folder = folder
         self.digests = digests
+        self._last_file = folder / "last" / f"{hashlib.sha256(pipeline.encode()).hexdigest()[:24]}.json"
+        self._last: dict[str, str] = _read(self._last_file).get("steps", {})
+        self._pipeline = pipeline
+        self._saved = time.monotonic()
+        self._unsaved: dict[str, str] = {}
 
     def judge(self, step: str, recipe: Recipe) -> Fresh | Stale:
-        """Say whether the outputs of `recipe` are there, whole, and why `step` must run where they are not.
-
-        Args:
-            step: A name that is the step's own across runs: pipeline and step.
-            recipe: What decides its outputs now.
-        """
-        kept = _read(self._kept(recipe))
+        """Say whether the outputs of `recipe` are there, whole, and why `step` must run where they are not."""
+        kept = _read(self._kept(recipe.key))
         outputs = {name: Product(**product) for name, product in kept.get("outputs", {}).items()}
-        changed = next((name for name, product in outputs.items() if not self._whole(product)), None)
+        changed = next((name for name, product in outputs.items() if not self.whole(product)), None)
         if kept and changed is None:
             return Fresh(SAME, outputs, kept.get("summary", ""))
         if changed is not None:
             return Stale(f"its earlier output {changed} was changed or deleted")
-        last = _read(self._last(step))
-        return Stale(compare(Recipe(last["parts"]) if last else None, recipe))
+        last = _read(self._kept(self._last[step])) if step in self._last else {}
+        return Stale(compare(Recipe(last["parts"]) if "parts" in last else None, recipe))
 
     def keep(self, step: str, recipe: Recipe, outputs: Mapping[str, Product], summary: str) -> None:
         """Remember the sealed outputs of a recipe."""
-        write_json(self._kept(recipe), {"step": step, "outputs": {n: asdict(p) for n, p in outputs.items()}, "summary": summary})
+        made = {name: vars(product) for name, product in outputs.items()}
+        facts = {"step": f"{self._pipeline}:{step}", "outputs": made, "summary": summary, "parts": dict(recipe.parts)}
+        write_json(self._kept(recipe.key), facts, compact=True, durable=False)
         self.remember(step, recipe)
 
     def remember(self, step: str, recipe: Recipe) -> None:
         """Note the recipe as the step's last one, so that the next difference is told against it."""
-        path = self._last(step)
-        if _read(path).get("parts") != dict(recipe.parts):
-            write_json(path, {"step": step, "parts": dict(recipe.parts)})
+        if self._last.get(step) != recipe.key:
+            self._last[step] = self._unsaved[step] = recipe.key
+            if time.monotonic() - self._saved > _SAVE_EVERY:
+                self.save()
 
-    def _kept(self, recipe: Recipe) -> Path:
-        return self.folder / recipe.key[:2] / f"{recipe.key[2:]}.json"
+    def save(self) -> None:
+        """Write which recipes were the last; those of another process that runs the same pipeline stay, but for the same steps."""
+        if self._unsaved:
+            steps = {**_read(self._last_file).get("steps", {}), **self._unsaved}
+            write_json(self._last_file, {"pipeline": self._pipeline, "steps": steps}, compact=True, durable=False)
+            self._unsaved = {}
+        self._saved = time.monotonic()
 
-    def _last(self, step: str) -> Path:
-        return self.folder / "last" / f"{hashlib.sha256(step.encode()).hexdigest()[:24]}.json"
+    def _kept(self, key: str) -> Path:
+        return Path(f"{self.folder}/{key[:2]}/{key[2:]}.json")
 
-    def _whole(self, product: Product) -> bool:
+    def whole(self, product: Product) -> bool:
+        """Return whether an output is there, and still what it was."""
         try:
             return self.digests.of(Path(product.path)) == product.digest
         except OSError:

@@ -91,8 +91,6 @@ class Tree:
                 self._say(_one_line(line))
                 for text in _explained(line):
                     self._say(text)
-        if self._display:
-            self._display.refresh()
 
     def _say(self, text: Text | str) -> None:
         if not self._display and not self.quiet:

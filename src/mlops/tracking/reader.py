@@ -1,34 +1,47 @@
 """The reader of events that writes to MLflow: a parent run a pipeline run, a nested run a step.
 
 MLflow takes seconds to import, so it lives on a thread of its own and events wait for it in a queue. Only a step that itself imports MLflow
-waits for its run to exist before it starts; the others begin at once and are written down behind them, with their true times.
+waits for its run to exist before it starts; the others begin at once and are written down behind them, with their true times. A run none of
+whose steps may log, on a store that only this machine reads, is not written down at all until somebody looks (see later.py).
 
 Steps log with plain `mlflow.log_metric` and the like: the variables that MLflow reads name the step's own nested run.
 """
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mlops.datasets import counts
 from mlops.datasets.listing import DATA, version_among
 from mlops.engine import events
 from mlops.errors import PlatformError
 from mlops.local.runs import alive
+from mlops.tracking import later
 from mlops.tracking.server import connect, experiment_id, tracking_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mlops.local.runs import Origin, RunRecord
-    from mlops.spec.values import Pipeline
 
 _PATIENCE = 60.0
+_NESTED = 200  # steps: of a larger run only those that log themselves get a nested run, for MLflow takes some 50 ms for each
+
+
+class Tracked(Protocol):
+    """What the tracker asks of a pipeline."""
+
+    @property
+    def experiment(self) -> str: ...
+
+    @property
+    def tags(self) -> Mapping[str, str]: ...
 
 
 @dataclass
@@ -38,12 +51,14 @@ class Tracker:
     Args:
         home: The state folder, for the default SQLite store.
         record: The run's record: a step's command, parameters and inputs are read from it.
+        behind: The run is over, and written down from its journal.
     """
 
     home: Path
     record: RunRecord
-    pipeline: Pipeline
+    pipeline: Tracked
     origin: Origin
+    behind: bool = False
     _inbox: queue.Queue[Callable[[], None] | None] = field(default_factory=queue.Queue)
     _runs: dict[str, str] = field(default_factory=dict)
     _error: Exception | None = None
@@ -55,7 +70,13 @@ class Tracker:
         self.uri = tracking_uri(self.home)
         self._inbox.put(self._open)
         self._thread = threading.Thread(target=self._work, daemon=True)
-        self._thread.start()
+        if os.environ.get("MLFLOW_TRACKING_URI"):
+            self.open()
+
+    def open(self) -> None:
+        """Begin to write: some step may log, or somebody else may look. Without it the run is written down later."""
+        if self._thread.ident is None:
+            self._thread.start()
 
     def variables(self, step: str, *, wait: bool) -> dict[str, str]:
         """Return what a step's process must find in its environment to log into its own run.
@@ -70,28 +91,32 @@ class Tracker:
         given = {"MLFLOW_TRACKING_URI": self.uri, "MLFLOW_EXPERIMENT_NAME": self.pipeline.experiment}
         if not wait:
             return given
-        self._inbox.put(lambda: self._begin(step, time.time()))
+        self.open()
+        self._inbox.put(lambda: self._begin(step, time.time(), wanted=True))
         self._drain()
         return {**given, "MLFLOW_RUN_ID": self._runs[step], "MLFLOW_EXPERIMENT_ID": self._experiment}
 
-    def apply(self, event: events.Event) -> None:
-        """Write an event down, later and elsewhere."""
+    def apply(self, event: events.Event, at: float | None = None) -> None:
+        """Write an event down, later and elsewhere; it happened `at` (seconds since the epoch), or now."""
+        at = time.time() if at is None else at
         if isinstance(event, events.Started):
             self._inbox.put(lambda: self._begin(event.step, event.at))
         elif isinstance(event, events.Finished | events.Failed | events.Canceled):
             status = {"Finished": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}[type(event).__name__]
-            at = time.time()
             self._inbox.put(lambda: self._end(event.step, status, at))
         elif isinstance(event, events.RunFinished):
             status = {"completed": "FINISHED", "failed": "FAILED"}.get(event.state, "KILLED")
-            self._inbox.put(lambda: self._finish(status))
+            self._inbox.put(lambda: self._finish(status, at))
 
     def close(self) -> None:
-        """Wait until everything is written.
+        """Wait until everything is written, or note that it is still to be.
 
         Raises:
             PlatformError: The tracking server could not be reached.
         """
+        if self._thread.ident is None:
+            later.note(self.record.folder)
+            return
         self._inbox.put(None)
         self._thread.join()
         self._raise()
@@ -121,6 +146,8 @@ class Tracker:
 
     def _open(self) -> None:
         self._client = connect(self.home)
+        if not self.behind:
+            later.catch_up(self.home)
         self._experiment = experiment_id(self._client, self.home, self.pipeline.experiment)
         self._reap()
         facts = self.record.facts
@@ -157,8 +184,8 @@ class Tracker:
             **commit,
         }
 
-    def _begin(self, step: str, at: float) -> None:
-        if step in self._runs:
+    def _begin(self, step: str, at: float, *, wanted: bool = False) -> None:
+        if step in self._runs or (not wanted and len(self.record.facts["steps"]) > _NESTED):
             return
         tags = {"mlflow.runName": step, "mlflow.parentRunId": self._parent, "slipway.step": step, **self._shared_tags()}
         run = self._client.create_run(self._experiment, tags=tags, start_time=int(at * 1000))
@@ -204,9 +231,10 @@ class Tracker:
         if metrics:
             self._client.log_batch(run, metrics=[Metric(name, value, int(at * 1000), 0) for name, value in metrics.items()])
 
-    def _finish(self, status: str) -> None:
-        for step, facts in self.record.facts["steps"].items():
-            if facts.get("state") == "reused":
-                self._client.set_tag(self._parent, f"slipway.reused.{step}", facts.get("reason", ""))
-        self._client.set_terminated(self._parent, status)
+    def _finish(self, status: str, at: float) -> None:
+        steps = self.record.facts["steps"]
+        reused = {step: facts.get("reason", "") for step, facts in steps.items() if facts.get("state") == "reused"}
+        for step, reason in reused.items() if len(steps) <= _NESTED else ():
+            self._client.set_tag(self._parent, f"slipway.reused.{step}", reason)
+        self._client.set_terminated(self._parent, status, end_time=int(at * 1000))
         self.record.write()

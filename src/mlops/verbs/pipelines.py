@@ -16,7 +16,7 @@ from mlops.settings import Environment, check_environment, choose_model, find_ro
 if TYPE_CHECKING:
     import argparse
 
-    from mlops.local.run import LocalRun
+    from mlops.local.run import LocalRun, Options
     from mlops.spec.references import Assets
     from mlops.spec.values import Pipeline
 
@@ -137,26 +137,58 @@ def load(path: Path, settings: dict[str, str], *, complete: bool = True, assets:
 def run(arguments: argparse.Namespace) -> int:
     """Run one pipeline file, show it, and return the exit code of how it ended."""
     from mlops.assets.lookup import open_assets
-    from mlops.local.run import LocalRun, Options, why_not
-    from mlops.report.live import Tree
-    from mlops.tracking.reader import Tracker
+    from mlops.local.run import LocalRun
 
+    settings = given(arguments.set)
     root, home = place()
     assets = open_assets(root, home)
-    pipeline = load(Path(arguments.file), given(arguments.set), assets=assets)
-    local = read_environment(root, "local") if (root / "environments" / "local.yml").exists() else None
-    local = local or Environment("local", "local")
-    options = Options(local.workers, local.warm and not arguments.no_warm, arguments.force, packages=local.packages)
+    pipeline = load(Path(arguments.file), settings, assets=assets)
+    options = _options(root, settings, warm=not arguments.no_warm, force=arguments.force)
     if arguments.dry_run:
         return _dry_run(LocalRun(pipeline, home, root, options, dry=True), pipeline, as_json=arguments.json)
-    running = LocalRun(pipeline, home, root, options, track=lambda record, p, o: Tracker(home, record, p, o), assets=assets)
-    with Tree(live=False if arguments.json else None, quiet=arguments.json) as tree:
+    running = LocalRun(pipeline, home, root, options, track=_tracked(home), assets=assets)
+    return _carry_out(running, as_json=arguments.json, why=arguments.why)
+
+
+def carry_on(path: Path, facts: dict[str, Any], *, as_json: bool) -> int:
+    """Run a pipeline file as the run of `facts` did, taking over what that has done."""
+    from mlops.assets.lookup import open_assets
+    from mlops.local.run import LocalRun
+
+    settings = facts.get("settings", {})
+    root, home = place()
+    assets = open_assets(root, home)
+    options = _options(root, settings, force=bool(facts.get("force")))
+    pipeline = load(path, settings, assets=assets)
+    running = LocalRun(pipeline, home, root, options, track=_tracked(home), resumes=facts, assets=assets)
+    return _carry_out(running, as_json=as_json, why=False)
+
+
+def _options(root: Path, settings: dict[str, str], *, warm: bool = True, force: bool = False) -> Options:
+    from mlops.local.run import Options
+
+    local = read_environment(root, "local") if (root / "environments" / "local.yml").exists() else None
+    local = local or Environment("local", "local")
+    return Options(local.workers, local.warm and warm, force, packages=local.packages, settings=settings)
+
+
+def _tracked(home: Path) -> Any:
+    from mlops.tracking.reader import Tracker
+
+    return lambda record, pipeline, origin: Tracker(home, record, pipeline, origin)
+
+
+def _carry_out(running: LocalRun, *, as_json: bool, why: bool) -> int:
+    from mlops.local.run import why_not
+    from mlops.report.live import Tree
+
+    with Tree(live=False if as_json else None, quiet=as_json) as tree:
         for event in running.events():
             tree.apply(event)
     facts = running.record.facts
-    if arguments.why:
-        _say_why(facts, pipeline.without_effect, assets.remote.notes)
-    if arguments.json:
+    if why:
+        _say_why(facts, running.pipeline.without_effect, running.assets.remote.notes if running.assets else [])
+    if as_json:
         print(json.dumps(facts, ensure_ascii=False))
     else:
         end = f"  {facts['state']} in {facts['seconds']:.1f} s · {shown(running.record.folder, Path.cwd())}"
@@ -269,6 +301,7 @@ def report(arguments: argparse.Namespace) -> int:
 
 def ui(arguments: argparse.Namespace) -> int:
     """Become MLflow's server over this project's store."""
+    from mlops.tracking.later import catch_up
     from mlops.tracking.server import connect, tracking_uri
 
     home = place()[1]
@@ -277,6 +310,7 @@ def ui(arguments: argparse.Namespace) -> int:
         print(uri)
         return 0
     connect(home)
+    catch_up(home)
     words = ["mlflow", "server", "--backend-store-uri", uri, "--default-artifact-root", str(home / "mlflow-artifacts")]
     words += ["--host", "127.0.0.1", "--port", str(arguments.port), "--workers", "1"]
     print(f"MLflow's pages: http://127.0.0.1:{arguments.port}  (Ctrl-C ends them)")

@@ -8,6 +8,8 @@ from mlops.engine.loop import Task, execute
 class Inline:
     """Runs each task at once, in the caller's thread: `work` is what it should end as."""
 
+    room = True
+
     def __init__(self):
         self.events = deque()
 

@@ -160,6 +160,22 @@ def test_an_input_that_changes_while_a_step_reads_it_fails_the_step(project):
     assert "its input 'numbers' changed while it ran" in next(e for e in events if isinstance(e, Failed)).reason
 
 
+@pytest.mark.slow
+def test_of_a_log_without_bounds_the_beginning_and_the_end_are_kept(project):
+    """E6: a step that prints gigabytes does not fill the disk."""
+    project.edit(
+        "code/make.py", "import sys", "import sys\nprint('first')\nfor _ in range(300): print('x' * 999_999)\nprint('last but one')\n"
+    )
+    _, facts = run(project)
+    log = project.home / "runs/1/steps/make/log.txt"
+    text = log.read_text()
+    assert log.stat().st_size < 20_000_000
+    assert text.startswith("first\nxxx")
+    assert text.endswith("last but one\n5 numbers\n")
+    assert "bytes are left out here" in text
+    assert facts["steps"]["make"]["summary"] == "5 numbers"
+
+
 def test_outputs_are_sealed(project):
     _, facts = run(project)
     assert not os.stat(facts["steps"]["make"]["outputs"]["numbers"]["path"]).st_mode & 0o222

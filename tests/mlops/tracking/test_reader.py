@@ -14,6 +14,7 @@ from mlops.engine.events import Failed, Finished
 from mlops.errors import PlatformError
 from mlops.local.run import LocalRun, Options
 from mlops.spec.pipeline import load_pipeline
+from mlops.tracking.later import MARK, catch_up
 from mlops.tracking.reader import Tracker
 from mlops.tracking.server import connect
 
@@ -24,7 +25,9 @@ def tracked(project):
     running = LocalRun(
         load_pipeline(project.pipeline), project.home, project.root, Options(), lambda record, p, o: Tracker(project.home, record, p, o)
     )
-    return list(running.events()), running.record.facts
+    events = list(running.events())
+    catch_up(project.home)
+    return events, running.record.facts
 
 
 def runs_of(home, experiment="numbers"):
@@ -60,6 +63,21 @@ def test_a_failed_step_is_a_failed_run_and_a_reused_one_is_noted_on_the_parent(p
     assert any(isinstance(e, Failed) for e in events)
     assert (runs["double"].info.status, runs[facts["name"]].info.status) == ("FAILED", "FAILED")
     assert runs[facts["name"]].data.tags["slipway.reused.make"] == "same data, code, parameters"
+
+
+@pytest.mark.slow
+def test_a_run_that_logs_nothing_is_written_down_when_somebody_looks_with_its_own_times(project):
+    track = lambda record, p, o: Tracker(project.home, record, p, o)  # noqa: E731
+    running = LocalRun(load_pipeline(project.pipeline), project.home, project.root, Options(), track)
+    assert {event.step for event in running.events() if isinstance(event, Finished)} == {"make", "double", "count"}
+    assert not (project.home / "mlflow.db").exists()
+    ended = (running.record.folder / MARK).stat().st_mtime
+    catch_up(project.home)
+    runs = runs_of(project.home)
+    assert set(runs) == {running.record.facts["name"], "make", "double", "count"}
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    assert max(run.info.end_time for run in runs.values()) / 1000 <= ended + 0.1
+    assert not (running.record.folder / MARK).exists()
 
 
 @pytest.mark.slow

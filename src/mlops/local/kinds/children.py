@@ -175,7 +175,8 @@ def _nursery(imports: list[str], request: int, message: int, variables: Mapping[
             del sys.path[0]
         spawner.become_subreaper()
         _limit_threads(variables)
-        nursery = spawner.Spawner(imports)
+        nursery = spawner.Spawner()
+        nursery.modules = list(imports)
         if prepare:
             for module in imports:
                 nursery.bring(module)

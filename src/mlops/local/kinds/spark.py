@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from mlops.local.kinds.job import Job
 
+HOST = "127.0.0.1"
 LISTS = {"py_files": "--py-files", "files": "--files", "jars": "--jars", "archives": "--archives"}
 _OF_A_CLUSTER = ("spark.executor.", "spark.dynamicAllocation.")
 
@@ -52,7 +53,7 @@ def settings(conf: Mapping[str, Any]) -> dict[str, str]:
     """Return Spark's settings for this machine: those of a job, less what is about a cluster, with small defaults."""
     words = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in conf.items()}
     kept = {name: value for name, value in words.items() if not name.startswith(_OF_A_CLUSTER) and name != "spark.master"}
-    return {"spark.ui.enabled": "false", "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", **kept}
+    return {"spark.ui.enabled": "false", "spark.log.level": "WARN", "spark.driver.host": HOST, "spark.driver.bindAddress": HOST, **kept}
 
 
 def _found(job: Job, key: str, name: str) -> str:
@@ -78,7 +79,8 @@ def environment(job: Job) -> dict[str, str]:
     scratch = job.folder / "spark"
     scratch.mkdir(exist_ok=True)
     home = str(Path(found.origin).parent)
-    return {"SPARK_HOME": home, "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable, "SPARK_LOCAL_DIRS": str(scratch)}
+    python = {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
+    return {"SPARK_HOME": home, "SPARK_LOCAL_IP": HOST, "SPARK_LOCAL_DIRS": str(scratch), **python}
 
 
 def run(job: Job) -> None:

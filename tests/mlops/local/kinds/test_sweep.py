@@ -9,7 +9,10 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
+from mlops.local.kinds.code import read_driven
 from mlops.local.kinds.trials import Ledger, Trial, best_of, table
+from mlops.local.snapshot import read_code
+from mlops.spec.pipeline import load_pipeline
 
 TRAIN = """
 import argparse, json, os, sys, time
@@ -151,6 +154,24 @@ def test_a_sweep_that_was_killed_goes_on_with_the_trials_that_were_not_finished(
 
 
 @pytest.mark.slow
+def test_a_sweep_that_is_canceled_ends_its_trials_and_their_runs(tracked):
+    sweep(tracked, words="--nap 20")
+    running = tracked.running()
+    events = running.events()
+    while type(next(events)).__name__ != "Started":
+        pass
+    patience = time.monotonic() + 60
+    while not (tracked.root / "tried").exists() and time.monotonic() < patience:
+        time.sleep(0.05)
+    pids = [process.pid for process in psutil.Process().children(recursive=True)]
+    events.close()
+    assert not [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).cwd().startswith(str(tracked.folder))]
+    client = MlflowClient(f"sqlite:///{tracked.home / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("kinds").experiment_id
+    assert {run.info.status for run in client.search_runs([experiment]) if "slipway.trial" in run.data.tags} == {"KILLED"}
+
+
+@pytest.mark.slow
 def test_the_same_seed_tries_the_same_parameters_and_picks_the_same_winner_cold_and_warm(tracked):
     sweep(
         tracked,
@@ -199,3 +220,13 @@ def test_a_completed_trial_whose_outputs_were_changed_is_run_again(tmp_path):
     with (tmp_path / "state/trials.jsonl").open("a") as file:
         file.write('{"number": 3, "para')
     assert [trial.number for trial in ledger.read()] == [1]
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "packages"),
+    [("grid", set()), ("bayesian", {"optuna"}), ("{type: random, rule: sobol}", {"scipy"}), ("{type: random}", set())],
+)
+def test_a_sweep_imports_the_packages_that_its_sampling_needs_and_no_other(site, algorithm, packages):
+    sweep(site, algorithm=algorithm)
+    component = load_pipeline(site.root / "pipeline.yml").steps["it"].component
+    assert {name.split(".")[0] for name in read_driven(component, read_code).imports} & {"optuna", "scipy"} == packages

@@ -1,0 +1,49 @@
+"""What a step prints, bounded: of a log that grows over a limit the beginning and the end are kept.
+
+The step writes into the file itself, so nothing slows it down and nothing is lost when the engine is killed. While it runs, the blocks in
+the middle of the file are given back to the disk, again and again; when it has ended, a line says how much was left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEAD = TAIL = 8 << 20  # bytes
+_PUNCH_HOLE = 0x01 | 0x02  # and keep the size
+_BLOCK = 1 << 16
+
+
+def hollow(log: Path) -> None:
+    """Free the middle of a log that has become too long; where the file system cannot do that, it stays until the step ends."""
+    with contextlib.suppress(OSError):
+        stat = log.stat()
+        if stat.st_blocks * 512 <= 2 * (HEAD + TAIL):
+            return
+        handle = os.open(log, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            length = (stat.st_size - HEAD - TAIL) // _BLOCK * _BLOCK
+            with contextlib.suppress(AttributeError):
+                fallocate = ctypes.CDLL(None, use_errno=True).fallocate
+                fallocate(handle, _PUNCH_HOLE, ctypes.c_int64(HEAD), ctypes.c_int64(length))
+        finally:
+            os.close(handle)
+
+
+def shorten(log: Path) -> None:
+    """Leave of the log of a step that has ended its beginning and its end, with a line between them that says so."""
+    with contextlib.suppress(OSError):
+        size = log.stat().st_size
+        if size <= 2 * (HEAD + TAIL):
+            return
+        with log.open("r+b") as file:
+            file.seek(size - TAIL)
+            end = file.read().partition(b"\n")[2]
+            file.truncate(HEAD)
+            file.seek(HEAD)
+            file.write(f"\n[... {size - HEAD - len(end):,} bytes are left out here ...]\n".encode() + end)
