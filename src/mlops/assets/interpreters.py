@@ -47,7 +47,7 @@ class Interpreter:
     @property
     def facts(self) -> dict[str, Any]:
         """What the run's record says of it."""
-        return {"asked": self.asked, "used": self.used, "differs": list(self.differs)}
+        return {"used": self.used, "differs": list(self.differs)}
 
     def variables(self) -> dict[str, str]:
         """Return the variables that make `python`, and the programs beside it, this one."""

@@ -7,6 +7,7 @@ stay where they are and can still be named; they are only left out of lists and 
 from __future__ import annotations
 
 import difflib
+import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -106,35 +107,17 @@ class AssetStore:
         path, digest = self.objects.keep(draft.path, link=draft.link) if draft.path else (None, "")
         with locked(self.folder / "lock"):
             before = self.versions(draft.kind, draft.name, draft.registry)
-            made = Version(
-                draft.kind,
-                draft.name,
-                draft.version or _next(before),
-                draft.type,
-                path.relative_to(self.folder).as_posix() if path else "",
-                digest,
-                draft.uri,
-                dict(draft.body),
-                dict(draft.described),
-                draft.origin,
-                now(),
-                max((one.number for one in before), default=0) + 1,
-                registry=draft.registry,
-            )
-            newest = before[-1:] if draft.version is None and not anew else []
-            there = next((one for one in before if one.version == made.version), None) or next(
-                (o for o in newest if o.same == made.same), None
-            )
+            made = _numbered(draft, before, path.relative_to(self.folder).as_posix() if path else "", digest)
+            there = next((one for one in before if one.version == made.version), None)
+            if there is None and draft.version is None and not anew:
+                there = next((one for one in before[-1:] if one.same == made.same), None)
             if there is None:
                 self._write(made)
                 return made
         if there.same != made.same:
+            said = f"{made.kind} {made.name}:{made.version} is registered already, with other content (from {there.origin})"
             hint = f"A version never changes. The next free one: --set version={_next(before)}, or leave `version` out."
-            raise UsageError(
-                f"{made.kind} {made.name}:{made.version} is registered already, with other content (from {there.origin or 'elsewhere'})",
-                where=str(draft.origin),
-                hint=hint,
-            )
+            raise UsageError(said, where=draft.origin, hint=hint)
         return there
 
     def versions(self, kind: str, name: str, registry: str | None = None) -> list[Version]:
@@ -203,6 +186,30 @@ class AssetStore:
     def _write(self, version: Version) -> None:
         facts = {**asdict(version), "body": dict(version.body), "described": dict(version.described)}
         write_json(self._folder(version.kind, version.registry) / version.name / f"{version.version}.json", facts)
+
+
+def _numbered(draft: Draft, before: list[Version], path: str, digest: str) -> Version:
+    """Return the version that a draft becomes after those that there are."""
+    return Version(
+        draft.kind,
+        draft.name,
+        draft.version or _next(before),
+        draft.type,
+        path,
+        digest,
+        draft.uri,
+        _plain(draft.body),
+        _plain(draft.described),
+        draft.origin,
+        now(),
+        max((one.number for one in before), default=0) + 1,
+        registry=draft.registry,
+    )
+
+
+def _plain(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a mapping as JSON gives it back: a day of YAML's is a text."""
+    return dict(json.loads(json.dumps(value, default=str)))
 
 
 def _next(versions: list[Version]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlops.assets.images import image_of
 from mlops.assets.interpreters import Interpreter, built, own
@@ -63,13 +63,18 @@ class Surroundings:
             self._by_component[id(component)] = component, self._by_content[key]
         return self._by_component[id(component)][1]
 
+    def environments(self) -> dict[str, dict[str, Any]]:
+        """Return what each environment that was asked for is here, by what the run's record calls it at its steps."""
+        return {one.asked: one.facts for one in self._by_content.values() if one.asked}
+
     def _interpreter(self, component: Component, base: Path) -> Interpreter:
         image = image_of(component.environment, base, self.known)
         if image is None or self.packages == "project":
             return own(image)
         if component.kind != "command":
             found = own(image)
-            return replace(found, differs=(f"a {component.kind} step runs with the project's packages", *found.differs))
+            said = f"a {component.kind} step runs with the project's packages"
+            return replace(found, asked=f"{found.asked}, {component.kind}", differs=(said, *found.differs))
         return built(image, self.home)
 
     def hand_on(self, component: Component, products: Mapping[str, Product], origin: str, name: str, *, again: bool) -> dict[str, str]:

@@ -264,7 +264,8 @@ class LocalRun:
             code = replace(code, argv=())  # the warm process is another Python
         recipe = self._recipe(component, code, literals, {name: digest for name, (_, digest) in assets.items()})
         self._describe(step.name, command, literals, assets, recipe)
-        self.record.describe_step(step.name, environment=interpreter.facts)
+        if interpreter.asked:
+            self.record.describe_step(step.name, environment=interpreter.asked)
         variables = {key: expressions.fill(text, look_up) for key, text in component.environment_variables.items()}
         variables |= interpreter.variables()
         variables |= own_packages(component.command, folder, variables, driven=component.job is not None)
@@ -375,6 +376,7 @@ class LocalRun:
             "settings": dict(self.options.settings),
             "force": self.options.force,
             **who,
+            "environments": self.places.environments(),
             "inputs": inputs,
         }
 

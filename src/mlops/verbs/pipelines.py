@@ -176,16 +176,15 @@ def _say_why(facts: dict[str, Any], without_effect: tuple[str, ...], fetched: li
 
 def _environments(facts: dict[str, Any]) -> list[str]:
     """Return what each environment that steps ask for is here, and what differs from it."""
-    found: dict[str, list[str]] = {}
+    steps: dict[str, list[str]] = {}
     for name, step in facts["steps"].items():
-        here = step.get("environment") or {}
-        if here.get("asked"):
-            said = "\n       ".join([f"environment {here['asked']}: {here['used']}", *here["differs"]])
-            found.setdefault(said, []).append(name)
-    return [
-        f"{said}\n       in {', '.join(names[:5])}{f' and {len(names) - 5} more' if len(names) > 5 else ''}"
-        for said, names in found.items()
-    ]
+        steps.setdefault(step.get("environment", ""), []).append(name)
+    told = []
+    for asked, here in facts.get("environments", {}).items():
+        names = steps.get(asked, [])
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        told.append("\n       ".join([f"environment {asked}: {here['used']}", *here["differs"], f"in {', '.join(names[:5])}{more}"]))
+    return told
 
 
 def _handed_on(facts: dict[str, Any]) -> list[str]:

@@ -33,6 +33,12 @@ def test_the_same_content_again_is_the_same_version(shop: Workshop) -> None:
     assert shop.create("data", CEREAL, version="1") == first
 
 
+def test_a_day_in_a_tag_is_kept_as_text(shop: Workshop) -> None:
+    text = "{name: cereal, type: uri_file, path: cereal.csv, version: 1, tags: {since: 2026-01-31}}"
+    assert shop.create("data", text) == shop.create("data", text)
+    assert shop.assets.store.find("data", parse("azureml:cereal")).described == {"tags": {"since": "2026-01-31"}}
+
+
 def test_other_content_under_a_version_is_refused_and_the_next_free_one_is_named(shop: Workshop) -> None:
     shop.create("data", CEREAL, version="3")
     shop.write("cereal.csv", "name,sugars\noats,0\n")

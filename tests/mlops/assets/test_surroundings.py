@@ -97,12 +97,12 @@ def test_the_code_of_a_registered_component_is_that_of_its_registration(here: Wo
 
 
 def test_the_record_says_what_a_step_asked_for_and_what_it_got(here: Workshop) -> None:
-    steps = run(here)["steps"]
-    told = steps["count"]["environment"]["differs"]
+    facts = run(here)
+    told, microsofts = (facts["environments"][facts["steps"][step]["environment"]]["differs"] for step in ("count", "keep"))
     assert "the container image some/image is not used" in told
     assert "nowhere==1 is not installed" in told
     assert not any("rich" in line for line in told)
-    assert steps["keep"]["environment"]["differs"] == ["its packages are not known here: it is Microsoft's"]
+    assert microsofts == ["its packages are not known here: it is Microsoft's"]
 
 
 def test_a_reference_that_is_nowhere_is_told_at_its_line_and_nothing_starts(here: Workshop) -> None:
