@@ -23,7 +23,6 @@ from mlops.engine.events import Canceled, Event, Failed, Finished, Product, Star
 from mlops.errors import PlatformError
 from mlops.files import unwritable
 from mlops.local import logs
-from mlops.local.spawner import MINE, STEP_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
 _LOOK_EVERY = 1.0  # seconds between two looks at the size of what steps print
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 # On a busy machine OpenMP's threads, spinning while they wait for each other, make a training of 4 s one of a minute: let them sleep.
+MINE, STEP_VARIABLE = "OPENBLAS_NUM_THREADS", "MLOPS_STEP_ID"  # as in spawner.py, whose imports are not needed here
 _DEFAULTS = {"PYTHONUNBUFFERED": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 _IMPORT_TIME = ("OMP_", "OPENBLAS_", "MKL_", "PYTHON", "LD_")
 

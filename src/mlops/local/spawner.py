@@ -19,15 +19,10 @@ import importlib.machinery
 import io
 import json
 import os
-import random
-import runpy
 import select
 import signal
 import sys
-import threading
-import traceback
 import types
-from pathlib import Path
 from typing import Any, NoReturn
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
@@ -145,9 +140,15 @@ def _foreign_threads() -> list[str]:
     for task in os.listdir("/proc/self/task") if os.path.isdir("/proc/self/task") else ():
         if int(task) != os.getpid():
             with contextlib.suppress(OSError):
-                names.append(Path("/proc/self/task", task, "comm").read_text().strip())
-    python = [t.name for t in threading.enumerate() if t is not threading.main_thread()]
+                names.append(_read(f"/proc/self/task/{task}/comm").decode().strip())
+    threading = sys.modules.get("threading")
+    python = [t.name for t in threading.enumerate() if t is not threading.main_thread()] if threading else []
     return [name for name in names if name not in HARMLESS_THREADS] or python
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:
+        return file.read()
 
 
 def _end_group(pid: int, number: int) -> None:
@@ -157,7 +158,7 @@ def _end_group(pid: int, number: int) -> None:
 
 def _own_children() -> list[int]:
     try:
-        return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+        return [int(pid) for pid in _read(f"/proc/self/task/{os.getpid()}/children").split()]
     except OSError:
         return []
 
@@ -167,7 +168,7 @@ def _end_orphans(name: str) -> None:
     mark = f"{STEP_VARIABLE}={name}".encode()
     for pid in _own_children():
         with contextlib.suppress(OSError):
-            if mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+            if mark in _read(f"/proc/{pid}/environ").split(b"\0"):
                 os.kill(pid, signal.SIGKILL)
 
 
@@ -183,7 +184,7 @@ def _child(request: dict[str, Any], *, warm: bool) -> NoReturn:
         _forget()
         code = _run_python(request["argv"])
     except BaseException:  # noqa: BLE001 - a child must never return into the parent's loop
-        traceback.print_exc()
+        sys.excepthook(*sys.exc_info())
     finally:
         with contextlib.suppress(BaseException):
             sys.stdout.flush()
@@ -212,7 +213,8 @@ def _become(request: dict[str, Any]) -> None:
 
 def _forget() -> None:
     """Draw new random state, and give the linear algebra its threads back: the parent held them at one so as to be able to fork."""
-    random.seed()
+    if "random" in sys.modules:
+        sys.modules["random"].seed()
     numpy = sys.modules.get("numpy")
     if numpy is not None and "numpy.random" in sys.modules:
         numpy.random.seed()
@@ -229,6 +231,8 @@ def _run_python(argv: list[str]) -> int:
     code = 0
     try:
         if argv[0] == "-m":
+            import runpy
+
             sys.argv = argv[1:]
             sys.path.insert(0, os.getcwd())
             runpy.run_module(argv[1], run_name="__main__", alter_sys=True)
@@ -238,19 +242,19 @@ def _run_python(argv: list[str]) -> int:
         code = _exit_code(stop)
     except KeyboardInterrupt:
         code = 130
-        traceback.print_exc()
+        sys.excepthook(*sys.exc_info())
     except BaseException as error:  # noqa: BLE001 - as the interpreter itself does at the top
         code = 1
-        own = [
-            frame
-            for frame in traceback.extract_tb(error.__traceback__)
-            if frame.filename not in {__file__, runpy.__file__, "<frozen runpy>"}
-        ]
+        import traceback
+
+        ours = (__file__, "runpy.py", "<frozen runpy>")
+        own = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.endswith(ours)]
         shown = traceback.TracebackException.from_exception(error)
         shown.stack = traceback.StackSummary.from_list(own)
         sys.stderr.write("".join(shown.format()))
     with contextlib.suppress(Exception):
-        threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - joins the script's threads, as at any interpreter's end
+        if "threading" in sys.modules:
+            sys.modules["threading"]._shutdown()  # noqa: SLF001 - joins the script's threads, as at any interpreter's end
     atexit._run_exitfuncs()  # noqa: SLF001
     return code
 
