@@ -189,6 +189,9 @@ def _child(request: dict[str, Any], *, warm: bool) -> NoReturn:
         with contextlib.suppress(BaseException):
             sys.stdout.flush()
             sys.stderr.flush()
+        if code < 0:  # as an interpreter that nobody taught to take an interrupt
+            signal.signal(-code, signal.SIG_DFL)
+            os.kill(os.getpid(), -code)
         os._exit(code)
 
 
@@ -226,8 +229,8 @@ def _forget() -> None:
 
 def _run_python(argv: list[str]) -> int:
     """Run `python ARGV` in this process and return its exit status; a traceback shows the script's own frames only."""
-    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(n, mode, closefd=False, **more) for n, mode, more in _STREAMS)
-    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc, assignment]
+    sys.stdin, sys.stdout, sys.stderr = (_stream(number, *rest) for number, rest in enumerate(_STREAMS))
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
     code = 0
     try:
         if argv[0] == "-m":
@@ -240,18 +243,12 @@ def _run_python(argv: list[str]) -> int:
             _run_script(argv)
     except SystemExit as stop:
         code = _exit_code(stop)
-    except KeyboardInterrupt:
-        code = 130
-        sys.excepthook(*sys.exc_info())
     except BaseException as error:  # noqa: BLE001 - as the interpreter itself does at the top
-        code = 1
-        import traceback
-
-        ours = (__file__, "runpy.py", "<frozen runpy>")
-        own = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.endswith(ours)]
-        shown = traceback.TracebackException.from_exception(error)
-        shown.stack = traceback.StackSummary.from_list(own)
-        sys.stderr.write("".join(shown.format()))
+        code = -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
+        trace = error.__traceback__
+        while trace and trace.tb_frame.f_code.co_filename.endswith((__file__, "runpy.py", "<frozen runpy>")):
+            trace = trace.tb_next
+        sys.excepthook(type(error), error.with_traceback(trace), trace)
     with contextlib.suppress(Exception):
         if "threading" in sys.modules:
             sys.modules["threading"]._shutdown()  # noqa: SLF001 - joins the script's threads, as at any interpreter's end
@@ -273,11 +270,19 @@ def _run_script(argv: list[str]) -> None:
     exec(code, main.__dict__)  # noqa: S102 - the step's own script
 
 
-_STREAMS: list[tuple[int, str, dict[str, Any]]] = [
-    (0, "r", {}),
-    (1, "w", {"buffering": 1, "encoding": "utf-8"}),
-    (2, "w", {"buffering": 1, "encoding": "utf-8", "errors": "backslashreplace"}),
-]
+def _stream(number: int, name: str, encoding: str, errors: str) -> io.TextIOWrapper:
+    """Open a standard stream as the interpreter does; `-u` and its variable are as for this process, whose environment the step has."""
+    writes, plain = number > 0, bool(os.environ.get("PYTHONUNBUFFERED"))
+    raw: Any = open(number, "wb" if writes else "rb", buffering=0 if writes and plain else -1, closefd=False)  # noqa: SIM115 - it stays open
+    getattr(raw, "raw", raw).name = name
+    newline = "\n" if writes else None
+    lines = number == 2 and not plain
+    made = io.TextIOWrapper(raw, encoding=encoding, errors=errors, newline=newline, line_buffering=lines, write_through=writes and plain)
+    made.mode = "w" if writes else "r"  # type: ignore[misc]
+    return made
+
+
+_STREAMS = [(stream.name, stream.encoding, stream.errors or "strict") for stream in (sys.stdin, sys.stdout, sys.stderr)]
 
 
 def _exit_code(stop: SystemExit) -> int:
