@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV PYTHONPATH PYTHONHOME
 # password's ${NAME} may hold any sign.
 ENV ?= production
 RUN ?= latest
-given := MODEL VERSION ENV RUN REASON SET ROWS FROM ONLY DATA TARGET NAME TASK TIME GROUP DROP KEEP KEY METRIC POSITIVE
+given := MODEL VERSION ENV RUN REASON SET ROWS FROM ONLY DATA TARGET NAME TASK TIME GROUP DROP KEEP KEY METRIC POSITIVE TEST_SHARE DAY_FIRST
 $(foreach name,$(given),$(eval override $(name) := $$(value $(name))))
 export $(given)
 model = $${MODEL:+--model "$$MODEL"}
@@ -43,11 +43,12 @@ $(tables): benchmarks/adoptions/tables.lock | $(ready)
 setup: $(ready)  ## make .venv from the lock file (every verb does so when it must)
 
 .PHONY: adopt
-adopt: $(ready)  ## DATA=file-or-url TARGET=column [NAME= TASK= TIME= GROUP= DROP=a,b KEEP= METRIC= POSITIVE= DRY=1]: your own data in the example's place
+adopt: $(ready)  ## DATA=file-or-url TARGET=column [NAME= TASK= TIME= GROUP= DROP=a,b KEEP= KEY= METRIC= POSITIVE= TEST_SHARE= DAY_FIRST=1 YES=1 DRY=1]: your own data in the example's place
 	@set -f; more=(); each() { local IFS=,; for word in $$2; do more+=("$$1" "$$word"); done; }; \
 	  each --drop "$$DROP"; each --keep "$$KEEP"; each --key "$$KEY"; \
 	  mlops adopt "$$DATA" --target "$$TARGET" $${NAME:+--name "$$NAME"} $${TASK:+--task "$$TASK"} $${TIME:+--time "$$TIME"} \
-	  $${GROUP:+--group "$$GROUP"} $${METRIC:+--metric "$$METRIC"} $${POSITIVE:+--positive "$$POSITIVE"} $${DRY:+--dry-run} "$${more[@]}"
+	  $${GROUP:+--group "$$GROUP"} $${METRIC:+--metric "$$METRIC"} $${POSITIVE:+--positive "$$POSITIVE"} $${TEST_SHARE:+--test-share "$$TEST_SHARE"} \
+	  $${DAY_FIRST:+--day-first "$$DAY_FIRST"} $${YES:+--yes} $${DRY:+--dry-run} "$${more[@]}"
 
 .PHONY: data run plan try comment train promote rollback status monitor stop report ui
 run: $(ready)  ## from raw data to the production endpoint
@@ -118,7 +119,7 @@ format: $(ready)  ## let ruff put the code in order
 	@ruff check --fix-only --exit-zero . && ruff format .
 
 clean:  ## end the endpoints, then remove .venv and all state in .mlops
-	@[ ! -x .venv/bin/mlops ] || mlops stop || true
+	@[ ! -x .venv/bin/mlops ] || mlops stop --all || true
 	@rm -rf .venv .mlops .pytest_cache .mypy_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -42,6 +42,7 @@ def _argument(*names: str, **options: Any) -> tuple[tuple[str, ...], dict[str, A
 
 
 _MODEL = _argument("--model", metavar="NAME", help="which model of src/project/project.yml; with one model, none is needed")
+_ANY_MODEL = _argument("--model", metavar="NAME", help="which model of src/project/project.yml; without it, each of them")
 _SET = _argument("--set", action="append", default=[], metavar="inputs.NAME=VALUE", help="give an input of the pipeline; may be repeated")
 _FORCE = _argument("--force", action="store_true", help="run every step, whatever is there already")
 _ENVIRONMENT = {"metavar": "ENVIRONMENT", "help": "staging or production"}
@@ -52,7 +53,7 @@ _DATA = _argument(
     "--data",
     metavar="DIR",
     default="",
-    help="a folder of TABLE.parquet, or of one table whatever adopt takes; without it, the newest run's",
+    help="a folder with a file for each table, or of one table whatever adopt takes; without it, the model's newest run",
 )
 
 CONTRACT = {
@@ -60,7 +61,7 @@ CONTRACT = {
         "contract:check",
         "hold data against their contract, outside of any pipeline (exit 1 where a rule says stop)",
         "mlops contract check --data .mlops/raw",
-        (_CONTRACT, _DATA),
+        (_CONTRACT, _DATA, _MODEL),
     ),
     "profile": Verb(
         "contract:profile",
@@ -77,11 +78,12 @@ CONTRACT = {
     "diff": Verb(
         "contract:diff",
         "what a change of a contract says in words, and would have done to past partitions",
-        "mlops contract diff HEAD~1 data/flights.odcs.yml",
+        "mlops contract diff HEAD~1 data/trips.odcs.yml",
         (
             _argument("old", metavar="OLD", help="a contract file, or a git revision of NEW"),
             _argument("new", metavar="NEW", nargs="?", default="", help="a contract file; with one in data/, none is needed"),
             _DATA,
+            _MODEL,
         ),
     ),
     "test": Verb(
@@ -91,6 +93,7 @@ CONTRACT = {
         (
             _CONTRACT,
             _DATA,
+            _MODEL,
             _argument("--only", metavar="NAME", default="", help="a fault, or a family of them (docs/faults.md)"),
             _argument("--target", metavar="COLUMN", default="", help="what is learnt: faults of labels happen to it"),
             _argument("--at-least", metavar="SHARE", type=float, help="exit 1 where a smaller share than this (0 to 1) is caught"),
@@ -103,6 +106,7 @@ CONTRACT = {
         (
             _argument("run", nargs="?", default="latest", metavar="RUN", help="number, name or latest (the default)"),
             _CONTRACT,
+            _MODEL,
             _argument("--data", metavar="DIR", default="", help="check the tables in this folder now, instead of a run's results"),
             _argument(
                 "--out", metavar="DIR", default="", help="where to write (default: data-docs in the run's folder, or beside the data)"
@@ -277,7 +281,7 @@ VERBS = {
             _argument("after", nargs="?", default="latest", metavar="RUN", help="number, name or latest (the default)"),
         ),
     ),
-    "models": Verb("way:models", "list the model versions with their aliases and how they came there", "mlops models", (_MODEL,)),
+    "models": Verb("way:models", "list the model versions with their aliases and how they came there", "mlops models", (_ANY_MODEL,)),
     "promote": Verb(
         "way:promote",
         "put a registered version into an environment",
@@ -310,7 +314,7 @@ VERBS = {
             _REASON,
         ),
     ),
-    "status": Verb("way:status", "what serves where: version, address, health", "mlops status --json", (_MODEL,)),
+    "status": Verb("way:status", "what serves where: version, address, health", "mlops status --json", (_ANY_MODEL,)),
     "monitor": Verb(
         "monitor:monitor",
         "look at production: newest data, drift, performance, endpoint; and whether to train again (exit 1 where something is bad)",
@@ -323,7 +327,12 @@ VERBS = {
         "mlops rotate-key production",
         (_argument("environment", **_ENVIRONMENT), _MODEL),
     ),
-    "stop": Verb("way:stop", "end the endpoints; what they serve is remembered", "mlops stop", (_MODEL,)),
+    "stop": Verb(
+        "way:stop",
+        "end the endpoints; what they serve is remembered",
+        "mlops stop",
+        (_MODEL, _argument("--all", action="store_true", help="of all models")),
+    ),
     "report": Verb(
         "pipelines:report",
         "write the page about a run, and print where it is",
@@ -368,6 +377,9 @@ VERBS = {
             _argument("--metric", metavar="METRIC", help="what decides: auc, log_loss, f1_macro, rmse, mae ..."),
             _argument("--positive", metavar="VALUE", help="binary: the class whose probability is told"),
             _argument("--key", action="append", default=[], metavar="COLUMN", help="names a row to a person; may be repeated"),
+            _argument(
+                "--day-first", choices=("yes", "no", "1", "0"), help="how 03/04/2020 is read where the values allow both: yes is April 3"
+            ),
             _argument("--test-share", type=float, metavar="SHARE", help="of the rows that are tested on (default: 0.2)"),
             _argument("--dry-run", action="store_true", help="show the plan, what was measured and the difference; change nothing"),
             _argument("--yes", action="store_true", help="ask nothing: take the safe reading where it is unsure, and say so"),

@@ -36,6 +36,7 @@ def test_the_words_na_null_and_none_stay_words(flow, august):
     assert read["tailnum"].tolist()[: len(words)] == words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spoil", [lambda t: "\ufeff" + t, lambda t: t.replace("\n", "\r\n"), lambda t: t.rstrip("\n")])
 def test_a_byte_order_mark_and_windows_line_ends_change_nothing(flow, august, spoil):
     """D4."""

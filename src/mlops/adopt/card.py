@@ -23,6 +23,7 @@ def text(plan: Plan, layout: Layout, origin: str, measured: Measured | None) -> 
         "## Columns\n",
         _columns(plan),
     ]
+    parts += ["## Preparation\n", _preparation(plan, layout, measured)]
     if plan.suspects:
         parts += ["## Suspects\n", _suspects(plan)]
     if plan.remarks:
@@ -60,6 +61,27 @@ def _columns(plan: Plan) -> str:
     if len(plan.columns) > MOST_COLUMNS:
         lines.append(f"\n{len(plan.columns) - MOST_COLUMNS:,} more: see the contract.\n")
     return "".join(lines)
+
+
+def _preparation(plan: Plan, layout: Layout, measured: Measured | None) -> str:
+    """Return where each part of the preparation is; each tells rows and columns in and out, in its step's log and on the run's page."""
+    linear = measured is not None and measured.estimator == "linear"
+    words = plan.of("category", "ordinal", "high-cardinality", "text", "date")
+    plain = (
+        "missing ones filled by the median, each of one size"
+        if linear
+        else "missing ones stay missing: trees split on them, and need no scaling"
+    )
+    parts = {
+        "import": f"step `import`: the files, digests checked, to one typed table; `{layout.data}/source.yml`",
+        "validate": f"step `validate`: the contract, `data/{layout.name}.odcs.yml`; rows that break a warning go to quarantine",
+        "clean": f"step `clean`, `{layout.package}/clean.py`: rows with an answer, each once, with the columns of `columns.yml`",
+        "wrangle": "nothing is joined or derived: your own joins and ratios go into `clean.py`, or into a step after it",
+        "stage": f"step `split`, `{layout.package}/split.py`: train and test, {plan.split.kind}",
+        "transform": f"in the model, `{layout.package}/transform.py`: a branch for each kind of words and times ({len(words):,} columns)",
+        "normalise": f"in the model, branch `numbers` ({len(plan.of('number', 'boolean')):,} columns): plain numbers, {plain}",
+    }
+    return "| part | where |\n|---|---|\n" + "".join(f"| {name} | {where} |\n" for name, where in parts.items())
 
 
 def _suspects(plan: Plan) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from mlops.adopt.learnt import slices
 from mlops.adopt.yamls import flow, number
+from mlops.registry.gate import PROVING
 from mlops.settings import METRICS
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ def draw(measured: Measured) -> Gate:
     if gain is None or gain <= 0:
         why = "the model is no better than the guess on the test rows: nothing is promoted until it is"
         return Gate("baseline", None, latency, size, why)
+    if measured.rows < PROVING:
+        why = f"UNPROVEN: {measured.rows} test rows prove nothing, whatever the interval says; the first version is let in by limits that the same rows drew"
+        return Gate("limits", _limit(measured, gain), latency, size, why)
     if measured.low is not None and measured.low > 0:
         why = "the gain over the guess is confirmed by its interval"
         return Gate("baseline", _limit(measured, min(gain, measured.low)), latency, size, why)
@@ -118,7 +122,8 @@ def gate_yaml(plan: Plan, measured: Measured) -> str:
 
 
 def _surely(measured: Measured) -> str:
-    return "surely gained (the lower end of the interval)" if (measured.low or 0.0) > 0 else "seemed to gain"
+    sure = (measured.low or 0.0) > 0 and measured.rows >= PROVING
+    return "surely gained (the lower end of the interval)" if sure else "seemed to gain"
 
 
 def _fall(plan: Plan, measured: Measured) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlops.adopt.afterwards import missing_with, said_by_name
 from mlops.adopt.facts import Facts, shown
 from mlops.adopt.plan import Suspect
 from mlops.adopt.vocabulary import AFTER
@@ -128,27 +129,17 @@ def _neighbours(facts: Facts, to: Answer, rows: np.ndarray) -> float:
 
 def suspects(facts: Mapping[str, Facts], among: Sequence[str], to: Answer, rows: np.ndarray, keep: Sequence[str]) -> tuple[Suspect, ...]:
     """Return the columns that may tell the answer, the surest first."""
-    found = []
+    found, open_ = [], missing_with(facts, among, to.name)
     for name in among:
         value = score(facts[name], to, rows)
-        late = facts[name].words & AFTER
-        if value < TELL and not late:
-            continue
-        reason = restates(facts[name], to, rows, value)
-        if not reason and late and value >= TELL:
-            reason = f"its name says that it is known afterwards ({', '.join(sorted(late))}), and it predicts {to.name} nearly perfectly"
+        late = ", ".join(sorted(facts[name].words & AFTER))
+        sure = restates(facts[name], to, rows, value) or open_.get(name, "")
+        if not sure and late and value >= TELL:
+            sure = f"its name says that it is known afterwards ({late}), and it predicts {to.name} nearly perfectly"
+        told = f"alone it predicts {to.name} very well; is it known when the question is asked?" if value >= TELL else ""
+        reason = sure or told or said_by_name(facts, name, to.name, value)
         if reason:
-            found.append(Suspect(name, round(value, 4), reason, name not in keep))
-        elif value >= TELL:
-            found.append(
-                Suspect(
-                    name, round(value, 4), f"alone it predicts {to.name} very well; is it known when the question is asked?", left_out=False
-                )
-            )
-        else:
-            found.append(
-                Suspect(name, round(value, 4), f"its name may say that it is known afterwards ({', '.join(sorted(late))})", left_out=False)
-            )
+            found.append(Suspect(name, round(value, 4), reason, bool(sure) and name not in keep))
     return tuple(sorted(found, key=lambda suspect: (not suspect.left_out, -(suspect.score or 0))))
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from mlops.datasets.source import Source
+    from mlops.datasets.source import Note, Source
 
 
 MADE = ("time_window", "(answer)", "(score)")
@@ -128,13 +128,19 @@ def plan_of(frame: pd.DataFrame, source: Source, target: str, name: str, wish: O
         )
     keys, key = _keys(facts, roles, wish)
     copies = copies_of(frame, facts, _shown(columns, target, divided.split))
-    notes = tuple(Decision(note.about, note.value, note.sure, note.why, "", note.others) for note in source.notes)
+    notes = tuple(_noted(note) for note in source.notes)
     return Plan(
         name=name, source=source.path, rows=len(frame), task=task.task, target=target, positive=task.positive, classes=task.classes, metric=task.metric,
         columns=columns, split=divided.split, keys=keys, suspects=(*told, *copies.told),
         decisions=(*task.decisions, *divided.decisions, key, *notes, *_about_columns(columns, roles, target)), remarks=task.remarks,
         facts={"rows_learnt": task.rows, "columns": len(columns), "bytes": int(frame.memory_usage(deep=False).sum()), "duplicates": copies.todo},
     )  # fmt: skip
+
+
+def _noted(note: Note) -> Decision:
+    """Return what was found about a file as a decision; the order of day and month can be said otherwise."""
+    months = note.sure == "unsure" and note.value.startswith("times, %m")
+    return Decision(note.about, note.value, note.sure, note.why, "--day-first yes" if months else "", note.others)
 
 
 def _known(names: Sequence[str], target: str, wish: Options) -> None:

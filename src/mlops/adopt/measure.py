@@ -214,11 +214,21 @@ def _validated(plan: Plan, made: Any, data: Any, target: Any, rows: Any, columns
         folds: Any = GroupKFold(FOLDS)
     elif plan.split.kind == "time":
         order = np.argsort(rows[columns.time].to_numpy(), kind="stable")
+        order = order if plan.task == "regression" else _throughout(order, target)
         data, target, folds = data.iloc[order], target[order], TimeSeriesSplit(FOLDS)
     else:
         folds = (KFold if plan.task == "regression" else StratifiedKFold)(FOLDS, shuffle=True, random_state=7)
     found = cross_val_score(made, data, target, groups=groups, scoring=SCORING[plan.metric], cv=folds, error_score=np.nan)
     return float(np.nanmean(found)) if np.isfinite(found).any() else float("-inf")
+
+
+def _throughout(order: Any, target: Any) -> Any:
+    """Return the places of the rows whose class is in every part of the time: a fold that lacks a class cannot be judged by its probabilities."""
+    import numpy as np
+
+    parts = np.array_split(target[order], FOLDS + 1)
+    classes = set.intersection(*(set(part) for part in parts))
+    return order[np.isin(target[order], list(classes))] if len(classes) > 1 else order
 
 
 def _compare(plan: Plan, layout: Layout, stage: Path, out: Path, trusted: tuple[str, ...]) -> dict[str, Any]:

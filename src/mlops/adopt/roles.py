@@ -111,9 +111,21 @@ def grouping(facts: Facts) -> Role | None:
     plain = facts.words <= (WHO | IDS | {"code", "name"})
     if not named or repeats < 1.05 or facts.distinct < 8 or facts.share_missing > 0.2 or (who and not plain and not facts.words & SURE_IDS):
         return None
+    if facts.type in {"integer", "number"} and not facts.words & IDS and not _repeated_as_whole(facts):
+        return None
     sure = "likely" if who or facts.words & SURE_IDS else "unsure"
     why = f"{facts.distinct:,} different ones have {repeats:.1f} rows each, and its name says whose they are"
     return Role("group", sure, why, others=("high-cardinality" if facts.type == "string" else "number",))
+
+
+def _repeated_as_whole(facts: Facts) -> bool:
+    """Return whether numbers name something: too many to be an amount, or each with its rows together, or each with as many rows.
+
+    Years of school are not: few, in any order, and some much oftener than others.
+    """
+    values = facts.series.dropna()
+    runs = int((values != values.shift()).sum())
+    return facts.distinct > 2 * FEW or runs <= 2 * facts.distinct or int(facts.counts.iloc[0]) <= 1.5 * facts.filled / facts.distinct
 
 
 def duplicates(facts: Mapping[str, Facts], among: list[str]) -> dict[str, tuple[str, str]]:

@@ -60,6 +60,14 @@ NO_EVENTS = _set(
 
 AFTER = _set(
     "outcome result resolution resolved closed paid settled after afterwards final discharge discharged death died cancelled canceled cancellation "
-    "refund refunded chargeback actual post verdict recovered recovery termination terminated exit churned"
+    "refund refunded chargeback actual post verdict recovered recovery termination terminated exit churned delay delays delayed"
 )
 """Known only afterwards."""
+
+PLANNED = _set("sched scheduled schedule planned plan expected estimated estimate forecast forecasted promised target due")
+"""What was meant to be: the column of the same name without such a word is what came of it."""
+
+COMMON = _set(
+    "the of in per and cm mm kg mean total number count score value name code id type class group target level index rate length width"
+)
+"""Words that two columns have in common without being about one thing."""

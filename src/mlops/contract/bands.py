@@ -8,11 +8,11 @@ more than its own width stops (`stopBeyond: 1`), where four partitions are known
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlops.contract.statistics import Others, measure
+from mlops.contract.statistics import Others, measure, needs_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -64,7 +64,7 @@ def learn(
     others: Others | None = None,
     *,
     partitions: int = 0,
-) -> dict[str, list[float]]:
+) -> dict[str, list[Any]]:
     """Return a band for each of the numbers that says something: one that allows all that there could be is left out.
 
     Args:
@@ -81,16 +81,22 @@ def learn(
     alike = parts if partitions else whole
     size, known = (min(int(mask[rows].sum()) for rows in alike) for mask in (np.ones(len(frame), dtype=bool), there))
     scale, times = _scale(found), {1: 3.0, 2: 2.0, 3: 1.5}.get(partitions, 1.0)
-    made: dict[str, list[float]] = {}
+    made: dict[str, list[Any]] = {}
     for name, values in found.items():
         seen = [value for value in values if not math.isnan(value)]
         if seen:
             low, high = _band(name, seen, max(1, size if name == "missing" else known), scale, times)
-            if not (name.partition(" ")[0] in _SHARES and low <= 0 and high >= 1):
-                made[name] = [_outward(low, -1, high - low), _outward(high, 1, high - low)]
+            if not _allows_all(name, low, high):
+                absent = [None] * (len(seen) < len(values) and needs_rows(name) is not None)  # it was well before that there was none
+                made[name] = [_outward(low, -1, high - low), _outward(high, 1, high - low), *absent]
     if sum(name.startswith("share ") for name in made) < sum(name.startswith("share ") for name in found):
         made.pop("others", None)  # it is the share of what is not named
     return made
+
+
+def _allows_all(name: str, low: float, high: float) -> bool:
+    kind = name.partition(" ")[0]
+    return high >= 1 and ((kind in _SHARES and low <= 0) or (kind in {"correlation", "order"} and low <= -1))
 
 
 def _scale(found: dict[str, list[float]]) -> float:

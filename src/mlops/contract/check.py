@@ -174,6 +174,8 @@ def _finding(item: Check, entry: Any, count: int, rows: np.ndarray) -> Finding:
         return Finding(item.rule, "not evaluated", total=count, observed=f"the expectation raised: {printable(raised, 200)}")
     result = entry.result
     total = count if item.frame == "kinds" else int(result.get("element_count", count))
+    if item.rule.per_partition and (absent := result.get("missing_count", 0) - ("previous" in item.rule.arguments)) > 0:
+        return Finding(item.rule, "broken", absent, total, f"no number in {absent} of {total} partitions", rows)
     if entry.success:
         return Finding(item.rule, "held", int(result.get("unexpected_count", 0)), total)
     if item.frame == "kinds":

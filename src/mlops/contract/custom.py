@@ -58,7 +58,7 @@ def _relation(reading: Reading, at: Keys, kwargs: dict[str, Any], _column: str) 
     try:
         found = parse(str(kwargs.get("expression") or ""))
     except ValueError as error:
-        reading.note((*at, "expression"), f"cannot be checked: {error}", "As in: hour == sched_dep_time // 100")
+        reading.note((*at, "expression"), f"cannot be checked: {error}", "As in: total == net + tax")
         return None
     return "relation", f"must keep {found.text}", {"columns": found.columns, "expression": found.text}
 
@@ -107,11 +107,11 @@ def _place(at: Keys, name: str, kwargs: Mapping[str, Any]) -> Keys:
 
 
 def _band(reading: Reading, at: Keys, band: Any) -> Range:
-    """Return a pair of numbers as an interval; `null` is open to that side."""
-    if not isinstance(band, list) or len(band) != 2:
-        reading.note(at, f"{band!r} is no band", "It is the lowest and the highest number that are well, as [5, 20].")
+    """Return a pair of numbers as an interval; `null` is open to that side, and a third `null` says that there may be no number."""
+    if not isinstance(band, list) or len(band) not in {2, 3} or band[2:] not in ([], [None]):
+        reading.note(at, f"{band!r} is no band", "It is the lowest and the highest number that are well, as [5, 20]; [5, 20, null] if any.")
         return Range()
-    low, high = (None if end is None else reading.number(at, end) for end in band)
+    low, high = (None if end is None else reading.number(at, end) for end in band[:2])
     if (low if low is not None else -math.inf) > (high if high is not None else math.inf):
         reading.note(at, f"the band {band!r} has its ends the wrong way round")
-    return Range(low, high)
+    return Range(low, high, or_none=len(band) == 3)

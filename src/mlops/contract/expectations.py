@@ -72,13 +72,14 @@ def _keep_value(column: pd.Series, expression: str) -> pd.Series:
 
 
 def _within(numbers: pd.DataFrame, bands: dict[str, Any]) -> pd.Series:
-    """A number that is missing is within its band."""
+    """Each band: the lowest and the highest number, and from how many rows on there must be one (None: never)."""
     import numpy as np
     import pandas as pd
 
     values = numbers[list(bands)].to_numpy(dtype=float)
-    low, high = (np.array([band[end] for band in bands.values()], dtype=float) for end in (0, 1))
-    outside = (values < low) | (values > high)  # an end that is open is not a number, which nothing passes
+    low, high, least = (np.array([band[part] for band in bands.values()], dtype=float) for part in range(3))  # None: not a number
+    owed = numbers[["rows"]].to_numpy(dtype=float) >= least
+    outside = (values < low) | (values > high) | (np.isnan(values) & owed)
     return pd.Series(~outside.any(axis=1), index=numbers.index)
 
 

@@ -1,4 +1,4 @@
-"""Relations between the columns of a row, as in `hour == sched_dep_time // 100`.
+"""Relations between the columns of a row, as in `hour == clock_time // 100`.
 
 The grammar is that of pandas' `eval`, restricted: columns (odd names in backticks), numbers, words in quotes, lists after `in`, arithmetic,
 comparisons, `and`, `or`, `not`, and the functions below. It is parsed as Python and walked node by node; nothing is ever evaluated as code.

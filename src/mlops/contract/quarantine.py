@@ -6,16 +6,18 @@ import shutil
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from mlops.contract.tables import batches, parquet
+from mlops.contract.tables import batches, first_rows, parquet
 from mlops.errors import JobFailed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     from mlops.contract.check import Verdict
+    from mlops.contract.tables import Chunks
 
 STEP = 250_000
 """Rows that are written at a time."""
@@ -40,6 +42,22 @@ def write_rows(verdict: Verdict, name: str, data: Path, valid: Path, quarantine:
     if written != [rows - leaving, leaving]:
         raise JobFailed(f"{name}: of {rows:,} rows {written[1]:,} went to quarantine and {written[0]:,} on: they are not all, each once")
     return f"{name}: {rows:,} rows in, {written[0]:,} valid, {written[1]:,} to quarantine"
+
+
+def set_apart(verdict: Verdict, name: str, table: pd.DataFrame | Chunks, folder: Path) -> Path | None:
+    """Write the rows of a table that would leave it, with a column `reasons`, and nothing else; return the file, or None where none would."""
+    import pyarrow as pa
+
+    found = verdict.quarantined(name)
+    if not found:
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    path, rows = folder / f"{name}.parquet", first_rows(table, found).assign(reasons=["; ".join(texts) for texts in found.values()])
+    try:
+        rows.to_parquet(path)
+    except pa.ArrowException:  # a column of several types, which no rule is about
+        rows.astype("str").to_parquet(path)
+    return path
 
 
 def _rows(path: Path) -> int:

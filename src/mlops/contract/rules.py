@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ class Range:
     """Whether `low` itself is outside."""
     below: bool = False
     """Whether `high` itself is outside."""
+    or_none: bool = False
+    """Whether it is well that there is no number."""
 
     def __str__(self) -> str:
         low, high = _figure(self.low), _figure(self.high)
@@ -36,7 +38,7 @@ class Range:
         if self.low is None or self.high is None:
             return self
         more = (self.high - self.low) * times
-        return Range(self.low - more, self.high + more)
+        return replace(self, low=self.low - more, high=self.high + more)
 
 
 def printable(text: str, most: int = 80) -> str:

@@ -109,14 +109,14 @@ def _table(reading: Reading, at: Keys, body: Mapping[str, Any], known: Mapping[s
 def _references(
     reading: Reading, at: Keys, table: str, columns: Sequence[Mapping[str, Any]], known: Mapping[str, Sequence[str]]
 ) -> Iterator[tuple[Rule, Keys]]:
-    """Yield the rule of each foreign key that a column has (`relationships`, as in `to: planes.tailnum`)."""
+    """Yield the rule of each foreign key that a column has (`relationships`, as in `to: customers.id`)."""
     for index, column in enumerate(columns):
         for number, link in enumerate(column.get("relationships") or []):
             keys = (*at, "properties", index, "relationships", number)
             extra = _custom(link)
             to = str(link.get("to") or "").split(".")
             if link.get("type", "foreignKey") not in {"foreignKey", "foreign_key"} or len(to) != 2:
-                reading.note(keys, "cannot be checked", "As in: {type: foreignKey, to: planes.tailnum}")
+                reading.note(keys, "cannot be checked", "As in: {type: foreignKey, to: customers.id}")
                 continue
             if to[1] not in known.get(to[0], ()):
                 there = [f"{other}.{name}" for other, names in known.items() for name in names]

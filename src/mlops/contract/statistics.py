@@ -1,7 +1,7 @@
 """Numbers that say how a column is distributed, in a table or in each partition of it: what a contract holds against a reference.
 
-The reference is in the contract itself, a band for each number. Every number is defined for any column, or is missing; a number that is
-missing says nothing, and breaks nothing.
+The reference is in the contract itself, a band for each number. A number that there is not, where one was learnt, breaks its band as one that
+is too high does: a mean of no values, the mean of a slice that vanished, the correlation of a column that stands still. A piece too small for a number owes none.
 
     missing                   share of rows without a value
     mean median spread q05 …  of numbers (true is 1); spread is the standard deviation, q05 the 5 % quantile
@@ -66,6 +66,8 @@ _TIMES = {"hour", "midnight", "days", "span", "daily", "age"}
 _YEAR = 365.2425
 _OF_CODES = {"distinct", "top", "frozen", "length", "share", "others", "tells"}
 _BINS = 20
+_PAIRS, _TOLD = 3, 30
+"""Rows that a correlation, and what a column tells of another, are counted from at least."""
 _OF_FLOATS: dict[str, Callable[[Any], Any]] = {
     "mean": lambda values: values.mean(),
     "spread": lambda values: values.std(),
@@ -83,6 +85,12 @@ def known(name: str) -> bool:
     return name in PLAIN or name in NESTED or bool(_QUANTILE.fullmatch(name))
 
 
+def needs_rows(name: str) -> int | None:
+    """Return from how many rows on a piece has this number; None of one that the first piece never has."""
+    kind = name.partition(" ")[0]
+    return None if kind == "repeated" else {"correlation": _PAIRS, "order": _PAIRS, "tells": _TOLD}.get(kind, 1)
+
+
 def measure(
     frame: pd.DataFrame, column: str, names: Iterable[str], pieces: Sequence[np.ndarray], others: Others | None = None
 ) -> dict[str, list[float]]:
@@ -91,7 +99,7 @@ def measure(
     Args:
         frame: The table.
         column: What is measured; empty for the table itself (`duplicates`).
-        names: Which numbers, with their argument after a blank: `mean`, `share EWR`, `correlation dep_delay`.
+        names: Which numbers, with their argument after a blank: `mean`, `share York`, `correlation fare`.
         pieces: Positions of the rows of each piece.
         others: What was made of other columns before, for the same table.
     """
@@ -345,7 +353,7 @@ def correlation(one: np.ndarray, other: np.ndarray) -> float:
     both = ~(np.isnan(one) | np.isnan(other))
     if not both.all():
         one, other = one[both], other[both]
-    if len(one) < 3:
+    if len(one) < _PAIRS:
         return math.nan
     one, other = one - one.mean(), other - other.mean()
     spread = math.sqrt(float(one @ one)) * math.sqrt(float(other @ other))
@@ -367,7 +375,7 @@ def tells(values: np.ndarray, target: np.ndarray, *, ordered: bool) -> float:
 
     there = ~np.isnan(target)
     values, target = values[there], target[there]
-    if len(target) < 30 or target.std() == 0:
+    if len(target) < _TOLD or target.std() == 0:
         return math.nan
     if ordered:
         absent = np.isnan(values)

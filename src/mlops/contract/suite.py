@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops.contract.rules import Range
-from mlops.contract.statistics import Others, measure
+from mlops.contract.statistics import Others, measure, needs_rows
 from mlops.contract.tables import Chunks
 from mlops.errors import Problem, SpecError
 
@@ -57,7 +57,7 @@ def compile_rule(rule: Rule, path: Path, frames: Mapping[str, pd.DataFrame | Chu
         SpecError: The rule is a custom one per partition that has no counterpart there.
     """
     if rule.kind == "distribution":
-        bands = {f"{rule.name} {name}": [band.low, band.high] for name, band in rule.arguments["bands"].items()}
+        bands = {f"{rule.name} {name}": [band.low, band.high, _from(name, band)] for name, band in rule.arguments["bands"].items()}
         where = "partitions" if rule.per_partition else "whole"
         return Check(rule, where, "expect_statistics_to_be_within", {"column_list": ["rows", *bands], "bands": bands})
     frame = "kinds" if rule.kind == "type" else "partitions" if rule.per_partition else "rows"
@@ -294,13 +294,19 @@ def _of(rule: Rule) -> str:
     return rule.columns[0] if rule.columns else ""
 
 
+def _from(name: str, band: Range) -> int | None:
+    """Return from how many rows on a piece must have this number; None where it need not."""
+    return None if band.or_none else needs_rows(name)
+
+
 def outside(rule: Rule, values: Mapping[str, float]) -> str:
     """Return which numbers of a piece are not within their bands, as a person reads them."""
     found = []
     for name, band in rule.arguments["bands"].items():
         value = values.get(f"{rule.name} {name}")
-        if value is not None and not (-math.inf if band.low is None else band.low) <= value <= (
-            math.inf if band.high is None else band.high
-        ):
-            found.append(f"{name} {value:.4g} (before {band})")
+        number, least = math.nan if value is None else float(value), _from(name, band)
+        if math.isnan(number) and least is not None and values["rows"] >= least:
+            found.append(f"{name} has no number (before {band})")
+        elif number < (-math.inf if band.low is None else band.low) or number > (math.inf if band.high is None else band.high):
+            found.append(f"{name} {number:.4g} (before {band})")
     return ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")

@@ -15,11 +15,11 @@ TOLD = 3
 """Broken rules that are told in full."""
 
 
-def stopped(contract: Contract, stops: Sequence[Detail], page: Path) -> str:
-    """Return what is said when a contract stops the run: the rules, the rows, whose it is, and where to read on."""
+def stopped(contract: Contract, stops: Sequence[Detail], page: Path, said: str = "validate stopped the run") -> str:
+    """Return what is said when a contract stops something: the rules, the rows, whose it is, and where to read on."""
     where = sorted({partition for item in stops for partition in item.broken_in})
     stops = sorted(stops, key=_weight, reverse=True)
-    lines = [f"validate stopped the run: {_few(where) or 'the data'} {'break' if len(where) > 1 else 'breaks'} the contract"]
+    lines = [f"{said}: {_few(where) or 'the data'} {'break' if len(where) > 1 else 'breaks'} the contract"]
     for item in stops[:TOLD]:
         lines.append(f"  {sentence(item)}")
         lines += [f"      {text}" for text in (item.remark, _examples(item)) if text]

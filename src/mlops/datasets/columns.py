@@ -53,6 +53,32 @@ def _array(values: Sequence[Any]) -> pa.Array:
         return pa.array([None if value is None else in_words(value) for value in values], pa.string())
 
 
+def joined(tables: Sequence[pa.Table]) -> pa.Table:
+    """Return chunks made by `from_objects` as one table, with the types that all of their values together have; a column may be in some of them only."""
+    import pyarrow as pa
+
+    def number(kind: pa.DataType) -> bool:
+        return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+    if not tables:
+        return pa.table({})
+    kinds: dict[str, set[pa.DataType]] = {}
+    for field in (field for table in tables for field in table.schema):
+        kinds.setdefault(field.name, set()).update({field.type} - {pa.null()})
+    mixed = {name for name, found in kinds.items() if len(found) > 1 and not all(map(number, found))}
+    alike = [_worded(table, mixed) for table in tables]
+    return pa.concat_tables(alike, promote_options="permissive")
+
+
+def _worded(table: pa.Table, names: set[str]) -> pa.Table:
+    import pyarrow as pa
+
+    for name in names & set(table.column_names):
+        values = [None if value is None else in_words(value) for value in table.column(name).to_pylist()]
+        table = table.set_column(table.column_names.index(name), name, pa.array(values, pa.string()))
+    return table
+
+
 def in_words(value: Any) -> str:
     """Return a value as a text file would hold it."""
     if isinstance(value, float) and value.is_integer() and abs(value) < EXACT:

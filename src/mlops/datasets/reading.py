@@ -9,9 +9,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from mlops.datasets.columns import from_objects, numbered, typed
+from mlops.datasets.columns import from_objects, joined, numbered, typed
 from mlops.datasets.parts import DAMAGED, Part, damaged, opened, parts, whole
 from mlops.datasets.source import WHITESPACE
 from mlops.errors import JobFailed, UsageError
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
     from mlops.datasets.source import Source
 
-BLOCK, ROWS = 32 * 2**20, 2**18
-"""A chunk: bytes of text, rows of Parquet."""
+BLOCK, ROWS, LINES = 32 * 2**20, 2**18, 2**14
+"""A chunk: bytes of text, rows of Parquet, lines of JSON."""
 
 
 def read(
@@ -73,6 +74,12 @@ def chunks(
     source: Source, columns: Sequence[str] | None = None, partitions: Sequence[str] | None = None
 ) -> Iterator[tuple[Path, pa.Table]]:
     """Yield each chunk with the file that it is from, under unique names, before its words get a type. Raises as `read`."""
+    if _asks(source):
+        from mlops.datasets.database import batches
+
+        for table in batches(source):
+            yield source.path, _chosen(_named(table, source, Part(source.path)), columns, source.path)
+        return
     names: list[str] = []
     for part in _parts(source, partitions):
         for table in _chunks(source, part):
@@ -86,7 +93,7 @@ def raw(source: Source, columns: Sequence[str] | None = None, partitions: Sequen
     """Return the table under its unique names, before its words get a type. Raises as `read`."""
     import pyarrow as pa
 
-    if source.database and not (source.snapshot and (source.folder / source.snapshot).is_file()):
+    if _asks(source):
         from mlops.datasets.database import query
 
         table = _named(query(source), source, Part(source.path))
@@ -103,6 +110,11 @@ def raw(source: Source, columns: Sequence[str] | None = None, partitions: Sequen
         return pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise JobFailed(f"the files have columns of different types: {error}", where=str(source.path), hint="Read them apart.") from error
+
+
+def _asks(source: Source) -> bool:
+    """Whether a database is asked, and no snapshot of it is there."""
+    return bool(source.database) and not (source.snapshot and (source.folder / source.snapshot).is_file())
 
 
 def _parts(source: Source, partitions: Sequence[str] | None) -> tuple[Part, ...]:
@@ -134,7 +146,9 @@ def _table(source: Source, part: Part) -> pa.Table:
             return table.slice(0, max(0, table.num_rows - source.footer))
         if kind == "parquet":
             return _parquet(part.path)
-        return from_objects(_records(part.path, kind) if kind != "excel" else _sheet(source, part.path))
+        if kind == "jsonl":
+            return joined([from_objects(_columns(records)) for records in _parsed_lines(part.path)])
+        return from_objects(_columns(_records(part.path)) if kind != "excel" else _sheet(source, part.path))
     except (pa.ArrowInvalid, UnicodeError, csv.Error, *DAMAGED) as error:
         raise _unreadable(source, part.path, error) from error
 
@@ -150,6 +164,8 @@ def _chunks(source: Source, part: Part) -> Iterator[pa.Table]:
                 yield from (pa.Table.from_batches([batch]).replace_schema_metadata(None) for batch in file.iter_batches(rows))
         elif source.format == "csv" and source.delimiter != WHITESPACE and not source.footer:
             yield from (pa.Table.from_batches([batch]) for batch in _csv(source, part.path))
+        elif source.format == "jsonl":
+            yield from _lines(part.path)
         else:
             yield _table(source, part)
     except (pa.ArrowInvalid, UnicodeError, csv.Error, *DAMAGED) as error:
@@ -235,15 +251,36 @@ def _parquet(path: Path) -> pa.Table:
         raise JobFailed(f"not a Parquet file that can be read: {error}", where=str(path), hint="Fetch it again.") from error
 
 
-def _records(path: Path, kind: str) -> dict[str, list[Any]]:
-    """Return the columns of JSON: an object per line, or a list of objects. What is nested gets names joined by a point."""
-    text = whole(path).getvalue().decode("utf-8-sig")
-    records = []
-    for number, line in enumerate([text] if kind == "json" else text.split("\n"), 1):
-        if not line.strip():
+def _records(path: Path) -> list[dict[str, Any]]:
+    """Return the objects of a list in JSON."""
+    return _parsed([(1, whole(path).getvalue())], path)
+
+
+def _lines(path: Path) -> Iterator[pa.Table]:
+    """Yield the rows of JSON lines in chunks; a name that only some lines have is a column of each, so the file is read twice."""
+    names: dict[str, None] = {}
+    for records in _parsed_lines(path):
+        names.update(dict.fromkeys(name for record in records for name in record))
+    for records in _parsed_lines(path):
+        yield from_objects(_columns(records, tuple(names)))
+
+
+def _parsed_lines(path: Path) -> Iterator[list[dict[str, Any]]]:
+    with opened(path) as file:
+        lines = enumerate(file, 1)
+        while some := list(islice(lines, LINES)):
+            yield _parsed(some, path)
+
+
+def _parsed(lines: Sequence[tuple[int, bytes]], path: Path) -> list[dict[str, Any]]:
+    """Return the objects of numbered lines, each an object or a list of them. What is nested gets names joined by a point."""
+    records: list[Any] = []
+    for number, line in lines:
+        text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+        if not text.strip():
             continue
         try:
-            found = json.loads(line)
+            found = json.loads(text)
         except ValueError as error:
             raise JobFailed(
                 f"line {number}: not JSON: {error}", where=str(path), hint="One object per line, or one list of objects."
@@ -251,9 +288,13 @@ def _records(path: Path, kind: str) -> dict[str, list[Any]]:
         records += found if isinstance(found, list) else [found]
     if not all(isinstance(record, dict) for record in records):
         raise UsageError("the JSON is not a list of objects", where=str(path), hint='As [{"a": 1}, {"a": 2}], or an object per line.')
-    flat = [_flat(record) for record in records]
-    names = list(dict.fromkeys(name for record in flat for name in record))
-    return {name: [record.get(name) for record in flat] for name in names}
+    return [_flat(record) for record in records]
+
+
+def _columns(records: Sequence[Mapping[str, Any]], names: Sequence[str] = ()) -> dict[str, list[Any]]:
+    """Return the values of each name, in the order in which they first come; None where a record has none."""
+    found = names or list(dict.fromkeys(name for record in records for name in record))
+    return {name: [record.get(name) for record in records] for name in found}
 
 
 def _flat(record: Mapping[str, Any], before: str = "") -> dict[str, Any]:

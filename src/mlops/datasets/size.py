@@ -53,7 +53,7 @@ def _files(source: Source, partitions: Sequence[str] | None) -> list[Path]:
     if source.database:
         snapshot = source.folder / source.snapshot
         return [snapshot] if source.snapshot and snapshot.is_file() else []
-    if source.format not in {"csv", "parquet"}:
+    if source.format not in {"csv", "parquet", "jsonl"}:
         return []
     if source.url:
         from mlops.datasets.elsewhere import fetched
@@ -72,6 +72,7 @@ def _of_parquet(source: Source, files: Sequence[Path], partitions: Sequence[str]
 def _of_text(source: Source, files: Sequence[Path], partitions: Sequence[str] | None) -> float:
     """Return what it takes, by the bytes of the first rows as text and in memory."""
     each, text = _per_row(source, partitions)
+    text = _per_line(files[0]) if source.format == "jsonl" else text
     whole = sum(path.stat().st_size * _unpacked(path) for path in files)
     return whole / text * each
 
@@ -83,6 +84,12 @@ def _per_row(source: Source, partitions: Sequence[str] | None) -> tuple[float, f
     words = first.to_pandas()
     text = sum(float(words[name].astype("str").str.len().sum()) for name in words) / max(1, len(words))
     return float(words.memory_usage(deep=True).sum()) / max(1, len(words)), text + len(words.columns)
+
+
+def _per_line(path: Path) -> float:
+    """Return the bytes of a line: in JSON each has the names as well."""
+    text = sample(path, TEXT)
+    return len(text) / max(1, text.count(b"\n"))
 
 
 def _unpacked(path: Path) -> float:

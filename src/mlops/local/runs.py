@@ -311,15 +311,15 @@ def owner(folder: Path) -> int | None:
     return int(text) if text.isdigit() and alive(folder) else None
 
 
-def find_run(home: Path, which: str) -> Path:
-    """Return the folder of a run by number, name or `latest`.
+def find_run(home: Path, which: str, model: str | None = None) -> Path:
+    """Return the folder of a run by number, name or `latest`; of one model's runs where it is named.
 
     Raises:
         UsageError: There is none.
     """
-    runs = read_runs(home)
+    runs = [facts for facts in read_runs(home) if model is None or facts.get("model") == model]
     for facts in runs:
         if which in {"latest", str(facts["run"]), facts["name"]}:
             return home / "runs" / str(facts["run"])
     known = ", ".join(f"{facts['run']} ({facts['name']})" for facts in runs[:5]) or "none yet: make run"
-    raise UsageError(f"there is no run {which!r}", hint=f"The latest runs: {known}")
+    raise UsageError(f"there is no run {which!r}{f' of {model}' if model else ''}", hint=f"The latest runs: {known}")

@@ -22,6 +22,8 @@ TITLES = figures.METRIC_NAMES | {"latency_ms": "latency, p95 of one row", "size_
 WORSE = "is worse than"
 MINUS = "\N{MINUS SIGN}"
 UNITS = {"latency_ms": " ms", "size_mb": " MB"}
+PROVING = 30
+"""Rows below which an interval is no proof: a bootstrap draws from them as if they were all there is."""
 
 
 @dataclass(frozen=True)
@@ -142,10 +144,12 @@ def _compare(rule: CompareRule, evidence: Mapping[str, Any]) -> RuleVerdict:
     told = RuleVerdict("compare", "comparison", rule.mode, None, "off", None, f"lower end above {figures.bound(rule.must_gain)}")
     if rule.mode == "off":
         return told
-    facts, metric = _mapping(evidence.get("against")), _metric(rule.metric, evidence)
+    facts, metric, few = _mapping(evidence.get("against")), _metric(rule.metric, evidence), _few(evidence)
     if rule.without_champion == "limits" and facts.get("kind") == "baseline":
         return replace(
-            told, passed=True, reason=f"there is no champion yet: the limits alone decide about a first version, {_proven(metric, rule)}"
+            told,
+            passed=True,
+            reason=f"there is no champion yet: the limits alone decide about a first version, {_proven(metric, rule, few)}",
         )
     name = facts.get("name") or "nothing"
     against = f"the champion {name}" if facts.get("kind") == "champion" else f"the baseline “{name}”"
@@ -159,16 +163,22 @@ def _compare(rule: CompareRule, evidence: Mapping[str, Any]) -> RuleVerdict:
         return replace(told, passed=rule.must_gain < 0, value=0.0, reason=f"{words}: its predictions are identical to those of {against}")
     worst, best = numbers.gains(rule.metric)
     how = "is better than" if worst > rule.must_gain else WORSE if best < 0 else "is not better than"
-    return replace(told, passed=worst > rule.must_gain, value=numbers.difference, reason=f"{words} {how} {against}")
+    return replace(told, passed=worst > rule.must_gain, value=numbers.difference, reason=f"{words} {how} {against}{few}")
 
 
-def _proven(metric: Mapping[str, Any], rule: CompareRule) -> str:
+def _few(evidence: Mapping[str, Any]) -> str:
+    """Return a word about a comparison on so few rows that its interval proves nothing; else nothing."""
+    count = _finite(_mapping(evidence.get("rows")).get("count"))
+    return f", on {count:.0f} rows, which prove nothing" if count is not None and count < PROVING else ""
+
+
+def _proven(metric: Mapping[str, Any], rule: CompareRule, few: str) -> str:
     """Return whether a first version is known to be better than the baseline, in words."""
     numbers = _numbers(metric)
     if numbers is None:
         return "which is unproven: it could not be compared with the baseline"
     words = _sentence(rule.metric, numbers)
-    return f"whose gain over the baseline is {'proven' if numbers.gains(rule.metric)[0] > 0 else 'unproven'} ({words})"
+    return f"whose gain over the baseline is {'proven' if numbers.gains(rule.metric)[0] > 0 and not few else 'unproven'} ({words}{few})"
 
 
 @dataclass(frozen=True)

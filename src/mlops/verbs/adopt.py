@@ -14,6 +14,7 @@ from mlops.settings import METRICS, find_root, read_project
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from mlops.adopt.look import Options
     from mlops.adopt.plan import Decision, Plan
@@ -43,6 +44,7 @@ def adopt(arguments: argparse.Namespace) -> int:
         drop=tuple(arguments.drop),
         keep=tuple(arguments.keep),
         keys=tuple(arguments.key),
+        day_first=None if arguments.day_first is None else arguments.day_first in {"yes", "1"},
         **{name: getattr(arguments, name) for name in given if getattr(arguments, name) is not None},
     )
     with tempfile.TemporaryDirectory(prefix="mlops-look-") as folder:
@@ -99,6 +101,8 @@ def _asked(plan: Plan, options: Options) -> Options:
 def answered(plan: Plan, options: Options, decision: Decision, answer: str) -> Options:
     """Return the options with a person's answer to a question."""
     about = decision.about
+    if decision.option.startswith("--day-first"):
+        return replace(options, day_first=answer.startswith("%d"))
     if about == "task":
         return replace(options, task=answer)
     if about == "positive":
@@ -151,13 +155,14 @@ def described(plan: Plan) -> str:
 def ended(plan: Plan, changes: Changes, *, several: bool) -> str:
     """Return what was measured and written, and what comes next."""
     from mlops.adopt.gates import told
+    from mlops.adopt.measure import SCORING
 
     measured, gate = changes.measured, changes.gate
     better = "more" if METRICS[plan.metric] == "higher" else "less"
     gain = measured.gain
     lines = ["", f"  measured      on {measured.rows:,} test rows that the model never saw, {measured.train_rows:,} learnt from"]
     lines += [f"    {plan.metric:<18}{told(measured.model)}, a guess {told(measured.guess)} ({better} is better)"]
-    lines += [f"    estimator         {measured.estimator}: {_scores(measured.scores)} in a cross-validation"]
+    lines += [f"    estimator         {measured.estimator}: {_scores(measured.scores, SCORING[plan.metric])} in a cross-validation"]
     lines += [_wrapped("    gate              ", gate.why)]
     if gain is None or gain <= 0:
         lines += [
@@ -186,10 +191,12 @@ def _columns(count: int) -> str:
     return f"{count:,} column{'s' * (count != 1)}"
 
 
-def _scores(scores: Any) -> str:
+def _scores(scores: Mapping[str, float], scoring: str) -> str:
+    """Return scores as people read them: scikit-learn turns what is better when it is less around, and calls it neg_."""
     from mlops.adopt.yamls import number
 
-    return ", ".join(f"{name} {number(value, 4)}" for name, value in scores.items())
+    way, words = (-1, scoring.removeprefix("neg_")) if scoring.startswith("neg_") else (1, scoring)
+    return ", ".join(f"{name} {number(way * value, 4)}" for name, value in scores.items()) + f" ({words.replace('_', ' ')})"
 
 
 def _row(about: str, value: str, sure: str, why: str) -> str:

@@ -9,54 +9,76 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import JobFailed, UsageError
-from mlops.files import write_atomic
+from mlops.files import shown, write_atomic, write_json
 from mlops.verbs.pipelines import place
+from mlops.verbs.tables import contract_file, tables_of, whole
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     import pandas as pd
 
-    from mlops.contract.rules import Contract
+    from mlops.contract.check import Verdict
     from mlops.contract.tables import Chunks
 
 
 def check(arguments: argparse.Namespace) -> int:
-    """Hold data against their contract.
+    """Hold data against their contract, and write the page about it; rows that break a warning are written beside it.
 
     Raises:
         JobFailed: A rule says stop.
     """
     from mlops.contract.check import check as judge
     from mlops.contract.detail import describe
+    from mlops.contract.page import render
+    from mlops.contract.record import record
     from mlops.contract.standard import load
     from mlops.contract.terminal import sentence, stopped
 
-    path = contract_file(arguments.contract)
-    contract = load(path)
-    frames = frames_of(contract, arguments.data)
+    contract = load(contract_file(arguments.contract, arguments.model))
+    frames = tables_of(contract, arguments.data, arguments.model)
     verdict = judge(contract, frames)
     details = describe(contract, [finding for finding in verdict.findings if finding.outcome != "held"], frames)
     rows = sum(map(verdict.leaving, frames))
+    folder = place()[1] / "contract" / contract.path.name.partition(".")[0]
+    page = shown(folder / "report.html", Path.cwd())
+    write_json(folder / "validation.json", record(verdict, details, rows))
+    write_atomic(folder / "report.html", render(verdict, list(details.values()), rows))
+    apart = _set_apart(verdict, frames, folder / "quarantine")
     facts = {
-        "contract": str(path),
+        "contract": str(contract.path),
         "rules": len(verdict.findings),
         "stops": [finding.rule.name for finding in verdict.stops],
         "warnings": [finding.rule.name for finding in verdict.warnings],
         "quarantined": rows,
         "not checked": list(contract.described),
+        "page": page,
+        "quarantine": apart,
     }
     if arguments.json:
         print(json.dumps(facts))
     else:
         for finding in verdict.warnings:
             print(f"  warn  {sentence(details[finding.rule.name])}")
-        print(f"{len(verdict.findings)} rules, {len(verdict.stops)} stop, {len(verdict.warnings)} warn, {rows:,} rows to quarantine")
+        print(f"{len(verdict.findings)} rules, {len(verdict.stops)} stop, {len(verdict.warnings)} warn, {rows:,} rows for quarantine")
         if contract.described:
             print(f"kept, and not checked: {'; '.join(contract.described)}")
+        print("\n".join([f"page: {page}", *(f"rows for quarantine: {path}" for path in apart)]))
     if verdict.stops:
-        raise JobFailed(stopped(contract, [details[finding.rule.name] for finding in verdict.stops], path))
+        stops = [details[finding.rule.name] for finding in verdict.stops]
+        raise JobFailed(stopped(contract, stops, Path(page), said="mlops contract check"))
     return 0
+
+
+def _set_apart(verdict: Verdict, frames: Mapping[str, pd.DataFrame | Chunks], folder: Path) -> list[str]:
+    """Write the rows that break a warning; where the contract says stop no row goes anywhere. Return the files."""
+    from mlops.contract.quarantine import set_apart
+
+    found = [] if verdict.stops else [path for name, table in frames.items() if (path := set_apart(verdict, name, table, folder))]
+    for old in set(folder.glob("*.parquet")) - set(found):
+        old.unlink()
+    return [shown(path, Path.cwd()) for path in found]
 
 
 def profile(arguments: argparse.Namespace) -> int:
@@ -97,10 +119,10 @@ def diff(arguments: argparse.Namespace) -> int:
     from mlops.contract.diff import compare, consequences, read_old
     from mlops.contract.standard import load
 
-    new_path = contract_file(arguments.new)
+    new_path = contract_file(arguments.new, arguments.model)
     new, old = load(new_path), read_old(arguments.old, new_path)
     changes = compare(old, new)
-    frames = frames_of(new, arguments.data, needed=bool(arguments.data))
+    frames = tables_of(new, arguments.data, arguments.model, needed=False)
     effects = consequences(old, new, {name: whole(table) for name, table in frames.items()}) if frames else ()
     if arguments.json:
         print(json.dumps({"changes": [change.facts for change in changes], "partitions": [effect.facts for effect in effects]}))
@@ -122,7 +144,7 @@ def docs(arguments: argparse.Namespace) -> int:
 
     if arguments.out:
         check_place(Path(arguments.out))
-    record, place = _checked_now(arguments) if arguments.data else _kept(arguments.run)
+    record, place = _checked_now(arguments) if arguments.data else _kept(arguments.run, arguments.model)
     page = build(record, Path(arguments.out) if arguments.out else place / "data-docs")
     print(json.dumps({"docs": str(page)}) if arguments.json else page)
     if arguments.open:
@@ -133,12 +155,12 @@ def docs(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _kept(run: str) -> tuple[dict[str, Any], Path]:
+def _kept(run: str, model: str | None) -> tuple[dict[str, Any], Path]:
     """Return the results that a run has kept, and its folder."""
     from mlops.local.runs import find_run
     from mlops.report.pieces import read_pieces
 
-    folder = find_run(place()[1], run)
+    folder = find_run(place()[1], run, model)
     found = read_pieces(folder).validation
     if not found or not isinstance(found.value.get("results"), dict):
         hint = "Name a run that checked its data, or check data now: mlops contract docs --contract FILE --data DIR"
@@ -153,86 +175,8 @@ def _checked_now(arguments: argparse.Namespace) -> tuple[dict[str, Any], Path]:
     from mlops.contract.record import record
     from mlops.contract.standard import load
 
-    contract = load(contract_file(arguments.contract))
-    frames = frames_of(contract, arguments.data)
+    contract = load(contract_file(arguments.contract, arguments.model))
+    frames = tables_of(contract, arguments.data, arguments.model)
     verdict = hold(contract, frames)
     broken = [finding for finding in verdict.findings if finding.outcome != "held"]
     return record(verdict, describe(contract, broken, frames), sum(map(verdict.leaving, frames))), Path(arguments.data)
-
-
-def contract_file(given: str) -> Path:
-    """Return the contract that is meant: the one that is named, or the only one in data/.
-
-    Raises:
-        UsageError: There is none, or more than one.
-    """
-    if given:
-        return Path(given)
-    root, _ = place()
-    found = sorted((root / "data").glob("*.odcs.yml"))
-    if len(found) == 1:
-        return found[0]
-    names = ", ".join(map(str, found)) or "none"
-    raise UsageError(f"which contract? In data/: {names}", hint="Name it, as in --contract data/flights.odcs.yml")
-
-
-def data_folder(given: str, *, needed: bool = True) -> Path | None:
-    """Return where the tables are: the folder that is named, or the output of the newest run's import.
-
-    Raises:
-        UsageError: It is not there, or no run has one.
-    """
-    if given:
-        if not Path(given).is_dir():
-            raise UsageError(f"there is no folder {given!r}", hint="It holds one TABLE.parquet for each table of the contract.")
-        return Path(given)
-    _, home = place()
-    found = sorted((home / "runs").glob("*/steps/import/outputs/raw"), key=lambda path: path.stat().st_mtime)
-    if not found and needed:
-        raise UsageError("no run has imported data yet", hint="make run, or --data DIR with one TABLE.parquet for each table.")
-    return found[-1] if found else None
-
-
-def frames_of(contract: Contract, given: str, *, needed: bool = True) -> dict[str, pd.DataFrame | Chunks]:
-    """Return the tables that a contract is held against.
-
-    Args:
-        contract: The contract.
-        given: A folder of TABLE.parquet; for a contract of one table whatever `mlops adopt` takes as well; empty for what the newest run
-            imported, or else the data beside the contract (data/NAME/source.yml).
-        needed: Whether it is an error that there are none; else nothing is returned.
-
-    Raises:
-        UsageError: There are none.
-        JobFailed: One cannot be read.
-    """
-    from mlops.datasets.detection import detect
-    from mlops.datasets.reading import read
-    from mlops.datasets.source import FILE, read_source
-
-    table = contract.tables[0]
-    alone, beside = len(contract.tables) == 1, contract.path.parent / contract.path.name.partition(".")[0] / FILE
-    if alone and given and not (Path(given) / f"{table.name}.parquet").is_file():
-        return {table.name: read(detect(given), types=table.types)}
-    folder = data_folder(given, needed=needed and not (alone and beside.is_file()))
-    if folder is None and alone and beside.is_file():
-        return {table.name: read(read_source(beside), types=table.types)}
-    return tables(contract.tables, folder) if folder else {}
-
-
-def whole(table: pd.DataFrame | Chunks) -> pd.DataFrame:
-    """Return all rows of a table in memory."""
-    import pandas as pd
-
-    return table if isinstance(table, pd.DataFrame) else pd.concat(table.frames(), ignore_index=True)
-
-
-def tables(wanted: tuple[Any, ...], folder: Path | None) -> dict[str, pd.DataFrame | Chunks]:
-    """Return the tables of a contract that are in a folder.
-
-    Raises:
-        JobFailed: One is not there or cannot be read.
-    """
-    from mlops.contract.tables import memory_limit, open_table
-
-    return {table.name: open_table(Path(folder or ".") / f"{table.name}.parquet", memory_limit(None)) for table in wanted}

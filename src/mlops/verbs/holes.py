@@ -7,17 +7,16 @@ import sys
 from collections import deque
 from typing import TYPE_CHECKING
 
-from mlops.verbs.contract import contract_file, data_folder, tables
+from mlops.verbs.tables import contract_file, tables_of
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     import pandas as pd
 
     from mlops.contract.faults.holes import Tried
-    from mlops.contract.rules import Table
+    from mlops.contract.tables import Chunks
 
 
 def test(arguments: argparse.Namespace) -> int:
@@ -25,8 +24,8 @@ def test(arguments: argparse.Namespace) -> int:
     from mlops.contract.faults.holes import facts, holes
     from mlops.contract.standard import load
 
-    contract = load(contract_file(arguments.contract))
-    frames = _in_memory(contract.tables, data_folder(arguments.data))
+    contract = load(contract_file(arguments.contract, arguments.model))
+    frames = _in_memory(tables_of(contract, arguments.data, arguments.model))
     tried = holes(contract, frames, _progress, only=arguments.only, target=arguments.target)
     caught = sum(item.trial.caught for item in tried)
     if arguments.json:
@@ -36,11 +35,10 @@ def test(arguments: argparse.Namespace) -> int:
     return 1 if tried and arguments.at_least is not None and caught < arguments.at_least * len(tried) else 0
 
 
-def _in_memory(wanted: tuple[Table, ...], folder: Path | None) -> Mapping[str, pd.DataFrame]:
-    """Return the tables, each whole: of one that is larger than memory, its last rows."""
+def _in_memory(found: Mapping[str, pd.DataFrame | Chunks]) -> Mapping[str, pd.DataFrame]:
+    """Return tables, each whole: of one that is larger than memory, its last rows."""
     import pandas as pd
 
-    found = tables(wanted, folder)
     return {name: table if isinstance(table, pd.DataFrame) else deque(table.frames(), maxlen=1)[0] for name, table in found.items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from mlops.delivery.shared import on_state
 from mlops.delivery.workspace import ENVIRONMENTS, Workspace, open_workspace
 from mlops.errors import MlopsError
 from mlops.files import shown
+from mlops.settings import find_root, read_project
 
 if TYPE_CHECKING:
     import argparse
@@ -75,7 +77,9 @@ def _hand_on(workspace: Workspace, facts: Mapping[str, Any]) -> None:
         return
     version = workspace.registry.resolve(workspace.model.name, str(facts["version"])) if promoted else None
     if version is not None and not facts.get("staging"):
-        print(f"  {'next':<11}make promote VERSION={ticket_of(version)} ENV=staging   # then ENV=production", file=sys.stderr)
+        named = f" MODEL={workspace.model.name}" if len(workspace.project.models) > 1 else ""
+        which = version.version if host.context.system == "laptop" else ticket_of(version)
+        print(f"  {'next':<11}make promote VERSION={which}{named} ENV=staging   # then ENV=production", file=sys.stderr)
     host.output("outcome", str(facts.get("outcome", "")))
     host.output("ticket", str(ticket_of(version)) if version else "")
 
@@ -84,22 +88,47 @@ def _colour() -> bool:
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
+def _each(name: str | None) -> list[Workspace]:
+    """Return the model that is named, or every one: what only looks need not ask which."""
+    if name is not None:
+        return [open_workspace(name)]
+    return [open_workspace(model) for model in read_project(find_root(Path.cwd())).models]
+
+
+def _print_facts(found: list[dict[str, Any]], arguments: argparse.Namespace) -> None:
+    """Print the facts of one model, or of several as a list of them."""
+    one = arguments.model is not None or len(found) == 1
+    print(json.dumps(found[0] if one else {"models": found}, ensure_ascii=False, default=str))
+
+
 def models(arguments: argparse.Namespace) -> int:
-    """List versions, and the moves that brought them where they are."""
-    workspace = open_workspace(arguments.model)
-    name = workspace.model.name
-    versions, moves = on_state(workspace, lambda: (workspace.registry.versions(name), workspace.registry.history(name)))
+    """List versions, and the moves that brought them where they are; without a name, of every model."""
+    found = [on_state(workspace, functools.partial(_known, workspace)) for workspace in _each(arguments.model)]
     if arguments.json:
-        facts = {"model": name, "versions": [asdict(v) for v in versions], "history": [asdict(m) for m in moves]}
-        print(json.dumps(facts, ensure_ascii=False, default=str))
+        _print_facts(
+            [{**facts, **{kind: [asdict(one) for one in facts[kind]] for kind in ("versions", "history")}} for facts in found], arguments
+        )
         return 0
-    if not versions:
-        print(f"{name} has no version yet: make run")
-    for version in versions:
-        print(f"v{version.version:<4} {version.digest[:19]}…  {version.created[:19]}  {', '.join(version.aliases)}")
-    for move in moves:
-        print(f"  {move.at[:19]}  {move.environment:<10} {_step(move.before, move.after)}  by {move.who}  {move.reason}")
+    for facts in found:
+        _print_versions(facts, several=len(found) > 1)
     return 0
+
+
+def _known(workspace: Workspace) -> dict[str, Any]:
+    name = workspace.model.name
+    return {"model": name, "versions": workspace.registry.versions(name), "history": workspace.registry.history(name)}
+
+
+def _print_versions(facts: Mapping[str, Any], *, several: bool) -> None:
+    name = facts["model"]
+    if several and facts["versions"]:
+        print(name)
+    if not facts["versions"]:
+        print(f"{name} has no version yet: make run{f' MODEL={name}' if several else ''}")
+    for version in facts["versions"]:
+        print(f"v{version.version:<4} {version.digest[:19]}…  {version.created[:19]}  {', '.join(version.aliases)}")
+    for move in facts["history"]:
+        print(f"  {move.at[:19]}  {move.environment:<10} {_step(move.before, move.after)}  by {move.who}  {move.reason}")
 
 
 def _step(before: int | None, after: int | None) -> str:
@@ -157,20 +186,30 @@ def _say_move(arguments: argparse.Namespace, facts: dict[str, Any], what: str) -
 
 
 def status(arguments: argparse.Namespace) -> int:
-    """Tell what serves where, from the endpoints themselves and from the registry."""
-    workspace = open_workspace(arguments.model)
-    facts = on_state(workspace, lambda: {name: _environment(workspace, name) for name in ENVIRONMENTS})
+    """Tell what serves where, from the endpoints themselves and from the registry; without a name, of every model."""
+    found = [on_state(workspace, functools.partial(_served, workspace)) for workspace in _each(arguments.model)]
     if arguments.json:
-        print(json.dumps({"model": workspace.model.name, "environments": facts}, ensure_ascii=False))
+        _print_facts(found, arguments)
         return 0
-    for name, served in facts.items():
+    for facts in found:
+        _print_served(facts, several=len(found) > 1)
+    return 0
+
+
+def _served(workspace: Workspace) -> dict[str, Any]:
+    return {"model": workspace.model.name, "environments": {name: _environment(workspace, name) for name in ENVIRONMENTS}}
+
+
+def _print_served(facts: Mapping[str, Any], *, several: bool) -> None:
+    if several:
+        print(facts["model"])
+    for name, served in facts["environments"].items():
         number = served["version"] or served["registered"]
-        version = f"{workspace.model.name} v{number}" if number else "nothing yet"
+        version = f"{facts['model']} v{number}" if number else "nothing yet"
         print(f"  {name:<12} {version:<16} {served['health']:<12} {served['address'] or ''}")
         for told in (served["note"], served["differs"]):
             if told:
                 print(f"  {'':<12} {told}")
-    return 0
 
 
 def _environment(workspace: Workspace, name: str) -> dict[str, Any]:
@@ -207,11 +246,16 @@ def rotate_key(arguments: argparse.Namespace) -> int:
 
 
 def stop(arguments: argparse.Namespace) -> int:
-    """End every endpoint of the model."""
+    """End every endpoint of a model, or of all models."""
     from mlops.serving import endpoint
 
-    workspace = open_workspace(arguments.model)
-    stopped = [name for name in ENVIRONMENTS if endpoint.stop(workspace.endpoint(name))]
+    workspaces = _each(None) if arguments.all else [open_workspace(arguments.model)]
+    stopped = [
+        f"{workspace.model.name} {name}" if arguments.all else name
+        for workspace in workspaces
+        for name in ENVIRONMENTS
+        if endpoint.stop(workspace.endpoint(name))
+    ]
     if arguments.json:
         print(json.dumps({"stopped": stopped}))
     else:

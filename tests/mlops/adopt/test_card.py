@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from mlops.adopt import readme
-from mlops.adopt.card import cell, code
+from mlops.adopt.card import cell, code, text
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,11 @@ def test_a_class_that_looks_like_a_link_is_none_in_the_readme():
     assert "whether `total_bill` is `[x](http://evil)`" in text
     assert f"(always {cell(evil)})" in text
     assert f"always {evil}" not in text
+
+
+def test_the_card_says_where_each_part_of_the_preparation_is(plan, base):
+    layout = SimpleNamespace(name="m", package="src/project", data="data/m")
+    told = text(plan(base.assign(seen="2020-01-01")), layout, "here", None)
+    parts = [line.split(" | ")[0] for line in told.partition("## Preparation")[2].splitlines() if line.startswith("| ")]
+    assert parts[1:] == [f"| {name}" for name in ("import", "validate", "clean", "wrangle", "stage", "transform", "normalise")]
+    assert "branch `numbers` (3 columns)" in told

@@ -40,5 +40,11 @@ def test_a_first_version_whose_gain_few_rows_cannot_show_is_called_unproven():
     assert gate.why.startswith("UNPROVEN: 60 test rows")
 
 
+def test_so_few_rows_confirm_nothing_whatever_their_interval_says():
+    gate = draw(first(low=0.2, rows=7))
+    assert gate.without_champion == "limits"
+    assert gate.why.startswith("UNPROVEN: 7 test rows prove nothing")
+
+
 def test_many_rows_that_do_not_show_a_gain_let_nothing_in():
     assert draw(first(low=-0.1)).without_champion == "baseline"

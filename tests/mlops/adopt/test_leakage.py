@@ -59,6 +59,29 @@ def test_a_name_that_says_afterwards_is_told_and_left_out_where_it_predicts(plan
     assert "closed_by" in {suspect.column for suspect in found.suspects}
 
 
+def test_what_is_missing_where_the_answer_is_is_known_no_sooner_and_left_out(plan, base):
+    """As of a flight that never left: no departure, no arrival, no delay."""
+    gone = base.index % 7 == 0
+    found = plan(base.assign(y=base["y"].mask(gone), took=base["a"].mask(gone), b=base["b"].mask(base.index % 5 == 0)))
+    assert left_out(found) == {"took"}
+    empty = base.assign(**{name: base[name].mask(gone) for name in base})
+    assert not left_out(plan(empty)) - {""}  # the empty rows are copies of each other
+
+
+def test_a_name_that_is_kin_to_the_target_or_to_a_plan_is_told(plan, base, draw):
+    delay = base["a"] * 10
+    table = base.drop(columns=["a", "y", "z"]).assign(
+        arr_delay=delay + draw.normal(size=200),
+        dep_delay=delay + 4 * draw.normal(size=200),
+        sched_dep_time=base["b"],
+        dep_time=base["b"] + 1e-9 * delay,
+    )
+    found = {suspect.column: suspect.why for suspect in plan(table, "arr_delay").suspects}
+    assert "delay" in found["dep_delay"]
+    assert "what came of sched_dep_time" in found["dep_time"]
+    assert "b" not in found
+
+
 def test_copies_of_rows_are_left_out_where_they_are_no_chance(plan, base):
     found = plan(pd.concat([base, base.head(20)]))
     assert [suspect.left_out for suspect in found.suspects if not suspect.column] == [True]

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlops.adopt.look import look, name_of, questions
+from mlops.adopt.look import Options, look, name_of, questions
 from mlops.adopt.plan import ROLES, SURE
 from mlops.datasets.reading import read
 from mlops.datasets.source import read_source
 from mlops.errors import UsageError
+from mlops.verbs.adopt import answered
 
 
 def test_the_same_table_gives_the_same_plan(plan, base):
@@ -93,3 +94,12 @@ def test_a_letter_names_no_row_though_no_two_are_alike(plan, base, draw):
     letters = [" ".join(draw.choice(["bill", "phone", "late", "broken"], 15)) + f" {row}" for row in range(200)]
     assert plan(base.assign(letter=letters)).keys == ()
     assert plan(base.assign(title=[f"the house of {row}" for row in range(200)])).keys == ("title",)
+
+
+def test_days_and_months_that_could_be_either_are_asked_for_and_can_be_said(plan, base):
+    table = base.assign(seen=[f"0{1 + i % 9}/0{1 + i % 7}/2020" for i in range(200)])
+    question = next(decision for decision, _ in questions(plan(table)) if decision.about == "seen")
+    assert (question.value, question.option) == ("times, %m/%d/%Y", "--day-first yes")
+    assert answered(plan(table), Options(), question, "%d/%m/%Y").day_first is True
+    told = [item.value for item in plan(table, day_first=True).decisions if item.about == "seen"]
+    assert "times, %d/%m/%Y" in told

@@ -24,6 +24,8 @@ import pytest
         ("population", lambda i: (i * 7919) % 10007, "number"),
         ("patient_id", lambda i: 100 + i % 50, "group"),
         ("userId", lambda i: f"u{i % 60}", "group"),
+        ("cow", lambda i: i // 20, "group"),
+        ("school", lambda i: [12, 8, 12, 16, 12, 10, 11, 9, 14, 12, 13][i * i % 11], "number"),
         ("n_children", lambda i: i % 5, "number"),
         ("region_code", lambda i: 10 * (i % 6), "category"),
     ],

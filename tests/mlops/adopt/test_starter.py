@@ -146,5 +146,7 @@ def test_the_starter_s_tests_keep_the_rules_that_they_meet_in_a_fork(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, tmp_path / name)
     shutil.copytree(STARTER / "tests", tmp_path / "tests/project")
-    done = subprocess.run(["ruff", "check", "--no-cache", tmp_path / "tests"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--no-cache", tmp_path / "tests"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout

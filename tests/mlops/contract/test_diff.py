@@ -57,7 +57,8 @@ def test_the_older_contract_may_be_a_revision_of_git(write):
         read_old("HEAD~7", path)
 
 
-def test_the_verbs_check_profile_and_diff(write, trips, tmp_path, capsys):
+def test_the_verbs_check_profile_and_diff(write, trips, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("MLOPS_HOME", str(tmp_path / "state"))
     (tmp_path / "raw").mkdir()
     trips.to_parquet(tmp_path / "raw" / "trips.parquet")
     path, made = str(write()), str(tmp_path / "made.odcs.yml")

@@ -56,6 +56,31 @@ def test_a_band_warns_and_far_outside_of_it_stops(write, trips):
     assert [finding.rule.severity for finding in broken(path, trips).values()] == ["warn", "stop"]
 
 
+@pytest.mark.parametrize(
+    ("bands", "gone"),
+    [
+        ("{median: [0, 10]}", lambda t: t.assign(miles=t.miles.where(t.index < 8))),
+        ("{correlation: {fare: [0, 1]}}", lambda t: t.assign(miles=t.miles.where(t.index < 8, 5.0))),
+        ("{by: {city=York: [0, 10]}}", lambda t: t.assign(city=t.city.where(t.index < 8, "Bath"))),
+    ],
+)
+def test_a_number_that_there_is_no_more_breaks_its_band_unless_none_is_said_to_be_well(write, trips, bands, gone):
+    per = ", customProperties: [{property: per, value: partition}]"
+    path = write(of_miles(custom("expect_column_to_be_as_before", bands, per)))
+    assert broken(path, trips) == {}
+    found = broken(path, gone(trips))["trips.miles.distribution"]
+    assert found.observed.partition(" (")[0].endswith("has no number")
+    path.write_text(path.read_text().replace("0]", "0, null]").replace("[0, 1]", "[0, 1, null]"))
+    assert broken(path, gone(trips)) == {}
+
+
+def test_a_statistic_of_a_partition_that_has_no_value_breaks_its_rule(write, trips):
+    rule = custom("expect_column_mean_to_be_between", "{min_value: 0}", ", customProperties: [{property: per, value: partition}]")
+    path = write(of_miles(rule))
+    found = broken(path, trips.assign(miles=trips.miles.where(trips.index < 8)))
+    assert found["trips.miles.custom"].observed == "no number in 1 of 3 partitions"
+
+
 def test_a_partition_is_compared_with_those_before_it(write, trips):
     rule = "{metric: rowCount, arguments: {per: partition, previous: 2}, unit: percent, mustBeBetween: [80, 125]}"
     path = write(of_table(rule))

@@ -1,5 +1,7 @@
 """A contract proposed from data: the data pass it, an honest next part passes it, and what is wrong does not."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -114,6 +116,14 @@ def test_one_row_far_out_is_told_and_stops_nothing(verdict):
     found = verdict(proposal, next_month)
     assert found.stops == ()
     assert found.warnings
+
+
+def test_a_number_that_a_part_of_the_past_had_not_may_be_none_and_what_allows_all_is_no_band():
+    frame = months(5)
+    frame["seldom"] = frame["net"].where((frame.index < 400) | (frame.index % 160 == 0) & (frame.index < 1600))
+    text = propose("made", frame, partition=["month"]).text
+    assert re.search(r"median: \[[^]]*, null\]", text)
+    assert "[-1, 1" not in text
 
 
 def test_times_that_are_over_have_an_end(verdict):

@@ -11,6 +11,7 @@ import time
 import pandas as pd
 import pytest
 
+from mlops.datasets import database as asked
 from mlops.datasets.detection import detect
 from mlops.datasets.reading import read
 from mlops.errors import PlatformError, UsageError
@@ -30,6 +31,13 @@ def test_a_table_of_sqlite_is_read_and_kept_as_a_snapshot(database, told, frame)
     pd.testing.assert_frame_equal(found, frame)
     database.unlink()
     pd.testing.assert_frame_equal(read(source), frame)
+
+
+def test_a_database_is_read_so_many_rows_at_a_time_to_the_same_table(database, told, frame, monkeypatch):
+    monkeypatch.setattr(asked, "ROWS", 7)
+    source, found = told(f"sqlite:///{database}#orders")
+    pd.testing.assert_frame_equal(found, frame)
+    assert [table.num_rows for table in asked.batches(source)] == [7, 7, 7, 7, 7, 5]
 
 
 def test_a_query_is_read(database, told):

@@ -4,6 +4,7 @@ import contextlib
 import json
 import sqlite3
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from tests.mlops.delivery.machines import tag
@@ -13,6 +14,7 @@ from mlops.errors import JobFailed
 from mlops.files import digest_folder
 from mlops.registry import artifacts
 from mlops.registry.versions import ModelVersion
+from mlops.verbs.way import _hand_on
 
 VERSION = ModelVersion("shops", 3, f"sha256:{'a' * 64}", None, "", "", approved=True, against=2, evidence=f"sha256:{'b' * 64}")
 
@@ -30,6 +32,23 @@ def test_a_ticket_is_one_word_and_reads_as_what_it_was(version):
 )
 def test_what_is_no_ticket_is_not_taken_for_one(text):
     assert read_ticket(text) is None
+
+
+@pytest.mark.parametrize(
+    ("system", "models", "says"),
+    [
+        ("laptop", 1, "make promote VERSION=3 ENV=staging "),
+        ("laptop", 2, "make promote VERSION=3 MODEL=shops ENV=staging "),
+        ("github", 1, f"make promote VERSION=3.{'a' * 64}.{'b' * 64}.2 ENV=staging "),
+    ],
+)
+def test_what_comes_next_is_a_number_for_a_person_and_a_ticket_for_ci(monkeypatch, capsys, system, models, says):
+    host = SimpleNamespace(context=SimpleNamespace(system=system), output=lambda *_: None)
+    monkeypatch.setattr("mlops.ci.host.current", lambda _: host)
+    registry = SimpleNamespace(resolve=lambda *_: VERSION)
+    shops = SimpleNamespace(model=SimpleNamespace(name="shops"), project=SimpleNamespace(models=range(models)), registry=registry)
+    _hand_on(shops, {"outcome": "promote", "version": 3})
+    assert says in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

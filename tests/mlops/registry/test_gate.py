@@ -290,6 +290,12 @@ def test_a_first_version_may_be_judged_by_its_limits_alone():
     assert judge(few | {"metrics": [metric("rmse"), metric("r2", 0.4)]}, houses("limits")).outcome == "stop"
 
 
+def test_a_gain_on_a_handful_of_rows_is_not_called_proven():
+    few = price(difference=-9_000.0, half=10.0) | {"rows": {"count": 7}}
+    assert judge(few, houses()).reason.endswith(", on 7 rows, which prove nothing")
+    assert "unproven (RMSE" in judge(few | FIRST, houses("limits")).reason
+
+
 def test_limits_alone_do_not_decide_once_there_is_a_champion():
     assert judge(price(difference=0.0, half=90_000.0), houses("limits")).outcome == "keep"
 

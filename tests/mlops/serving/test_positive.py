@@ -20,6 +20,7 @@ def words(models, tmp_path_factory):
     return models.save(fitted, tmp_path_factory.mktemp("words") / "model", types=dict.fromkeys(NUMBERS, "double"))
 
 
+@pytest.mark.slow
 def test_the_endpoint_answers_what_the_gate_judged_and_names_the_class(words, place, models):
     rows = models.flights(50, 3)[list(NUMBERS)]
     judged = task_of("binary", "bad").scores(load(words, trusted=models.trusted), rows)

@@ -59,7 +59,7 @@ def of_column(look: Look, name: str, description: str, remarks: list[str]) -> di
     return {**made, **({"quality": quality} if quality else {})}
 
 
-def banded(look: Look, learnt: Mapping[str, list[float]]) -> list[dict[str, Any]]:
+def banded(look: Look, learnt: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
     """Return the rules that hold numbers within their bands: those that stop far outside, and those that only tell."""
     values = {name: learnt[name] for name in learnt if name.partition(" ")[0] not in bands.SENSITIVE}
     jumps = learnt.get("top", [0, 0])[1] > 0.5
@@ -70,7 +70,7 @@ def banded(look: Look, learnt: Mapping[str, list[float]]) -> list[dict[str, Any]
     return made + ([expect(BANDS, nested(told), severity="warn", per=per)] if told else [])
 
 
-def _bands(look: Look, name: str) -> dict[str, list[float]]:
+def _bands(look: Look, name: str) -> dict[str, list[Any]]:
     """Return the band of each of a column's numbers."""
     column, kind = look.frame[name], look.kinds[name]
     if len(look.kinds) > WIDE or name in look.partition or name in look.mixed:
@@ -99,7 +99,7 @@ def _of_values(column: pd.Series, *, few: bool) -> list[str]:
     return [*(f"share {text_of(value)}" for value in counts.index[:6] if counts[value] >= 0.03 * len(column)), "distinct", "top"]
 
 
-def nested(flat: Mapping[str, list[float]]) -> dict[str, Any]:
+def nested(flat: Mapping[str, list[Any]]) -> dict[str, Any]:
     """Return bands as they stand in a contract."""
     made: dict[str, Any] = {}
     for name, band in flat.items():

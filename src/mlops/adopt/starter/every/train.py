@@ -66,11 +66,11 @@ def search(model, table, columns, args):
     scores = []
     for number, settings in enumerate(trials, 1):
         scores.append(score(clone(model).set_params(**settings), rows, columns, args.scoring, folds))
-        print(f"  trial {number} of {len(trials)}: {args.scoring} {scores[-1]:.4f}   {worded(settings)}", flush=True)
+        print(f"  trial {number} of {len(trials)}: {said(args.scoring, scores[-1])}   {worded(settings)}", flush=True)
     if not np.isfinite(scores).any():
         sys.exit(f"train: no trial has a score by {args.scoring}: no fold has each class. Set trials to 0.")
     won = int(np.nanargmax(scores))
-    print(f"  trial {won + 1} won: {args.scoring} {scores[won]:.4f}   {worded(trials[won])}")
+    print(f"  trial {won + 1} won: {said(args.scoring, scores[won])}   {worded(trials[won])}")
     if "MLFLOW_RUN_ID" in os.environ:
         mlflow.log_params({f"won_{name}": value for name, value in trials[won].items()})
         mlflow.log_metric("search_score", scores[won])
@@ -100,6 +100,11 @@ def folded(model, table, columns, seed):
         return KFold(FOLDS, shuffle=True, random_state=seed), table
     common = table[table.groupby(columns.target)[columns.target].transform("size") >= FOLDS]
     return StratifiedKFold(FOLDS, shuffle=True, random_state=seed), common
+
+
+def said(scoring, value):
+    """Return a score as people read it: scikit-learn turns what is better when it is less around, and calls it neg_."""
+    return f"{scoring.removeprefix('neg_').replace('_', ' ')} {-value if scoring.startswith('neg_') else value:.4f}"
 
 
 def throughout(ordered, target):
