@@ -303,7 +303,10 @@ class ProcessExecutor:
             return self._failed(running, running.ended_because)
         if code:
             return self._failed(running, _in_words(code))
-        return self._sealed(running)
+        try:
+            return self._sealed(running)
+        except OSError as error:
+            return self._failed(running, str(unwritable(running.launch.folder, error)), ours=True)
 
     def _sealed(self, running: _Running) -> Event:
         """Check that the step wrote what it declares and left its inputs alone, then digest and lock what it wrote."""

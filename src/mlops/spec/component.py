@@ -43,6 +43,8 @@ class Reading:
 
     problems: list[Problem] = field(default_factory=list)
     without_effect: list[str] = field(default_factory=list)
+    components: dict[Path, Component | None] = field(default_factory=dict)
+    """Component files that were read already: many steps may name one."""
 
 
 @dataclass(frozen=True)
@@ -96,12 +98,17 @@ def load_component(path: Path, reading: Reading) -> Component | None:
     Raises:
         SpecError: The file cannot be read or is not YAML.
     """
+    if path in reading.components:
+        return reading.components[path]
     source = read(path)
     here = Here(source, (), reading)
-    if not isinstance(source.value, dict):
+    made = None
+    if isinstance(source.value, dict):
+        made = parse_component(here, source.value, fallback=path.stem)
+    else:
         here.note("a component file is a mapping of keys", "See src/pipelines/components for one that works.")
-        return None
-    return parse_component(here, source.value, fallback=path.stem)
+    reading.components[path] = made
+    return made
 
 
 def parse_component(here: Here, value: Mapping[str, Any], *, fallback: str) -> Component | None:

@@ -23,8 +23,8 @@ def fail_at(number):
 
     def wrapped(name, call):
         def instead(first, *rest, **more):
-            path = "" if isinstance(first, int) else os.fsdecode(first)
-            if os.getpid() == owner and (isinstance(first, int) or path.startswith(str(home))):
+            path = os.readlink(f"/proc/self/fd/{first}") if isinstance(first, int) else os.fsdecode(first)
+            if os.getpid() == owner and path.startswith(str(home)):
                 count[0] += 1
                 if count[0] == number:
                     if fault == "KILL":
