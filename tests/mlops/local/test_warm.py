@@ -56,6 +56,24 @@ def test_a_forked_step_sees_what_a_fresh_process_sees(project):
     assert warm_log == cold_log
 
 
+NASTY = [
+    "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
+    "import os, signal; os.kill(os.getpid(), signal.SIGINT)",
+    "import sys\nfor n in range(3): print('out', n); print('err', n, file=sys.stderr)\nraise SystemExit(2)",
+    "import atexit, pickle\nclass Mine: pass\natexit.register(lambda: print(type(pickle.loads(pickle.dumps(Mine()))).__name__))\nraise SystemExit(2)",
+    "import atexit, sys\natexit.register(lambda: sys.stdout.write('first registered, last run'))\natexit.register(print, 'run first')\nraise SystemExit(3)",
+    "import threading, time\nthreading.Thread(target=lambda: (time.sleep(0.1), print('a thread is waited for'))).start()\nraise SystemExit(4)",
+    "import threading, time\nthreading.Thread(target=time.sleep, args=(30,), daemon=True).start()\nraise SystemExit(4)",
+    "import multiprocessing as m\ndef f(x): return x * x\nif __name__ == '__main__':\n    with m.get_context('spawn').Pool(1) as pool: print(pool.map(f, [1, 2, 3]))\n    raise SystemExit(5)",
+    "import json, decimal\njson.dumps = None; decimal.getcontext().prec = 2\nraise SystemExit(6)",
+    "import sys\nsys.exit(300)",
+    "import sys\nsys.exit(-1)",
+    "import os\nos.close(1)\nprint('into nothing')",
+    "import sys\ndef f(): f()\nf()",
+    "raise KeyboardInterrupt",
+]
+
+
 @pytest.mark.parametrize(
     "script",
     [
@@ -68,20 +86,7 @@ def test_a_forked_step_sees_what_a_fresh_process_sees(project):
         "import sys; sys.stdout.write('no newline'); sys.stdout.flush(); raise SystemExit(4)",
         "print('\\u2713'); raise SystemExit(9)",
         "def broken(:",
-        "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
-        "import os, signal; os.kill(os.getpid(), signal.SIGINT)",
-        "import sys\nfor n in range(3): print('out', n); print('err', n, file=sys.stderr)\nraise SystemExit(2)",
-        "import atexit, pickle\nclass Mine: pass\natexit.register(lambda: print(type(pickle.loads(pickle.dumps(Mine()))).__name__))\nraise SystemExit(2)",
-        "import atexit, sys\natexit.register(lambda: sys.stdout.write('first registered, last run'))\natexit.register(print, 'run first')\nraise SystemExit(3)",
-        "import threading, time\nthreading.Thread(target=lambda: (time.sleep(0.1), print('a thread is waited for'))).start()\nraise SystemExit(4)",
-        "import threading, time\nthreading.Thread(target=time.sleep, args=(30,), daemon=True).start()\nraise SystemExit(4)",
-        "import multiprocessing as m\ndef f(x): return x * x\nif __name__ == '__main__':\n    with m.get_context('spawn').Pool(1) as pool: print(pool.map(f, [1, 2, 3]))\n    raise SystemExit(5)",
-        "import json, decimal\njson.dumps = None; decimal.getcontext().prec = 2\nraise SystemExit(6)",
-        "import sys\nsys.exit(300)",
-        "import sys\nsys.exit(-1)",
-        "import os\nos.close(1)\nprint('into nothing')",
-        "import sys\ndef f(): f()\nf()",
-        "raise KeyboardInterrupt",
+        *(pytest.param(script, marks=pytest.mark.slow) for script in NASTY),
     ],
 )
 def test_a_forked_step_ends_as_a_fresh_process_ends(project, script):
