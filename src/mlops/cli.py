@@ -116,10 +116,90 @@ CONTRACT = {
     ),
 }
 
+_WHICH = (
+    _argument("named", nargs="?", metavar="NAME", help="as in the YAML: NAME, NAME:VERSION or NAME@latest"),
+    _argument("--name", "-n", metavar="NAME", help="the same, as az ml has it"),
+    _argument("--version", "-v", metavar="VERSION", help="which one; without, the newest that is not archived"),
+    _argument(
+        "--registry-name", dest="registry", metavar="REGISTRY", help="what is kept here for a registry, azureml://registries/REGISTRY/..."
+    ),
+)
+
+
+def _asset(kind: str, what: str, example: str, *more: tuple[tuple[str, ...], dict[str, Any]]) -> dict[str, Verb]:
+    """Return the verbs of a kind of asset, as `az ml` has them."""
+    article = "an" if kind[0] in "aeiou" else "a"
+    create = (
+        _argument("--file", "-f", metavar="FILE", help=f"the YAML of the {kind}, as az ml takes it"),
+        _argument(
+            "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="put a value into the file's place: name=a version=2"
+        ),
+        _argument("--name", "-n", metavar="NAME", help="its name"),
+        _argument("--version", "-v", metavar="VERSION", help="its version; without one, the next number"),
+        *more,
+        _WHICH[-1],
+    )
+    lists = (
+        _argument("--name", "-n", metavar="NAME", help="all versions of this name"),
+        _argument("--include-archived", action="store_true", help="archived ones too"),
+        _argument("--archived-only", action="store_true", help="archived ones alone"),
+        _WHICH[-1],
+    )
+    archived = (*_WHICH[:2], _argument("--version", "-v", metavar="VERSION", help="only this one; without, all of the name"), _WHICH[-1])
+    label = _argument("--label", "-l", metavar="LABEL", help="latest: the newest that is not archived")
+    return {
+        "create": Verb("assets:create", f"register {what}", f"mlops {kind} create -f {example}.yml", create),
+        "list": Verb("assets:list_", f"list each {kind} with its newest version, or the versions of one", f"mlops {kind} list", lists),
+        "show": Verb(
+            "assets:show",
+            f"show a version of {article} {kind}: what it is, where it came from",
+            f"mlops {kind} show {example}",
+            (*_WHICH, label),
+        ),
+        "archive": Verb(
+            "assets:archive",
+            f"leave {article} {kind} out of lists and of @latest; it can still be named",
+            f"mlops {kind} archive {example}",
+            archived,
+        ),
+        "restore": Verb("assets:restore", f"bring an archived {kind} back", f"mlops {kind} restore {example}", archived),
+    }
+
+
+_PATH = _argument(
+    "--path", "-p", metavar="PATH", help="a file or folder here, or where it is elsewhere (azureml://datastores/..., https://...)"
+)
+_DESCRIPTION = _argument("--description", "-d", metavar="TEXT", help="what it is")
+DATA_ASSET = _asset(
+    "data",
+    "a version of a data asset: a copy of the file or folder, or where it is elsewhere",
+    "cereal",
+    _PATH,
+    _argument("--type", "-t", metavar="TYPE", help="uri_folder (the default), uri_file or mltable"),
+    _DESCRIPTION,
+)
+COMPONENT = _asset("component", "a version of a component, with a copy of its code", "train")
+IMAGE = _asset(
+    "environment",
+    "a version of an environment: what image and packages steps ask for",
+    "training",
+    _argument("--image", "-i", metavar="IMAGE", help="the container image"),
+    _argument("--conda-file", "-c", metavar="FILE", help="the conda file with its packages"),
+    _DESCRIPTION,
+)
+MODEL = _asset(
+    "model",
+    "a version of a model that jobs take as an input",
+    "classifier",
+    _PATH,
+    _argument("--type", "-t", metavar="TYPE", help="custom_model (the default), mlflow_model or triton_model"),
+    _DESCRIPTION,
+)
 DATA = {
+    **DATA_ASSET,
     "list": Verb(
         "data:list_",
-        "list a data set's files, what is wrong with them, its versions, and what was made from each",
+        "list a data set's files, what is wrong with them, its versions, and what was made from each; then the data assets",
         "mlops data list",
         (_MODEL,),
     ),
@@ -140,14 +220,19 @@ DATA = {
     ),
     "restore": Verb(
         "data:restore",
-        "bring back exactly the files of an old version, or say which are gone",
+        "bring back exactly the files of an old version, or say which are gone; with --name, an archived data asset",
         "mlops data restore v3 /tmp/then",
         (
             _argument(
-                "version", metavar="VERSION", help="the beginning of a data version, a model version (v3), a run's number, a git revision"
+                "version",
+                nargs="?",
+                metavar="VERSION",
+                help="the beginning of a data version, a model version (v3), a run's number, a git revision",
             ),
-            _argument("folder", metavar="DIR", help="where to; it must be empty, or not there"),
+            _argument("folder", nargs="?", metavar="DIR", help="where to; it must be empty, or not there"),
             _MODEL,
+            _argument("--name", "-n", metavar="NAME", help="an archived data asset, to be listed again"),
+            _argument("--version", "-v", dest="asset_version", metavar="VERSION", help="of the data asset: only this one"),
         ),
     ),
     "refresh": Verb(
@@ -196,7 +281,30 @@ VERBS = {
     "contract": Verb(
         "", "what must hold in the data: check, profile, diff, test, docs", "mlops contract check", facts=False, parts=CONTRACT
     ),
-    "data": Verb("", "a data set's files and versions: list, add, restore, refresh", "mlops data list", facts=False, parts=DATA),
+    "data": Verb(
+        "",
+        "a data set's files and versions: list, add, restore, refresh; data assets for jobs: create, show, archive",
+        "mlops data list",
+        facts=False,
+        parts=DATA,
+    ),
+    "component": Verb(
+        "", "components by name and version, for `component: azureml:NAME@latest`", "mlops component list", facts=False, parts=COMPONENT
+    ),
+    "environment": Verb(
+        "",
+        "what steps run in, by name and version, for `environment: azureml:NAME@latest`",
+        "mlops environment list",
+        facts=False,
+        parts=IMAGE,
+    ),
+    "model": Verb(
+        "",
+        "models that jobs take as inputs, by name and version; what is served: mlops models",
+        "mlops model list",
+        facts=False,
+        parts=MODEL,
+    ),
     "plan": Verb(
         "change:plan",
         "what a change asks of CI: models to train, code to check; and of what it does not, the proof",

@@ -76,7 +76,7 @@ class Problem:
             marks = "^" * max(1, min(self.length, len(self.text) - self.column + 1))
             lines.append(" " * 5 + " | " + " " * (self.column - 1) + marks)
         if self.hint:
-            lines.append(f"        {self.hint}")
+            lines += [f"        {line}" for line in self.hint.splitlines()]
         return "\n".join(lines)
 
 

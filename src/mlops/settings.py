@@ -27,6 +27,7 @@ MODES = ("on", "dry-run", "off")
 MODEL_NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
 PLACES = ("local", "azure")
 """Where an environment may run. `azure` is known, and refused until its room is built."""
+PACKAGES = ("project", "conda_file")
 METRICS_OF: Mapping[str, Mapping[str, str]] = {
     "binary": {"auc": "higher", "average_precision": "higher", "log_loss": "lower", "brier": "lower", "calibration_error": "lower"},
     "multiclass": {"log_loss": "lower", "accuracy": "higher", "balanced_accuracy": "higher", "f1_macro": "higher", "auc_ovr": "higher"},
@@ -213,6 +214,8 @@ class Environment:
     where: str
     workers: int = 2
     warm: bool = True
+    packages: str = "project"
+    """Which packages steps have here: the project's, or those that each step's conda file asks for."""
     serve: ServeSettings | None = None
     gate: GateRules | None = None
     test: TestSettings | None = None
@@ -344,6 +347,7 @@ def read_environment(root: Path, name: str, model: ModelSettings | None = None) 
         where=reader.choice(("where",), PLACES, "local"),
         workers=reader.whole(("workers",), 2, least=1),
         warm=reader.truth(("warm",), default=True),
+        packages=reader.choice(("packages",), PACKAGES, "project"),
         serve=_serve(parts["serve"]) if "serve" in given else None,
         gate=_gate(parts["gate"], task) if "gate" in given else None,
         test=_test(parts["test"]) if "test" in given else None,

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops.assets.lookup import open_assets
 from mlops.datasets.change import STAGE
 from mlops.datasets.dataset import CHECKS
 from mlops.errors import UsageError
@@ -82,7 +83,7 @@ def attempt(data: DataSet, folder: Path, home: Path, root: Path, options: Option
         UsageError: No step of the pipeline validates.
     """
     given = str(folder / "source.yml") if data.pipeline.values[data.given].path.is_file() else str(folder)  # type: ignore[union-attr]
-    pipeline = _first_steps(load_pipeline(data.pipeline.path, {data.given: given}, complete=False))
+    pipeline = _first_steps(load_pipeline(data.pipeline.path, {data.given: given}, complete=False, assets=open_assets(root, home)))
     running = LocalRun(pipeline, home, root, options)
     for event in running.events():
         tell(event)

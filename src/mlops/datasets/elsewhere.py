@@ -86,9 +86,10 @@ def _cache() -> Path:
 
 def _told(error: BaseException, url: str) -> PlatformError:
     """Return the error for a person: by the server's status where there is one, for its message says the address and no more."""
-    status = _status(error)
+    status = status_of(error)
     if status is None:
-        said = f"{type(error).__name__}: {masked(str(error), url) or 'no answer'}"
+        first = _first(error)
+        said = f"{type(first).__name__}: {masked(str(first), url) or 'no answer'}"
         return PlatformError(
             f"cannot fetch it: {said}", where=url, hint="Check the address and the network; or download the file and name that."
         )
@@ -99,7 +100,14 @@ def _told(error: BaseException, url: str) -> PlatformError:
     return PlatformError(f"cannot fetch it: {known[0]} ({status})", where=url, hint=known[1])
 
 
-def _status(error: BaseException | None) -> int | None:
+def _first(error: BaseException) -> BaseException:
+    """Return what an error came from in the beginning: fsspec says of every failure that the file is not found."""
+    while isinstance(error, FileNotFoundError) and (cause := error.__cause__ or error.__context__):
+        error = cause
+    return error
+
+
+def status_of(error: BaseException | None) -> int | None:
     """Return the HTTP status of an error, or of one that it came from: fsspec says of each that the file is not found."""
     last = None
     while error is not None:

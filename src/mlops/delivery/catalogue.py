@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlops.assets.lookup import open_assets
 from mlops.datasets import compare, history
 from mlops.datasets.dataset import DataSet, File, as_listed, files, of_pipeline, troubles
 from mlops.datasets.listing import version_among
@@ -31,7 +32,9 @@ def open_data(workspace: Workspace) -> DataSet:
         SpecError: The pipeline, or source.yml, is wrong.
     """
     model = workspace.model
-    pipeline = load_pipeline(workspace.root / model.pipeline, complete=False)
+    pipeline = load_pipeline(
+        workspace.root / model.pipeline, complete=False, assets=open_assets(workspace.root, workspace.home, fetching=False)
+    )
     return of_pipeline(pipeline, workspace.root / model.contract)
 
 

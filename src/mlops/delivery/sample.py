@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pathspec
 
+from mlops.assets.lookup import open_assets
 from mlops.delivery import files
 from mlops.errors import MlopsError
 from mlops.files import locked, unwritable
@@ -89,9 +90,12 @@ def train_twin(workspace: Workspace, champion: ModelVersion, settings: Mapping[s
     if folder is None:
         return f"the commit of v{champion.version}, {commit[:7]}, is not to be had"
     try:
-        pipeline = load_pipeline(folder / workspace.model.pipeline, settings)
+        pipeline = load_pipeline(folder / workspace.model.pipeline, settings, assets=open_assets(workspace.root, workspace.home))
         run = LocalRun(
-            pipeline, workspace.home, workspace.root, Options(workspace.local.workers, workspace.local.warm, model=workspace.model.name)
+            pipeline,
+            workspace.home,
+            workspace.root,
+            Options(workspace.local.workers, workspace.local.warm, model=workspace.model.name, packages=workspace.local.packages),
         )
         for _ in run.events():
             pass

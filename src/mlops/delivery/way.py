@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops.assets.lookup import open_assets
 from mlops.ci.host import current
 from mlops.datasets.listing import DATA, version_among
 from mlops.delivery import files, stations
@@ -115,7 +116,7 @@ class Delivery:
 
     def _open(self) -> LocalRun:
         ws = self.workspace
-        pipeline = load_pipeline(ws.root / ws.model.pipeline, self.settings)
+        pipeline = load_pipeline(ws.root / ws.model.pipeline, self.settings, assets=open_assets(ws.root, ws.home))
         missing = [name for name in OUTPUTS if name not in pipeline.outputs]
         if missing:
             hint = f"The gate needs the outputs {', '.join(OUTPUTS)}."
@@ -125,7 +126,7 @@ class Delivery:
                 lacking = "serve" if environment.serve is None else "gate"
                 hint = "The file of the template has one that works."
                 raise UsageError(f"there is no `{lacking}` section", where=f"environments/{environment.name}.yml", hint=hint)
-        options = Options(ws.local.workers, ws.local.warm, self.force, ws.model.name)
+        options = Options(ws.local.workers, ws.local.warm, self.force, ws.model.name, ws.local.packages)
         run = LocalRun(pipeline, ws.home, ws.root, options, lambda record, p, o: Tracker(ws.home, record, p, o), self._then)
         self.facts.update(_EMPTY | {"model": ws.model.name, "outcome": "failed", "run": run.record.facts["run"]})
         return run

@@ -28,6 +28,8 @@ class Task:
     name: str
     needs: tuple[str, ...]
     work: Any
+    can_miss: tuple[str, ...] = ()
+    """Needs without whose outputs it can do: it waits for them, and runs also where they failed."""
 
 
 class Executor(Protocol):
@@ -106,7 +108,7 @@ def execute(
 def _blocked(task: Task, bad: Mapping[str, str], *, go_on: bool) -> str:
     """Return why a task must not start, or the empty string."""
     for need in task.needs:
-        if need in bad:
+        if need in bad and need not in task.can_miss:
             return f"needs {need}, which {bad[need]}"
     if bad and not go_on:
         return f"{next(iter(bad))} {next(iter(bad.values()))}, and continue_on_step_failure is false"

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.engine.events import Canceled, Event, Failed, Finished, Product, Started
 from mlops.errors import PlatformError
-from mlops.files import unwritable
+from mlops.files import unwritable, write_json
 from mlops.local import logs
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mlops.local.digests import Digests
     from mlops.local.snapshot import Code, Snapshot
 
+UNMADE = "unmade"  # the type of an output, file or folder, that the step itself makes
 _LOOK_EVERY = 1.0  # seconds between two looks at the size of what steps print
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 # On a busy machine OpenMP's threads, spinning while they wait for each other, make a training of 4 s one of a minute: let them sleep.
@@ -56,6 +57,10 @@ class Launch:
     """Asset inputs -> where they are, and the digest that they must still have afterwards."""
     recipe: Recipe
     timeout: float | None
+    job: Mapping[str, Any] | None = None
+    """What a driver of `kinds/` reads from job.json; None for a plain command."""
+    artifacts: str | None = None
+    """The output that holds what the step leaves in `./outputs`, if one does."""
 
 
 @dataclass
@@ -211,8 +216,11 @@ class ProcessExecutor:
 
     def _lay_out(self, launch: Launch) -> None:
         self.snapshot.copy(launch.code, launch.folder / "code")
+        _lay_artifacts(launch)
+        if launch.job is not None:
+            write_json(launch.folder / "job.json", launch.job)
         for path, kind in launch.outputs.values():
-            os.makedirs(path.parent if kind == "uri_file" else path, exist_ok=True)
+            os.makedirs(path.parent if kind in {"uri_file", UNMADE} else path, exist_ok=True)
 
     def _launch(self, launch: Launch) -> None:
         warm = self.warm and bool(launch.code.argv) and not any(name.startswith(_IMPORT_TIME) for name in launch.variables)
@@ -302,7 +310,7 @@ class ProcessExecutor:
         if running.ended_because:
             return self._failed(running, running.ended_because)
         if code:
-            return self._failed(running, _in_words(code))
+            return self._failed(running, _told(running.launch) or _in_words(code))
         try:
             return self._sealed(running)
         except OSError as error:
@@ -312,7 +320,7 @@ class ProcessExecutor:
         """Check that the step wrote what it declares and left its inputs alone, then digest and lock what it wrote."""
         launch = running.launch
         for name, (path, kind) in launch.outputs.items():
-            if (kind == "uri_file" and not path.is_file()) or (path.is_dir() and not any(path.iterdir())):
+            if (kind == "uri_file" and not path.is_file()) or not path.exists() or (path.is_dir() and not any(path.iterdir())):
                 return self._failed(running, f"it ended well and did not write its output {name!r}")
         for name, (path, digest) in launch.inputs.items():
             if self._digest(path) != digest:
@@ -338,6 +346,23 @@ class ProcessExecutor:
 def _inherited() -> dict[str, str]:
     """Return this process's environment, less the switch that would compile every import again at every start."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
+def _told(launch: Launch) -> str:
+    """Return the reason that a driver of `kinds/` left, if any."""
+    reason = launch.folder / "reason.txt"
+    return reason.read_text(encoding="utf-8") if launch.job is not None and reason.is_file() else ""
+
+
+def _lay_artifacts(launch: Launch) -> None:
+    """Make `./outputs`, which is there on Azure ML for files that a step wants kept without declaring them."""
+    place = launch.folder / "code" / "outputs"
+    if launch.artifacts and not place.exists():
+        kept = launch.outputs[launch.artifacts][0] / "outputs"
+        kept.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(kept)
+    elif not place.exists():
+        place.mkdir()
 
 
 def _in_words(code: int) -> str:

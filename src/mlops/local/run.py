@@ -11,24 +11,28 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops.assets.surroundings import Surroundings
 from mlops.datasets.change import settle_before_reading
 from mlops.datasets.listing import version_of
-from mlops.engine.events import Event, Finished, Product, RunFinished, RunStarted
+from mlops.engine.events import Event, Failed, Finished, Product, Reused, RunFinished, RunStarted
 from mlops.engine.freshness import Fresh, Recipe, Stale
 from mlops.engine.loop import Products, Task, execute
 from mlops.errors import JobFailed, MlopsError, PlatformError
 from mlops.files import shown
 from mlops.local.digests import Digests
-from mlops.local.executor import Launch, ProcessExecutor
+from mlops.local.executor import UNMADE, Launch, ProcessExecutor
+from mlops.local.includes import with_includes
+from mlops.local.kinds.code import read_driven
 from mlops.local.runs import Origin, RunRecord, open_run, origin
 from mlops.local.snapshot import Code, Snapshot
 from mlops.local.store import Store
 from mlops.spec import expressions
-from mlops.spec.values import TRUTHS, Asset, Binding, Component, FromPipeline, FromStep, Literal, Pipeline, Step
+from mlops.spec.values import LITERAL_TYPES, TRUTHS, Asset, Binding, Component, FromPipeline, FromStep, Input, Literal, Pipeline, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from mlops.assets.lookup import LocalAssets
     from mlops.tracking.reader import Tracker
 
 
@@ -41,6 +45,7 @@ class Options:
         warm: Fork plain Python steps from a process that has their imports.
         force: Run every step, whatever is there already.
         model: The model of the project that the run belongs to, if any.
+        packages: Which packages steps have: `project`, or `conda_file` (see assets/interpreters.py).
         settings: The inputs that were given on the command line, for the record.
     """
 
@@ -48,6 +53,7 @@ class Options:
     warm: bool = True
     force: bool = False
     model: str | None = None
+    packages: str = "project"
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -62,6 +68,8 @@ class LocalRun:
     track: Callable[[RunRecord, Pipeline, Origin], Tracker] | None = None
     then: Callable[[LocalRun], Mapping[str, Step]] | None = None
     """Asked when every step has ended well: the steps to run in addition, in the same run and the same warm process."""
+    assets: LocalAssets | None = None
+    """Who found the files that the pipeline's references name."""
     resumes: Mapping[str, Any] | None = None
     """The record of a run that did not complete: what is done there need not be done again, whatever the component says of itself."""
     dry: bool = False
@@ -72,6 +80,9 @@ class LocalRun:
 
     def __post_init__(self) -> None:
         self.origin = origin(self.root)
+        self.places = Surroundings(self.root, self.home, self.options.packages, self.assets)
+        for step in self.pipeline.steps.values():
+            self.places.of(step.component)
         self.digests = Digests(self.home / "digests.json")
         self.snapshot = Snapshot(self.digests.of)
         self.store = Store(self.home / "cache", str(self.pipeline.path), self.digests)
@@ -124,7 +135,10 @@ class LocalRun:
         yield end
 
     def _steps(self, executor: ProcessExecutor) -> Iterator[Event]:
-        yield from self._execute(self.pipeline.steps, executor)
+        last = self.pipeline.on_finalize
+        yield from self._execute({name: step for name, step in self.pipeline.steps.items() if name != last}, executor)
+        if last:  # whatever became of the others
+            yield from self._execute({last: self.pipeline.steps[last]}, executor)
         if self.then and not self.failed:
             self._outputs()
             more = self.then(self)
@@ -132,11 +146,12 @@ class LocalRun:
             yield from self._execute(more, executor)
 
     def _execute(self, steps: Mapping[str, Step], executor: ProcessExecutor) -> Iterator[Event]:
-        tasks = {name: Task(name, step.needs, step) for name, step in steps.items()}
+        bears = self.pipeline.continue_on_failed_optional_input
+        tasks = {name: Task(name, step.needs, step, step.can_miss if bears else ()) for name, step in steps.items()}
         for event in execute(tasks, self._judge, executor, go_on=self.pipeline.continue_on_step_failure):
             if isinstance(event, Finished):
                 self._keep(event)
-            yield event
+            yield self._handed_on(event) if isinstance(event, Finished | Reused) else event
 
     @property
     def failed(self) -> str | None:
@@ -179,7 +194,8 @@ class LocalRun:
         return self.store.judge(launch.step, launch.recipe)
 
     def _variables(self, launch: Launch) -> Mapping[str, str]:
-        needs_run = self._may_log(launch.code) or "mlflow" in launch.command
+        needs_run = self._may_log(launch.code) or "mlflow" in f"{launch.command} {launch.job}"
+        needs_run = needs_run or (launch.job is not None and self.snapshot.mentions(launch.code, b"mlflow"))
         return self._tracker.variables(launch.step, wait=needs_run) if self._tracker else {}
 
     def _may_log(self, code: Code) -> bool:
@@ -193,6 +209,20 @@ class LocalRun:
         if self.pipeline.steps[event.step].component.is_deterministic:
             self.store.keep(launch.step, launch.recipe, event.outputs, event.summary)
 
+    def _handed_on(self, event: Finished | Reused) -> Event:
+        """Register and publish the outputs that say so; return the event, or the failure of a step whose output cannot be registered."""
+        where = f"run {self.record.facts['run']}, step {event.step}"
+        name = f"{self.record.facts['run']}-{self.record.facts['name']}-{event.step}"
+        try:
+            handed = self.places.hand_on(
+                self.pipeline.steps[event.step].component, event.outputs, where, name, again=isinstance(event, Reused)
+            )
+        except MlopsError as error:
+            return Failed(event.step, getattr(event, "seconds", 0.0), str(error), ours=isinstance(error, PlatformError))
+        if handed:
+            self.record.describe_step(event.step, assets=handed)
+        return event
+
     def _tell(self, event: Event) -> Event:
         self.record.apply(event)
         if self._tracker:
@@ -202,33 +232,76 @@ class LocalRun:
     def _prepare(self, step: Step, products: Products) -> Launch:
         """Resolve a step whose needs are met: its inputs, its command, its code, and the recipe of all that."""
         folder = self.record.step_folder(step.name)
-        values = {name: self._resolve(bound, products) for name, bound in step.inputs.items()}
+        values = {name: self._resolve(bound, products, step.component.inputs[name].type) for name, bound in step.inputs.items()}
         assets = {name: value for name, value in values.items() if isinstance(value, tuple)}
         literals = {
             name: _as_text(value, step.component.inputs[name].type) for name, value in values.items() if not isinstance(value, tuple | None)
         }
-        outputs = {name: (folder / "outputs" / name, declared.type) for name, declared in step.component.outputs.items()}
+        outputs = {name: (folder / "outputs" / name, declared.file_type) for name, declared in step.component.outputs.items()}
 
         def look_up(parts: tuple[str, ...]) -> str | None:
+            name = ".".join(parts[1:])
+            if parts[0] == "search_space":  # each trial's own
+                return f"${{{{{'.'.join(parts)}}}}}"
             if parts[0] == "inputs":
-                return str(assets[parts[1]][0]) if parts[1] in assets else literals.get(parts[1])
-            return str(outputs[parts[1]][0]) if parts[0] == "outputs" else step.name
+                return str(assets[name][0]) if name in assets else literals.get(name)
+            return str(outputs[name][0]) if parts[0] == "outputs" else step.name
 
-        command = expressions.fill(step.component.command, look_up)
-        code = self.snapshot.code(command, step.component.code)
-        recipe = self._recipe(step.component, code, literals, {name: digest for name, (_, digest) in assets.items()})
-        self._describe(step.name, command, literals, assets, recipe)
         component = step.component
-        return Launch(step.name, command, code, folder, component.environment_variables, outputs, assets, recipe, component.timeout)
+        command = expressions.fill(component.command, look_up)
+        interpreter = self.places.of(component)
+        code = self._code(component, command)
+        if interpreter.python is not None and component.job is None:
+            code = replace(code, argv=())  # the warm process is another Python
+        code = with_includes(code, component.includes)
+        recipe = self._recipe(component, code, literals, {name: digest for name, (_, digest) in assets.items()})
+        self._describe(step.name, command, literals, assets, recipe)
+        self.record.describe_step(step.name, environment=interpreter.facts)
+        variables = {
+            key: expressions.fill(text, look_up) for key, text in component.environment_variables.items()
+        } | interpreter.variables()
+        launch = Launch(
+            step.name, command, code, folder, variables, outputs, assets, recipe, component.timeout, artifacts=_artifacts(component)
+        )
+        return launch if component.job is None else self._driven(launch, component, literals)
 
-    def _resolve(self, bound: Binding, products: Products) -> Any:
-        """Return a literal, or a path and its digest, or None for an optional input that was not given."""
+    def _code(self, component: Component, command: str) -> Code:
+        if component.job is not None:
+            return read_driven(component, self.snapshot.code)
+        return self.snapshot.code(command, component.code)
+
+    def _driven(self, launch: Launch, component: Component, literals: Mapping[str, str]) -> Launch:
+        """Return the launch of a step that a driver of `kinds/` runs."""
+        given = {name: {"value": value} for name, value in literals.items()}
+        given |= {name: {"path": str(path)} for name, (path, _) in launch.inputs.items()}
+        job = {
+            "kind": component.kind,
+            "step": launch.step,
+            "code": str(launch.folder / "code"),
+            "folder": str(launch.folder),
+            "state": str(self.home / "cache" / "unfinished" / launch.recipe.key),
+            "workers": self.options.workers,
+            "warm": self.options.warm,
+            "inputs": {name: {"type": component.inputs[name].type, **facts} for name, facts in given.items()},
+            "outputs": {name: {"type": kind, "path": str(path)} for name, (path, kind) in launch.outputs.items()},
+            "environment_variables": dict(component.environment_variables),
+            "job": dict(component.job or {}),
+        }
+        made_here = component.kind != "spark"  # Spark refuses to write where something is
+        outputs = {name: (path, kind if made_here else UNMADE) for name, (path, kind) in launch.outputs.items()}
+        return replace(launch, command=f"python {' '.join(launch.code.argv)}", job=job, outputs=outputs)
+
+    def _resolve(self, bound: Binding, products: Products, kind: str) -> Any:
+        """Return a literal, or a path and its digest, or None for an optional input that was not given or could not be made."""
         if isinstance(bound, FromPipeline):
             given = self.pipeline.values.get(bound.name)
-            return None if given is None else self._resolve(given, products)
+            return None if given is None else self._resolve(given, products, kind)
         if isinstance(bound, FromStep):
-            product = products[bound.step][bound.output]
-            return Path(product.path), product.digest
+            product = products[bound.step][bound.output] if bound.step in products else None
+            if product is None:
+                return None
+            path = Path(product.path)
+            return _value_in(path, kind, bound) if kind in LITERAL_TYPES and path.is_file() else (path, product.digest)
         if isinstance(bound, Asset):
             return bound.path, self.digests.of(bound.path)
         return bound.value
@@ -237,8 +310,9 @@ class LocalRun:
         return Recipe(
             {
                 "the command": component.command,
+                **({} if component.job is None else {"the job": json.dumps(component.job, sort_keys=True)}),
                 "the environment": json.dumps(component.environment, sort_keys=True, default=str),
-                "the lock file": self._lock_digest(),
+                "the lock file": self.places.of(component).packages or self._lock_digest(),
                 **{f"variable {name}": value for name, value in component.environment_variables.items()},
                 **{f"parameter {name}": value for name, value in literals.items()},
                 **{f"input {name}": digest for name, digest in digests.items()},
@@ -254,15 +328,15 @@ class LocalRun:
     def _imports(self) -> list[str]:
         """Return the modules that the steps import, in the order of the steps, read from their scripts."""
         names: dict[str, None] = {}
-        for command, folder in dict.fromkeys((step.component.command, step.component.code) for step in self.pipeline.steps.values()):
-            names.update(dict.fromkeys(self.snapshot.code(command.replace("${{", "").replace("}}", ""), folder).imports))
+        for component in {id(step.component): step.component for step in self.pipeline.steps.values()}.values():
+            names.update(dict.fromkeys(self._code(component, component.command.replace("${{", "").replace("}}", "")).imports))
         return list(names)
 
     def _describe(
         self, step: str, command: str, literals: Mapping[str, str], assets: Mapping[str, tuple[Path, str]], recipe: Recipe
     ) -> None:
         inputs = {name: {"value": value} for name, value in literals.items()}
-        inputs |= {name: {"path": str(path), "digest": digest} for name, (path, digest) in assets.items()}
+        inputs |= {name: {"path": str(path), "digest": digest, **self.places.facts(path)} for name, (path, digest) in assets.items()}
         log = str(Path("steps", step, "log.txt"))
         self.record.describe_step(
             step, command=command, inputs=inputs, needs=list(self.pipeline.steps[step].needs), log=log, recipe=recipe.key
@@ -303,7 +377,7 @@ class LocalRun:
             settle_before_reading(folder)
         facts = {"path": shown(path, self.root), "digest": self.digests.of(path)}
         version = version_of(folder, self.digests.of, self.home) if folder is not None else None
-        return facts | ({"version": version} if version else {})
+        return facts | ({"version": version} if version else {}) | self.places.facts(path)
 
     def _outputs(self) -> None:
         """Bind the pipeline's own outputs to what the steps wrote, where they did."""
@@ -313,6 +387,27 @@ class LocalRun:
                 self.record.facts["outputs"][name] = made
         if self.failed:
             self.record.facts["error"] = f"{self.failed}: {self.record.facts['steps'][self.failed].get('reason')}"
+
+
+def _artifacts(component: Component) -> str | None:
+    """Return the output that stands for all that a step leaves in `./outputs`: Azure ML has these two names for it."""
+    used = set(expressions.used(component.command))
+    return next((name for name in ("artifacts", "default") if name in component.outputs and ("outputs", name) not in used), None)
+
+
+def _value_in(path: Path, kind: str, bound: FromStep) -> str:
+    """Return the value that a step wrote as a literal output.
+
+    Raises:
+        JobFailed: It is not of the type that the next step takes.
+    """
+    value = path.read_text(encoding="utf-8", errors="replace").strip()
+    wrong = Input(bound.output, kind).complaint(value)
+    if wrong:
+        raise JobFailed(
+            f"{bound.step} wrote its output {bound.output!r}, and {wrong}", where=str(path), hint="Write the value alone into the file."
+        )
+    return value
 
 
 def _as_text(value: Any, kind: str) -> str:

@@ -74,6 +74,11 @@ def read_code(command: str, folder: Path | None, everything: Mapping[str, Path] 
     return Code(everything, (), argv if argv and argv[0] == "-m" else (), {})
 
 
+def listing_imports(folder: Path) -> tuple[str, ...]:
+    """Return the modules that any script below a folder imports and the folder does not hold."""
+    return _third_party({name: path for name, path in _listing(folder) if name.endswith(".py")})
+
+
 @dataclass
 class Snapshot:
     """The code of one run: each folder is listed once, and each file read once, however many steps run it.

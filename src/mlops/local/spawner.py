@@ -22,6 +22,7 @@ import os
 import select
 import signal
 import sys
+import time
 import types
 from typing import Any, NoReturn
 
@@ -39,6 +40,11 @@ def _prctl(option: int, value: int) -> None:
     """Ask the kernel; where there is no such call (macOS) the step's process group is all there is to end."""
     with contextlib.suppress(OSError, AttributeError):
         _LIBRARY.prctl(option, value, 0, 0, 0)
+
+
+def become_subreaper() -> None:
+    """Become the parent of what a step leaves behind, so that it can be found and ended."""
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 class Spawner:
@@ -70,9 +76,7 @@ class Spawner:
                 self.bring(self.modules.pop(0))
         for pid in self.children:
             _end_group(pid, signal.SIGKILL)
-        for pid in _own_children():
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
+        _end_descendants()
 
     def read(self) -> None:
         data = os.read(0, 1 << 20)
@@ -87,7 +91,7 @@ class Spawner:
             else:
                 for pid, name in list(self.children.items()):
                     if name == request["id"]:
-                        _end_group(pid, request["signal"])
+                        _signal(pid, request["signal"])
 
     def bring(self, module: str) -> None:
         if module in sys.modules or module in self.failed_imports:
@@ -151,6 +155,15 @@ def _read(path: str) -> bytes:
         return file.read()
 
 
+def _signal(pid: int, number: int) -> None:
+    """Send a signal to a child's group; for a moment after the fork it has none, and gets it alone."""
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
 def _end_group(pid: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
@@ -161,6 +174,19 @@ def _own_children() -> list[int]:
         return [int(pid) for pid in _read(f"/proc/self/task/{os.getpid()}/children").split()]
     except OSError:
         return []
+
+
+def _end_descendants() -> None:
+    """End every process below this one: what a child leaves behind becomes a child of this process when its parent ends."""
+    deadline = time.monotonic() + 2
+    while (pids := _own_children()) and time.monotonic() < deadline:
+        for pid in pids:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        time.sleep(0.002)
 
 
 def _end_orphans(name: str) -> None:
@@ -210,7 +236,7 @@ def _become(request: dict[str, Any]) -> None:
     os.closerange(3, 4096)
     os.chdir(request["cwd"])
     if MINE not in request["env"]:
-        del os.environ[MINE]
+        os.environ.pop(MINE, None)
     os.environ.update(request["env"])
 
 
@@ -296,7 +322,7 @@ def _exit_code(stop: SystemExit) -> int:
 
 def main() -> None:
     """Serve until standard input ends."""
-    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    become_subreaper()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(1, MESSAGES)
     os.dup2(2, 1)

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops.assets.lookup import open_assets
 from mlops.delivery import stations
 from mlops.delivery.compare import asked_for
 from mlops.errors import JobFailed, UsageError
@@ -71,7 +72,7 @@ class Monitor:
         rules = ws.production.monitor  # a mistake in the settings file is told before any work starts
         pipeline = self._pipeline()
         self._champion = self._resolved()
-        options = Options(ws.local.workers, ws.local.warm, model=ws.model.name)
+        options = Options(ws.local.workers, ws.local.warm, model=ws.model.name, packages=ws.local.packages)
         run = LocalRun(pipeline, ws.home, ws.root, options, then=self._then)
         for event in run.events():
             self.tell(event)
@@ -98,7 +99,7 @@ class Monitor:
                 f"pipeline that makes the newest rows, and their window: models.{ws.model.name}.monitor and .window."
             )
             raise UsageError(f"{ws.model.name} has no monitoring pipeline", where="src/project/project.yml", hint=hint)
-        pipeline = load_pipeline(ws.root / ws.model.monitor, self.settings)
+        pipeline = load_pipeline(ws.root / ws.model.monitor, self.settings, assets=open_assets(ws.root, ws.home))
         if ROWS not in pipeline.outputs:
             hint = f"The newest rows are its output `{ROWS}`: Parquet, with the model's inputs and the column {ws.model.window!r}."
             raise UsageError(f"the pipeline has no output {ROWS!r}", where=ws.model.monitor, hint=hint)

@@ -1,208 +1,174 @@
-"""Azure ML command components, from YAML to frozen values (schema: `commandComponent`, and the inline form of `commandJob`)."""
+"""Azure ML components, and the inline forms of the same in a job, from YAML to frozen values.
+
+Schemas: `commandComponent`, `commandJob`, `parallelComponent`, `sparkComponent`, `sparkJob`, and the trial of a sweep.
+"""
 
 from __future__ import annotations
 
-import re
 import shlex
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.spec import expressions
-from mlops.spec.source import Keys, Source, did_you_mean, read
-from mlops.spec.values import ASSET_TYPES, LITERAL_TYPES, Component, Input, Output, Place
+from mlops.errors import SpecError
+from mlops.spec import expressions, keys
+from mlops.spec.distribution import parse_distribution, whole
+from mlops.spec.environment import parse_environment
+from mlops.spec.parallel import parse_parallel
+from mlops.spec.ports import Ports, declared_ports
+from mlops.spec.reading import Here, Reading
+from mlops.spec.references import is_reference
+from mlops.spec.schemas import COMPONENTS, OTHER_TYPES
+from mlops.spec.source import did_you_mean, read
+from mlops.spec.spark import parse_spark
+from mlops.spec.sweep import parse_sweep
+from mlops.spec.values import Component, Place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from mlops.errors import Problem
-
-EXECUTED = frozenset(
-    {"$schema", "type", "name", "version", "display_name", "description", "inputs", "outputs", "code", "command", "environment"}
-    | {"environment_variables", "is_deterministic", "limits", "tags"}
-)
-WITHOUT_EFFECT = frozenset({"compute", "resources", "identity", "services", "properties", "queue_settings"})
-NOT_HERE = {
-    "distribution": "distributed training is not run on this machine yet",
-    "additional_includes": "additional_includes is not read yet: put the files into the `code` folder",
-}
-OTHER_TYPES = {
-    "sweep": "write the training as a command step and give the parameters with --set",
-    "parallel": "write the step as a command",
-    "spark": "write the step as a command",
-    "automl": "write the training as a command step",
-    "pipeline": "put the steps into one pipeline file",
-    "data_transfer": "copy the data in a command step",
-    "import": "read the data in a command step",
-}
+    from collections.abc import Mapping
 
 
-@dataclass
-class Reading:
-    """What one read of a file gathers besides its value: every mistake, and the keys that have no effect on this machine."""
-
-    problems: list[Problem] = field(default_factory=list)
-    without_effect: list[str] = field(default_factory=list)
-    components: dict[Path, Component | None] = field(default_factory=dict)
-    """Component files that were read already: many steps may name one."""
-
-
-@dataclass(frozen=True)
-class Here:
-    """A place in a file that is being read: what is found wrong here is noted with its line."""
-
-    source: Source
-    keys: Keys
-    reading: Reading
-
-    def at(self, *keys: str | int) -> Here:
-        """Return the place that `keys` leads to from here."""
-        return replace(self, keys=(*self.keys, *keys))
-
-    def note(self, message: str, hint: str | None = None, *, at_key: bool = False) -> None:
-        """Note a mistake at this place: at its value, or at its key."""
-        self.reading.problems.append(self.source.problem(self.keys, message, hint, at_key=at_key))
-
-    def beside(self, path: str) -> Path:
-        """Return the full path of what the file names relative to itself."""
-        return Path(self.source.path.parent, path).resolve()
-
-    def judge_keys(self, value: Mapping[str, Any], executed: Iterable[str], what: str) -> None:
-        """Judge each key of the mapping here: executed, without effect on this machine, refused, or unknown."""
-        executed = frozenset(executed)
-        for key in value:
-            if key in executed:
-                continue
-            if key in WITHOUT_EFFECT:
-                self.without_effect(key)
-            elif key in NOT_HERE:
-                self.at(key).note(NOT_HERE[key], at_key=True)
-            else:
-                hint = did_you_mean(str(key), executed | WITHOUT_EFFECT)
-                self.at(key).note(f"unknown key {str(key)!r} in {what}", hint, at_key=True)
-
-    def without_effect(self, key: str) -> None:
-        """Note a key that is right, and means nothing on one machine."""
-        self.reading.without_effect.append(f"{self.source.path.name}: {'.'.join(map(str, (*self.keys, key)))}")
-
-    def mapping(self, value: Any) -> Mapping[str, Any]:
-        """Return the value here where it is a mapping; nothing, and a note, where it is something else."""
-        if value is not None and not isinstance(value, dict):
-            self.note(f"`{self.keys[-1]}` is a mapping of names, not {value!r}")
-        return value if isinstance(value, dict) else {}
-
-
-def load_component(path: Path, reading: Reading) -> Component | None:
-    """Read one component file; mistakes go to `reading`, and None comes back where there is nothing to go on with.
-
-    Raises:
-        SpecError: The file cannot be read or is not YAML.
-    """
-    if path in reading.components:
-        return reading.components[path]
-    source = read(path)
-    here = Here(source, (), reading)
-    made = None
-    if isinstance(source.value, dict):
-        made = parse_component(here, source.value, fallback=path.stem)
+def component_source(here: Here, reference: Any, kind: str | None) -> tuple[Here, Mapping[str, Any]] | None:
+    """Return a component of the kind that is wanted here: in place, in a file, or a reference of the asset store; nothing, and a note, without it."""
+    found = _found(here, reference)
+    if found is None:
+        return None
+    place, body = found
+    own = keys.plain(body.get("type", "command"), COMPONENTS)
+    if "nodes" in body or "flow" in body:
+        here.note("a prompt flow is not run here", "Write its calls as a command step or a parallel step.")
+    elif own not in COMPONENTS:
+        place.at("type").note(f"a component of type {body.get('type')!r} is not run on this machine", OTHER_TYPES.get(own))
+    elif kind is not None and own != kind:
+        here.note(f"this is a component of type {own}, and the job is of type {kind}", f"In the job: type: {own}")
     else:
+        place.judge(body, COMPONENTS[own], f"a {own} component")
+        return place, body
+    return None
+
+
+def _found(here: Here, reference: Any) -> tuple[Here, Mapping[str, Any]] | None:
+    if isinstance(reference, dict):
+        return here, reference
+    text = str(reference)
+    path: Path | None = Path(here.source.path.parent, text.removeprefix("file:"))
+    if is_reference(text):
+        path = here.found(lambda assets: assets.component(text), text, "Name a component file: component: ./components/NAME.yml")
+    elif path and not path.is_file():
+        there = [p.name for p in path.parent.glob("*.y*ml")]
+        here.note(f"there is no component file {text!r}", did_you_mean(path.name, there, label="files there"))
+        path = None
+    return component_file(path, here.reading) if path else None
+
+
+def component_file(path: Path, reading: Reading) -> tuple[Here, Mapping[str, Any]] | None:
+    """Return what a component file says; nothing, and a note, where it cannot be read."""
+    try:
+        source = read(path)
+    except SpecError as error:
+        reading.problems.extend(error.problems)
+        return None
+    here = Here(source, (), reading)
+    if not isinstance(source.value, dict):
         here.note("a component file is a mapping of keys", "See src/pipelines/components for one that works.")
-    reading.components[path] = made
+        return None
+    return here, source.value
+
+
+def parse_component(here: Here, value: Mapping[str, Any], *, fallback: str, ports: Ports | None = None) -> Component | None:
+    """Turn the mapping here into a component.
+
+    Args:
+        here: The place of the mapping.
+        value: The mapping, its keys judged already.
+        fallback: What names it where it has no name of its own.
+        ports: The inputs and outputs of a job in place; a component declares its own.
+    """
+    kinds = {"command": _command, "parallel": _parallel, "spark": _spark}
+    own = declared_ports(here, value) if ports is None else ports
+    made = kinds[keys.plain(value.get("type", "command"), kinds)](here, value, _frame(here, value, fallback, own))
+    if made:
+        _check_expressions(made, here)
     return made
 
 
-def parse_component(here: Here, value: Mapping[str, Any], *, fallback: str) -> Component | None:
-    """Turn the mapping here into a component; `fallback` names it where it has no name of its own."""
-    kind = value.get("type", "command")
-    if kind != "command":
-        here.at("type").note(f"type {kind!r} is not run on this machine yet", OTHER_TYPES.get(str(kind), "known types: command"))
-        return None
-    here.judge_keys(value, EXECUTED, "a command component")
+def _frame(here: Here, value: Mapping[str, Any], fallback: str, ports: Ports) -> Component:
+    """Return what every kind of component says alike; its command is still empty."""
+    variables = here.at("environment_variables").mapping(value.get("environment_variables"))
+    return Component(
+        name=str(value.get("name", fallback)),
+        version=str(value.get("version", "1")),
+        display_name=str(value.get("display_name", value.get("name", fallback))),
+        command="",
+        inputs=ports.inputs,
+        outputs=ports.outputs,
+        code=_code(here.at("code"), value.get("code")),
+        environment=parse_environment(here.at("environment"), value.get("environment")),
+        environment_variables={str(key): str(word) for key, word in variables.items()},
+        is_deterministic=str(value.get("is_deterministic", True)).lower() != "false",
+        timeout=_timeout(here.at("limits"), value.get("limits")),
+        place=Place(here.source, here.keys),
+        includes=_includes(here.at("additional_includes"), value.get("additional_includes")),
+    )
+
+
+def _command(here: Here, value: Mapping[str, Any], frame: Component) -> Component | None:
     command = value.get("command")
     if not isinstance(command, str) or not command.strip():
         here.at("command").note("a command component needs a `command`", "For example: command: python train.py")
         return None
-    variables = here.at("environment_variables").mapping(value.get("environment_variables"))
-    component = Component(
-        name=str(value.get("name", fallback)),
-        version=str(value.get("version", "1")),
-        display_name=str(value.get("display_name", value.get("name", fallback))),
-        command=command,
-        inputs=_inputs(here.at("inputs"), value.get("inputs")),
-        outputs=parse_outputs(here.at("outputs"), value.get("outputs")),
-        code=_code(here.at("code"), value.get("code")),
-        environment=value.get("environment"),
-        environment_variables={str(key): str(word) for key, word in variables.items()},
-        is_deterministic=value.get("is_deterministic", True) is not False,
-        timeout=_timeout(here.at("limits"), value.get("limits")),
-        place=Place(here.source, here.keys),
-    )
-    _check_command(component, here.at("command"))
-    return component
+    if value.get("environment") is None:
+        here.note(f"{frame.name} needs an `environment`", "For example: environment: azureml:AzureML-sklearn-1.5@latest", at_key=True)
+    made = replace(frame, command=command)
+    _check_script(made, here.at("command"))
+    count = _instances(value)
+    distribution = parse_distribution(here.at("distribution"), value.get("distribution"), count)
+    if distribution is None:
+        return made
+    return replace(made, kind="distributed", job={"command": command, "distribution": distribution, "instance_count": count})
 
 
-def _inputs(here: Here, value: Any) -> dict[str, Input]:
-    parsed = (parse_input(here.at(name), str(name), declared) for name, declared in here.mapping(value).items())
-    return {one.name: one for one in parsed if one}
+def _parallel(here: Here, value: Mapping[str, Any], frame: Component) -> Component:
+    job = parse_parallel(here, value, _instances(value))
+    task = here.at("task").mapping(value.get("task"))
+    code = _code(here.at("task", "code"), task.get("code"))
+    environment = parse_environment(here.at("task", "environment"), task.get("environment")) or frame.environment
+    return replace(frame, kind="parallel", job=job, code=code, environment=environment)
 
 
-INPUT_KEYS = frozenset({"type", "optional", "default", "min", "max", "enum", "description", "mode", "path"})
+def _spark(here: Here, value: Mapping[str, Any], frame: Component) -> Component:
+    return replace(frame, kind="spark", job=parse_spark(here, value))
 
 
-def parse_input(here: Here, name: str, declared: Any) -> Input | None:
-    """Read one declared input; a bare value is a literal of its own type, as in an inline command job."""
-    if not isinstance(declared, dict):
-        return Input(name, literal_type(declared), default=declared)
-    here.judge_keys(declared, INPUT_KEYS, f"input {name!r}")
-    kind = declared.get("type", "uri_folder" if "path" in declared else None)
-    if kind not in LITERAL_TYPES | ASSET_TYPES:
-        hint = did_you_mean(str(kind), LITERAL_TYPES | ASSET_TYPES, label="types")
-        here.at("type").note(f"input {name!r} has the unknown type {kind!r}", hint)
-        return None
-    made = Input(
-        name=name,
-        type=str(kind),
-        optional=declared.get("optional", False) is True,
-        default=declared.get("default"),
-        minimum=declared.get("min"),
-        maximum=declared.get("max"),
-        enum=tuple(declared.get("enum") or ()),
-        description=str(declared.get("description", "")),
-    )
-    complaint = made.complaint(made.default) if made.default is not None else None
-    if complaint:
-        here.at("default").note(f"the default of {name!r}: {complaint}")
-    return made
+def sweep_of(here: Here, body: Mapping[str, Any], trial: Component) -> Component:
+    """Return the sweep that the mapping here makes of its trial.
+
+    What the search space names is no input any more: where the trial's command takes it as one, it takes the trial's value.
+    """
+    job = parse_sweep(here, body)
+    space = job["search_space"]
+    command = expressions.replaced(trial.command, {("inputs", name): f"${{{{search_space.{name}}}}}" for name in space})
+    for parts in expressions.used(command):
+        if parts[0] == "search_space" and parts[-1] not in space:
+            hint = did_you_mean(parts[-1], space, label="search space")
+            here.at("search_space").note(f"the trial's command uses {'.'.join(parts)}, which is not in the search space", hint)
+    distribution = (trial.job or {}).get("distribution")
+    whole_job = {"command": command, **job, "distribution": distribution, "instance_count": (trial.job or {}).get("instance_count", 1)}
+    inputs = {name: declared for name, declared in trial.inputs.items() if name not in space}
+    return replace(trial, kind="sweep", command=command, inputs=inputs, job=whole_job)
 
 
-def literal_type(value: Any) -> str:
-    """Return the Azure ML type of a bare YAML value."""
-    kinds = {bool: "boolean", int: "integer", float: "number"}
-    return kinds.get(type(value), "string")
-
-
-def parse_outputs(here: Here, value: Any) -> dict[str, Output]:
-    """Read declared outputs; one without a body is a `uri_folder`, as on Azure ML."""
-    result = {}
-    for name, declared in here.mapping(value).items():
-        body = declared if isinstance(declared, dict) else {}
-        here.at(name).judge_keys(body, {"type", "description", "mode", "path"}, f"output {name!r}")
-        if "path" in body and expressions.whole(body["path"]) is None:
-            here.at(name, "path").note("an output is written into the run's folder: its own path is not used here yet", "Leave `path` out.")
-        kind = body.get("type", "uri_folder")
-        if kind not in ASSET_TYPES:
-            here.at(name, "type").note(
-                f"output {name!r} has the unknown type {kind!r}", did_you_mean(str(kind), ASSET_TYPES, label="types")
-            )
-        result[str(name)] = Output(str(name), str(kind), str(body.get("description", "")))
-    return result
+def _instances(value: Mapping[str, Any]) -> int:
+    resources = value.get("resources")
+    count = whole(resources.get("instance_count") or 1) if isinstance(resources, dict) else 1
+    return count if isinstance(count, int) else 1
 
 
 def _code(here: Here, value: Any) -> Path | None:
     if value is None:
         return None
     text = str(value)
-    if re.match(r"(azureml:|git\+|https?:)", text):
+    if is_reference(text):
         here.note(f"code {text!r} is not on this machine", "Name a folder relative to this file.")
         return None
     folder = here.beside(text)
@@ -212,30 +178,55 @@ def _code(here: Here, value: Any) -> Path | None:
     return folder
 
 
+def _includes(here: Here, value: Any) -> tuple[Path, ...]:
+    """Return the files and folders that are laid beside the code."""
+    found = []
+    for index, text in enumerate(value if isinstance(value, list) else []):
+        path = here.at(index).beside(str(text))
+        if not path.exists():
+            here.at(index).note(f"there is no {text!r} to include", f"Paths are relative to this file: it would be {path}")
+        found.append(path)
+    return tuple(found)
+
+
 def _timeout(here: Here, limits: Any) -> float | None:
-    body = here.mapping(limits)
-    here.judge_keys(body, {"timeout"}, "limits")
-    timeout = body.get("timeout")
-    if timeout is None:
-        return None
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout <= 0:
-        here.at("timeout").note(f"timeout {timeout!r} is not a number of seconds above zero")
-        return None
-    return float(timeout)
+    timeout = here.mapping(limits).get("timeout")
+    return None if timeout is None or keys.seconds(timeout) else float(timeout)
 
 
-def _check_command(component: Component, here: Here) -> None:
-    """Find in the command what could only fail later: an unknown name, or a script that is not in the code folder."""
-    known = {"inputs": component.inputs, "outputs": component.outputs}
-    for parts in expressions.used(component.command):
-        if parts[0] in known and len(parts) == 2:
-            if parts[1] not in known[parts[0]]:
-                hint = did_you_mean(parts[1], known[parts[0]], label=parts[0])
-                here.note(f"the command uses {'.'.join(parts)}, which is not among the {parts[0]} of {component.name}", hint)
-        elif parts != ("name",):
-            here.note(f"unknown expression ${{{{{'.'.join(parts)}}}}}", "A command knows ${{inputs.NAME}} and ${{outputs.NAME}}.")
+def _check_expressions(component: Component, here: Here) -> None:
+    """Find in the command and the arguments what could only fail later: an unknown name."""
+    known: dict[str, Mapping[str, Any]] = {"inputs": component.inputs, "outputs": component.outputs}
+    job = component.job or {}
+    places = {
+        ("command",): component.command,
+        ("args",): job.get("args"),
+        ("task", "program_arguments"): job.get("task", {}).get("program_arguments"),
+        ("task", "append_row_to"): job.get("task", {}).get("append_row_to"),
+        ("input_data",): job.get("input_data"),
+    }
+    for where, text in places.items():
+        for parts in expressions.used(text or ""):
+            _check_expression(component, here.at(*where), where[-1], parts, known)
+
+
+def _check_expression(component: Component, here: Here, where: str, parts: tuple[str, ...], known: Mapping[str, Mapping[str, Any]]) -> None:
+    dotted = ".".join(parts)
+    if parts[0] in known and len(parts) > 1:
+        name = ".".join(parts[1:])
+        if name not in known[parts[0]]:
+            hint = did_you_mean(name, known[parts[0]], label=parts[0])
+            here.note(f"the {where} uses {dotted}, which is not among the {parts[0]} of {component.name}", hint)
+    elif parts != ("name",) and parts[0] != "search_space":
+        here.note(f"unknown expression ${{{{{dotted}}}}}", "A command knows ${{inputs.NAME}} and ${{outputs.NAME}}.")
+
+
+def _check_script(component: Component, here: Here) -> None:
+    """Find a script that is not in the code folder."""
+    if component.code is None or not component.code.is_dir():
+        return
     script = python_script(component.command)
-    if script and component.code and component.code.is_dir() and not (component.code / script).is_file():
+    if script and not (component.code / script).is_file():
         scripts = [path.name for path in component.code.glob("*.py")]
         here.note(f"there is no script {script!r} in {component.code}", did_you_mean(script, scripts, label="scripts there"))
 

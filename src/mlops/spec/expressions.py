@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 _EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}", re.DOTALL)
 _OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
@@ -17,7 +17,7 @@ _OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
 
 def whole(text: object) -> tuple[str, ...] | None:
     """Return the dotted parts where `text` is one expression and nothing else, or None."""
-    match = _EXPRESSION.fullmatch(text.strip()) if isinstance(text, str) else None
+    match = _EXPRESSION.fullmatch(text.strip()) if isinstance(text, str) and "${{" in text else None
     return tuple(match.group(1).split(".")) if match else None
 
 
@@ -39,3 +39,8 @@ def fill(command: str, look_up: Callable[[tuple[str, ...]], str | None]) -> str:
         return part if all(look_up(parts) is not None for parts in used(part)) else ""
 
     return _EXPRESSION.sub(lambda m: look_up(tuple(m.group(1).split("."))) or "", _OPTIONAL.sub(optional, command))
+
+
+def replaced(text: str, texts: Mapping[tuple[str, ...], str]) -> str:
+    """Return `text` with each expression that `texts` has replaced by its text; the others stay."""
+    return _EXPRESSION.sub(lambda match: texts.get(tuple(match.group(1).split(".")), match.group(0)), text)

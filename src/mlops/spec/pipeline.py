@@ -1,4 +1,4 @@
-"""Azure ML pipeline jobs, from YAML to one frozen `Pipeline` (schemas: `pipelineJob`, `commandJob`).
+"""Azure ML jobs, from YAML to one frozen `Pipeline` (schemas: `pipelineJob`, `commandJob`, `sweepJob`, `sparkJob`).
 
 Every mistake of the file and of the components that it names is found here and told at once, before any work starts.
 """
@@ -6,97 +6,155 @@ Every mistake of the file and of the components that it names is found here and 
 from __future__ import annotations
 
 import graphlib
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import Problem, SpecError
-from mlops.spec import expressions
-from mlops.spec.component import Here, Reading, load_component, parse_component, parse_input, parse_outputs
-from mlops.spec.source import did_you_mean, read
-from mlops.spec.values import ASSET_TYPES, Asset, Binding, Component, FromPipeline, FromStep, Input, Literal, Output, Pipeline, Place, Step
+from mlops.spec import keys
+from mlops.spec.bindings import Scope, value_of
+from mlops.spec.component import component_file, component_source, parse_component
+from mlops.spec.graph import Graph, check_types, job_ports, sweep
+from mlops.spec.ports import declared_ports, given_inputs, given_output
+from mlops.spec.reading import Here, Reading
+from mlops.spec.references import Assets, is_reference
+from mlops.spec.schemas import COMPONENTS, JOBS, OTHER_TYPES, SETTINGS
+from mlops.spec.source import Source, did_you_mean, no_collection, read
+from mlops.spec.values import ASSET_TYPES, Binding, FromPipeline, FromStep, Input, Literal, Pipeline, Place, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PIPELINE_KEYS = frozenset(
-    {"$schema", "type", "name", "display_name", "description", "experiment_name", "tags", "inputs", "outputs", "jobs", "settings"}
-)
-STEP_KEYS = frozenset({"type", "component", "inputs", "outputs", "display_name", "name", "description", "environment_variables", "limits"})
-SETTING_KEYS = frozenset({"continue_on_step_failure", "force_rerun"})
-SETTINGS_WITHOUT_EFFECT = frozenset({"default_compute", "default_datastore"})
-REMOTE = ("azureml:", "http://", "https://", "abfss://", "wasbs://", "git+")
+_COMPONENT_NAME = re.compile(r"[a-z][a-z\d_]*")
 
 
-def load_pipeline(path: Path, settings: Mapping[str, str] | None = None, *, complete: bool = True) -> Pipeline:
-    """Read, check and bind a pipeline job, or a single command job as a pipeline of one step.
+def load_pipeline(
+    path: Path, settings: Mapping[str, str] | None = None, *, complete: bool = True, assets: Assets | None = None
+) -> Pipeline:
+    """Read, check and bind a pipeline job, or a single command, sweep or spark job as a pipeline of one step.
 
     Args:
         path: The YAML file.
         settings: Inputs of the pipeline given on the command line, as text.
         complete: Whether every input that a step needs must have a value by now; a file may leave one to whoever runs it.
+        assets: Who knows what references such as `azureml:name:1` are on this machine; without one they are mistakes.
 
     Raises:
         SpecError: With every mistake at its file and line.
     """
-    source = read(path)
+    with no_collection():
+        return _load(read(path), settings or {}, assets, complete=complete)
+
+
+def _load(source: Source, settings: Mapping[str, str], assets: Assets | None, *, complete: bool) -> Pipeline:
     if not isinstance(source.value, dict):
         raise source.fail((), "a pipeline file is a mapping of keys", "See src/pipelines/train.yml for one that works.")
-    reading = Reading()
-    here = Here(source, (), reading)
-    kind = source.value.get("type", "pipeline" if "jobs" in source.value else "command")
-    if kind not in {"pipeline", "command"}:
-        raise source.fail(("type",), f"a job of type {kind!r} is not run on this machine yet", "known types: pipeline, command")
-    made = _pipeline(here, source.value) if kind == "pipeline" else _single(here, source.value)
+    here = Here(source, (), Reading(assets=assets))
+    kind = _kind(source.value)
+    if kind not in JOBS:
+        hint = OTHER_TYPES.get(kind) or did_you_mean(kind, JOBS, label="types of jobs")
+        raise source.fail(("type",), f"a job of type {source.value.get('type')!r} is not run on this machine", hint)
+    here.judge(source.value, JOBS[kind], f"a {kind} job")
+    read_as = _pipeline if kind == "pipeline" else _single
+    made = read_as(here, source.value, settings, complete=complete)
     if made:
-        made = _with_settings(made, settings or {}, here)
         _check_required(made, here, complete=complete)
         _check_cycle(made, here)
-    if reading.problems or made is None:
+    if here.reading.problems or made is None:
+        raise SpecError(list(dict.fromkeys(here.reading.problems)))
+    return replace(made, without_effect=tuple(dict.fromkeys(here.reading.without_effect)))
+
+
+def check_component(path: Path, assets: Assets | None = None) -> None:
+    """Read a component file by itself, whatever its type.
+
+    Raises:
+        SpecError: With every mistake at its file and line.
+    """
+    reading = Reading(assets=assets)
+    found = component_file(path, reading)
+    if found is not None:
+        here, body = found
+        kind = keys.plain(body.get("type", "command"), COMPONENTS)
+        name = body.get("name")
+        if not isinstance(name, str) or not _COMPONENT_NAME.fullmatch(name):
+            here.at("name").note(f"{name!r} cannot name a component", "Lower-case letters, digits and _, a letter first, as on Azure ML.")
+        right = component_source(here, body, kind)
+        if right and kind == "pipeline":
+            inputs, outputs = declared_ports(here, body)
+            scope = Scope(inputs, outputs, complete=False)
+            _graph(here, body, scope)
+        elif right:
+            parse_component(here, body, fallback=path.stem)
+    if reading.problems:
         raise SpecError(list(dict.fromkeys(reading.problems)))
-    return made
 
 
-def _pipeline(here: Here, body: Mapping[str, Any]) -> Pipeline | None:
-    here.judge_keys(body, PIPELINE_KEYS, "a pipeline job")
-    inputs, values = _pipeline_inputs(here.at("inputs"), body.get("inputs"))
-    declared = parse_outputs(here.at("outputs"), body.get("outputs"))
+def _kind(body: Mapping[str, Any]) -> str:
+    default = "pipeline" if "jobs" in body else "sweep" if "trial" in body else "command"
+    return keys.plain(body.get("type", default), JOBS)
+
+
+def _pipeline(here: Here, body: Mapping[str, Any], settings: Mapping[str, str], *, complete: bool) -> Pipeline | None:
+    given = here.at("inputs").mapping(body.get("inputs"))
+    outputs = {
+        str(name): given_output(here.at("outputs", name), str(name), item)
+        for name, item in here.at("outputs").mapping(body.get("outputs")).items()
+    }
+    inputs: Mapping[str, Input] = given_inputs(here.at("inputs"), given)
+    place, jobs = here, body
+    if body.get("component") is not None:
+        found = component_source(here.at("component"), body["component"], "pipeline")
+        if found is None or body.get("jobs") is not None:
+            here.at("jobs").note("a pipeline has either `jobs` or a `component`", "Keep one of the two.", at_key=True)
+            return None
+        place, jobs = found
+        inputs, declared = declared_ports(place, jobs)
+        outputs = {**declared, **outputs}
+        for name in (name for name in given if str(name) not in inputs):
+            here.at("inputs", name).note(
+                f"the pipeline has no input called {name!r}", did_you_mean(str(name), inputs, label="inputs"), at_key=True
+            )
+    defaults = {name: Literal(one.default) for name, one in inputs.items() if one.default is not None}
+    values = {**defaults, **_given(here.at("inputs"), inputs, given), **_set(here, inputs, settings)}
+    known = {name: bound.value for name, bound in values.items() if isinstance(bound, Literal)}
+    options = here.at("settings").mapping(body.get("settings"))
+    datastore = str(options.get("default_datastore") or "workspaceblobstore").rpartition(":")[2].rpartition("/")[2]
+    graph = _graph(place, jobs, Scope(inputs, outputs, known, complete=complete, datastore=datastore))
+    if graph is None:
+        return None
+    frame = replace(_frame(here, body), inputs=inputs, values=values, outputs=graph.outputs, steps=graph.steps)
+    return _with_options(frame, here.at("settings"), options)
+
+
+def _graph(here: Here, body: Mapping[str, Any], scope: Scope) -> Graph | None:
     jobs = body.get("jobs")
     if not isinstance(jobs, dict) or not jobs:
         here.at("jobs").note("a pipeline needs `jobs`", "Each job names a component and binds its inputs.")
         return None
-    steps: dict[str, Step] = {}
-    outputs: dict[str, FromStep] = {}
-    for name, job in jobs.items():
-        step = _step(here.at("jobs", name), str(name), job, inputs, declared)
-        if step:
-            steps[step.name] = step
-            outputs |= _step_outputs(here.at("jobs", name, "outputs"), step, job.get("outputs"), declared)
-    if len(steps) == len(jobs):
-        for step in steps.values():
-            _check_references(here.at("jobs", step.name, "inputs"), step, steps)
-        for name in declared.keys() - outputs.keys():
-            here.at("outputs", name).note(
-                f"no step writes the pipeline's output {name!r}", f"In a job: outputs: {{...: ${{{{parent.outputs.{name}}}}}}}"
-            )
-    go_on, force = _settings(here.at("settings"), body.get("settings"))
-    frame = replace(_frame(here, body), continue_on_step_failure=go_on, force_rerun=force)
-    return replace(frame, inputs=inputs, values=values, outputs=outputs, steps=steps)
+    graph = Graph()
+    written = graph.add(here.at("jobs"), jobs, scope)
+    graph.finish(written)
+    for step in graph.steps.values():
+        check_types(step, graph.steps, Here(step.place.source, (), here.reading))
+    if not here.reading.problems:
+        for name in scope.outputs.keys() - written.keys():
+            hint = f"In a job: outputs: {{...: ${{{{parent.outputs.{name}}}}}}}"
+            here.at("outputs", name).note(f"no step writes the pipeline's output {name!r}", hint)
+    return graph
 
 
-def _single(here: Here, body: Mapping[str, Any]) -> Pipeline | None:
-    component = parse_component(
-        here, {key: value for key, value in body.items() if key != "experiment_name"}, fallback=here.source.path.stem
-    )
+def _single(here: Here, body: Mapping[str, Any], settings: Mapping[str, str], *, complete: bool) -> Pipeline | None:
+    name = here.source.path.stem
+    ports = job_ports(here, body, Scope({}, complete=complete))
+    component = sweep(here, name, body, ports) if _kind(body) == "sweep" else parse_component(here, body, fallback=name, ports=ports)
     if component is None:
         return None
-    values: dict[str, Binding] = {}
-    for name, given in (body.get("inputs") or {}).items():
-        if str(name) in component.inputs:
-            values |= _given(here.at("inputs", name), component.inputs[str(name)], given)
-    step = Step(here.source.path.stem, component, {name: FromPipeline(name) for name in values}, Place(here.source, ()))
-    outputs = {name: FromStep(step.name, name) for name in component.outputs}
-    return replace(_frame(here, body), inputs=component.inputs, values=values, outputs=outputs, steps={step.name: step})
+    values = _given(here.at("inputs"), component.inputs, body.get("inputs") or {}) | _set(here, component.inputs, settings)
+    step = Step(name, component, {key: FromPipeline(key) for key in component.inputs if key in values}, Place(here.source, ()))
+    outputs = {key: FromStep(name, key) for key in component.outputs}
+    return replace(_frame(here, body), inputs=component.inputs, values=values, outputs=outputs, steps={name: step})
 
 
 def _frame(here: Here, body: Mapping[str, Any]) -> Pipeline:
@@ -114,219 +172,101 @@ def _frame(here: Here, body: Mapping[str, Any]) -> Pipeline:
         continue_on_step_failure=True,
         force_rerun=False,
         tags={str(key): str(value) for key, value in here.at("tags").mapping(body.get("tags")).items()},
-        without_effect=tuple(dict.fromkeys(here.reading.without_effect)),
+        without_effect=(),
     )
 
 
-def _pipeline_inputs(here: Here, value: Any) -> tuple[dict[str, Input], dict[str, Binding]]:
-    inputs: dict[str, Input] = {}
-    values: dict[str, Binding] = {}
-    for name, given in here.mapping(value).items():
-        body = {k: v for k, v in given.items() if k != "value"} if isinstance(given, dict) else given
-        parsed = parse_input(here.at(name), str(name), body)
-        if parsed:
-            inputs[parsed.name] = parsed
-            values |= _given(here.at(name), parsed, given)
-    return inputs, values
-
-
-def _given(here: Here, declared: Input, value: Any) -> dict[str, Binding]:
-    """Return what the file gives for an input, by its name; nothing where it only declares it."""
-    given: Any = value
-    if isinstance(value, dict):
-        given = value.get("path", value.get("value", value.get("default")))
-        here = here.at("path") if "path" in value else here
-    bound = _value(here, declared, given) if given is not None else None
-    return {declared.name: bound} if bound else {}
-
-
-def _value(here: Here, declared: Input, given: Any) -> Binding | None:
-    """Return a literal or an asset for `given`, checked against the declaration."""
-    if declared.type not in ASSET_TYPES:
-        complaint = declared.complaint(given)
-        if complaint:
-            here.note(f"input {declared.name!r}: {complaint}")
-            return None
-        return Literal(given)
-    path = str(given)
-    if path.startswith(REMOTE):
-        here.note(f"{path!r} is not on this machine", "Give a local path: registered and remote data are not read here yet.")
-        return None
-    full = here.beside(path.removeprefix("file:"))
-    if not full.exists():
-        here.note(f"there is no {path!r}", f"Paths are relative to this file: it would be {full}")
-        return None
-    if declared.type == "uri_file" and full.is_dir():
-        here.note(f"{path!r} is a folder, and {declared.name!r} is a uri_file", "Use type: uri_folder, or name the file.")
-        return None
-    return Asset(full, declared.type)
-
-
-def _step(here: Here, name: str, job: Any, pipeline_inputs: Mapping[str, Input], pipeline_outputs: Mapping[str, Output]) -> Step | None:
-    if not isinstance(job, dict):
-        here.note(f"job {name!r} is a mapping of keys")
-        return None
-    component = _component_of(here, name, job) if "component" in job else _inline(here, name, job, pipeline_outputs)
-    if component is None:
-        return None
-    if not name.isidentifier():
-        here.note(f"{name!r} cannot name a step", "Letters, digits and _ only, as on Azure ML.", at_key=True)
-    variables = job.get("environment_variables")
-    if "component" in job and isinstance(variables, dict):
-        merged = {**component.environment_variables, **{str(k): str(v) for k, v in variables.items()}}
-        component = replace(component, environment_variables=merged)
-    return Step(name, component, _bindings(here, job, component, pipeline_inputs), Place(here.source, here.keys))
-
-
-def _component_of(here: Here, name: str, job: Mapping[str, Any]) -> Component | None:
-    reference = job["component"]
-    kind = job.get("type", "command")
-    if kind != "command":
-        here.at("type").note(f"a step of type {kind!r} is not run on this machine yet", "known types: command")
-        return None
-    here.judge_keys(job, STEP_KEYS, f"job {name!r}")
-    here = here.at("component")
-    if isinstance(reference, dict):
-        return parse_component(here, reference, fallback=name)
-    text = str(reference)
-    if text.startswith(REMOTE):
-        here.note(f"{text!r} is not on this machine", "Name a component file: component: ./components/NAME.yml")
-        return None
-    path = Path(here.source.path.parent, text.removeprefix("file:"))
-    if not path.is_file():
-        here.note(
-            f"there is no component file {text!r}",
-            did_you_mean(path.name, [p.name for p in path.parent.glob("*.yml")], label="files there"),
-        )
-        return None
-    try:
-        return load_component(path, here.reading)
-    except SpecError as error:
-        here.reading.problems.extend(error.problems)
-        return None
-
-
-def _inline(here: Here, name: str, job: Mapping[str, Any], pipeline_outputs: Mapping[str, Output]) -> Component | None:
-    """An inline command: its inputs and outputs declare themselves by what they are bound to."""
-    inputs = here.at("inputs").mapping(job.get("inputs"))
-    body = {**job, "inputs": {key: {"type": "string"} if expressions.whole(value) else value for key, value in inputs.items()}}
-    outputs = {}
-    for key, value in here.at("outputs").mapping(job.get("outputs")).items():
-        parts = expressions.whole(value)
-        bound = pipeline_outputs.get(parts[-1]) if parts else None
-        outputs[key] = {"type": bound.type} if bound else None if parts else value
-    return parse_component(here, {**body, "outputs": outputs}, fallback=name)
-
-
-def _bindings(here: Here, job: Mapping[str, Any], component: Component, pipeline_inputs: Mapping[str, Input]) -> dict[str, Binding]:
-    given = here.at("inputs").mapping(job.get("inputs"))
-    unknown = set(map(str, given)) - component.inputs.keys()
-    result: dict[str, Binding] = {}
+def _given(here: Here, inputs: Mapping[str, Input], given: Mapping[str, Any]) -> dict[str, Binding]:
+    """Return what the file gives for each input, by its name; nothing where it only declares it."""
+    found: dict[str, Binding] = {}
     for name, value in given.items():
-        declared = component.inputs.get(str(name))
-        if declared is None:
-            hint = did_you_mean(str(name), component.inputs, label=f"{component.name} takes")
-            here.at("inputs", name).note(f"{component.name} has no input called {str(name)!r}", hint, at_key=True)
-            continue
-        bound = _binding(here.at("inputs", name), declared, value, pipeline_inputs)
+        declared = inputs.get(str(name))
+        bound = value_of(here.at(name), declared, value) if declared else None
         if bound:
-            result[str(name)] = bound
-    for name, declared in component.inputs.items():
-        if name not in given and declared.default is not None:
-            result[name] = Literal(declared.default)
-        elif name not in given and declared.required and not unknown:  # most often the unknown one is this one misspelt
-            here.note(f"{component.name} needs the input {name!r} ({declared.type})", f"In this job: inputs: {{{name}: ...}}", at_key=True)
-    return result
-
-
-def _binding(here: Here, declared: Input, value: Any, pipeline_inputs: Mapping[str, Input]) -> Binding | None:
-    text = value.get("path") if isinstance(value, dict) else value
-    parts = expressions.whole(text)
-    if parts is None:
-        return _value(here, declared, text)
-    if parts[:2] == ("parent", "inputs") and len(parts) == 3:
-        if parts[2] not in pipeline_inputs:
-            here.note(
-                f"the pipeline has no input called {parts[2]!r}", did_you_mean(parts[2], pipeline_inputs, label="the pipeline's inputs")
-            )
-            return None
-        return FromPipeline(parts[2])
-    if parts[:2] == ("parent", "jobs") and len(parts) == 5 and parts[3] == "outputs":
-        return FromStep(parts[2], parts[4])
-    here.note(f"unknown binding {text!r}", "A step's input knows ${{parent.inputs.NAME}} and ${{parent.jobs.STEP.outputs.NAME}}.")
-    return None
-
-
-def _check_references(here: Here, step: Step, steps: Mapping[str, Step]) -> None:
-    for name, bound in step.inputs.items():
-        if not isinstance(bound, FromStep):
-            continue
-        if bound.step not in steps:
-            here.at(name).note(f"there is no step called {bound.step!r}", did_you_mean(bound.step, steps, label="steps"))
-        elif bound.output not in steps[bound.step].component.outputs:
-            hint = did_you_mean(bound.output, steps[bound.step].component.outputs, label=f"outputs of {bound.step}")
-            here.at(name).note(f"{bound.step} has no output called {bound.output!r}", hint)
-
-
-def _step_outputs(here: Here, step: Step, given: Any, declared: Mapping[str, Output]) -> dict[str, FromStep]:
-    """Return the pipeline's outputs that a step writes."""
-    found = {}
-    for name, value in given.items() if isinstance(given, dict) else ():
-        if name not in step.component.outputs:
-            hint = did_you_mean(str(name), step.component.outputs, label=f"{step.component.name} writes")
-            here.at(name).note(f"{step.component.name} has no output called {str(name)!r}", hint, at_key=True)
-            continue
-        parts = expressions.whole(value.get("path") if isinstance(value, dict) else value)
-        if parts is None:
-            continue
-        if parts[:2] != ("parent", "outputs") or len(parts) != 3 or parts[2] not in declared:
-            here.at(name).note(f"unknown output binding {value!r}", did_you_mean(parts[-1], declared, label="the pipeline's outputs"))
-            continue
-        found[parts[2]] = FromStep(step.name, str(name))
+            found[str(name)] = bound
+        elif not isinstance(value, dict) or "path" in value:
+            here.reading.wrong.add(str(name))
     return found
 
 
-def _settings(here: Here, value: Any) -> tuple[bool, bool]:
-    """Return `continue_on_step_failure` (true unless said otherwise, as on Azure ML) and `force_rerun`."""
-    body = here.mapping(value)
-    for key in body.keys() & SETTINGS_WITHOUT_EFFECT:
-        here.without_effect(key)
-    here.judge_keys({key: item for key, item in body.items() if key not in SETTINGS_WITHOUT_EFFECT}, SETTING_KEYS, "settings")
-    return body.get("continue_on_step_failure", True) is not False, body.get("force_rerun", False) is True
-
-
-def _with_settings(pipeline: Pipeline, settings: Mapping[str, str], here: Here) -> Pipeline:
-    """Return the pipeline with inputs given on the command line; relative paths there are relative to the working directory."""
-    values = dict(pipeline.values)
+def _set(here: Here, inputs: Mapping[str, Input], settings: Mapping[str, str]) -> dict[str, Binding]:
+    """Return the inputs given on the command line; relative paths there are relative to the working directory."""
+    found = {}
     for name, text in settings.items():
-        declared = pipeline.inputs.get(name)
+        declared = inputs.get(name)
         if declared is None:
-            hint = did_you_mean(name, pipeline.inputs, label="inputs")
+            hint = did_you_mean(name, inputs, label="inputs")
             here.reading.problems.append(Problem("--set", 1, 1, f"the pipeline has no input called {name!r}", hint))
             continue
-        given = str(Path(text).absolute()) if declared.type in ASSET_TYPES and not text.startswith(REMOTE) else text
-        own = Reading()
-        bound = _value(replace(here, reading=own), declared, given)
-        here.reading.problems += [Problem("--set", 1, 1, problem.message) for problem in own.problems]
+        given = str(Path(text).absolute()) if declared.type in ASSET_TYPES and not is_reference(text) else text
+        own = Reading(assets=here.reading.assets)
+        bound = value_of(here._replace(reading=own), declared, given)
+        here.reading.problems += [Problem("--set", 1, 1, problem.message, problem.hint) for problem in own.problems]
         if bound:
-            values[name] = bound
-    return replace(pipeline, values=values)
+            found[name] = bound
+        else:
+            here.reading.wrong.add(name)
+    return found
+
+
+def _with_options(pipeline: Pipeline, here: Here, options: Mapping[str, Any]) -> Pipeline:
+    """Return the pipeline with its `settings`; what is not given is as on Azure ML."""
+    for name in [name for name in options if name not in SETTINGS]:  # the service takes them too, and says nothing
+        here.without_effect(f"{name} (no setting that Azure ML knows; {did_you_mean(name, SETTINGS)})")
+    here.judge({name: item for name, item in options.items() if name in SETTINGS}, SETTINGS, "settings")
+
+    def is_on(name: str, default: str) -> bool:
+        return str(options.get(name, default)).lower() == "true"
+
+    first, last = (_end(pipeline, here.at(name), options.get(name)) for name in ("on_init", "on_finalize"))
+    if first and first == last:
+        here.at("on_finalize").note("`on_init` and `on_finalize` are the same step", "Name two steps.")
+    after = (first,) if first else ()
+    return replace(
+        pipeline,
+        steps={name: replace(step, after=after) if after and name not in {first, last} else step for name, step in pipeline.steps.items()},
+        continue_on_step_failure=is_on("continue_on_step_failure", "true"),
+        force_rerun=is_on("force_rerun", "false"),
+        continue_on_failed_optional_input=is_on("continue_on_failed_optional_input", "true")
+        and is_on("continue_run_on_failed_optional_input", "true"),
+        on_finalize=last,
+    )
+
+
+def _end(pipeline: Pipeline, here: Here, job: Any) -> str | None:
+    """Return the step that runs before or after all others, where a setting names one."""
+    if job is None:
+        return None
+    step = pipeline.steps.get(str(job))
+    if step is None:
+        here.note(f"there is no step called {job!r}", did_you_mean(str(job), pipeline.steps, label="steps"))
+        return None
+    if step.needs or any(step.name in other.needs for other in pipeline.steps.values()):
+        here.note(
+            f"{job!r} is bound to other steps, so it cannot be `{here.keys[-1]}`", "Such a step reads nothing of others, nor they of it."
+        )
+    return step.name
 
 
 def _check_required(pipeline: Pipeline, here: Here, *, complete: bool) -> None:
     """Each binding to the pipeline's inputs must have a value, unless the component's input may be left out; and it must fit the component."""
     for step in pipeline.steps.values():
+        own = Here(step.place.source, (*step.place.keys, "inputs"), here.reading)
         for name, bound in step.inputs.items():
-            if not isinstance(bound, FromPipeline):
-                continue
-            place = replace(here, keys=(*step.place.keys, "inputs", name))
-            given, declared = pipeline.values.get(bound.name), step.component.inputs[name]
-            if given is None and complete and not declared.optional:
-                place.note(f"the pipeline's input {bound.name!r} has no value", f"Give one: --set inputs.{bound.name}=VALUE")
+            given = pipeline.values.get(bound.name) if isinstance(bound, FromPipeline) else bound
+            declared = step.component.inputs[name]
+            if (
+                given is None
+                and isinstance(bound, FromPipeline)
+                and complete
+                and not declared.optional
+                and bound.name not in here.reading.wrong
+            ):
+                own.at(name).note(f"the pipeline's input {bound.name!r} has no value", f"Give one: --set inputs.{bound.name}=VALUE")
             elif isinstance(given, Literal):
                 complaint = declared.complaint(given.value)
                 if complaint:
-                    place.note(f"input {name!r} of {step.component.name}: {complaint}")
+                    own.at(name).note(f"input {name!r} of {step.component.name}: {complaint}")
 
 
 def _check_cycle(pipeline: Pipeline, here: Here) -> None:
@@ -336,4 +276,5 @@ def _check_cycle(pipeline: Pipeline, here: Here) -> None:
         around = " -> ".join(reversed(error.args[1]))
         first = pipeline.steps.get(error.args[1][0])
         if first:
-            replace(here, keys=first.place.keys).note(f"the steps wait for each other: {around}", "Cut one of these bindings.", at_key=True)
+            place = Here(first.place.source, first.place.keys, here.reading)
+            place.note(f"the steps wait for each other: {around}", "Cut one of these bindings.", at_key=True)

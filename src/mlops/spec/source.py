@@ -94,7 +94,7 @@ def read(path: Path, *, text: str | None = None) -> Source:
         except OSError as error:
             raise SpecError([Problem(str(path), 1, 1, f"cannot read it: {error.strerror}", "Check the path.")]) from error
     try:
-        with _no_collection():
+        with no_collection():
             root = yaml.compose(text, Loader=_LOADER)
             builder = _Builder(path, ())
             value = builder.build(root, ()) if root is not None else None
@@ -115,7 +115,7 @@ def read(path: Path, *, text: str | None = None) -> Source:
 
 
 @contextlib.contextmanager
-def _no_collection() -> Iterator[None]:
+def no_collection() -> Iterator[None]:
     """Hold the garbage collector off: it goes through all nodes again and again while they are made, which is two thirds of the time."""
     was = gc.isenabled()
     gc.disable()

@@ -81,6 +81,17 @@ class Output:
     name: str
     type: str = "uri_folder"
     description: str = ""
+    mode: str | None = None
+    path: str | None = None
+    """Where the YAML wants it: a datastore's path, or a local one."""
+    asset_name: str | None = None
+    """The data or model asset that it is registered as when the step has ended well."""
+    asset_version: str | None = None
+
+    @property
+    def file_type(self) -> str:
+        """What the step writes: a literal output is a file that holds the value."""
+        return "uri_file" if self.type in LITERAL_TYPES else self.type
 
 
 @dataclass(frozen=True)
@@ -133,6 +144,12 @@ class Component:
     timeout: float | None
     """Seconds, or None for no limit."""
     place: Place
+    kind: str = "command"
+    """What is run: `command`, or one that `mlops.local.kinds` knows: `distributed`, `sweep`, `parallel`, `spark`."""
+    job: Mapping[str, Any] | None = None
+    """What the YAML says of the kind, checked, defaults filled in, expressions as they stand; None for a plain command."""
+    includes: tuple[Path, ...] = ()
+    """Files and folders that are laid into the working directory beside the code, each under its own name."""
 
 
 @dataclass(frozen=True)
@@ -143,11 +160,19 @@ class Step:
     component: Component
     inputs: Mapping[str, Binding]
     place: Place
+    after: tuple[str, ...] = ()
+    """Steps that must have ended before this one, though it reads nothing of theirs."""
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The steps whose outputs this one reads, each once, in the order of the inputs."""
-        return tuple(dict.fromkeys(b.step for b in self.inputs.values() if isinstance(b, FromStep)))
+        """The steps that must have ended before this one, each once: those whose outputs it reads in the order of the inputs, then the others."""
+        return tuple(dict.fromkeys([*(b.step for b in self.inputs.values() if isinstance(b, FromStep)), *self.after]))
+
+    @property
+    def can_miss(self) -> tuple[str, ...]:
+        """Of the steps that it needs, those of which it reads nothing but optional inputs."""
+        must = {b.step for name, b in self.inputs.items() if isinstance(b, FromStep) and not self.component.inputs[name].optional}
+        return tuple(name for name in self.needs if name not in must and name not in self.after)
 
 
 @dataclass(frozen=True)
@@ -168,3 +193,7 @@ class Pipeline:
     tags: Mapping[str, str]
     without_effect: tuple[str, ...]
     """Keys that mean something on Azure ML and nothing on one machine, as `file: key`."""
+    on_finalize: str | None = None
+    """The step that runs when all others have ended, well or not."""
+    continue_on_failed_optional_input: bool = True
+    """Whether a step still runs where only an optional input of it could not be made."""

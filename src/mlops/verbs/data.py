@@ -1,4 +1,4 @@
-"""The verbs about data sets: list, add, restore, refresh."""
+"""The verbs about data sets: list, add, restore, refresh. Those about data assets are in assets.py."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.errors import JobFailed
+from mlops.errors import JobFailed, UsageError
 from mlops.files import shown
+from mlops.settings import PROJECT_FILE
 
 if TYPE_CHECKING:
     import argparse
@@ -30,14 +31,26 @@ def _open(arguments: argparse.Namespace) -> tuple[Workspace, DataSet]:
 
 def list_(arguments: argparse.Namespace) -> int:
     """Show the files of a data set, what is wrong with them, and its versions."""
+    from mlops.assets.store import AssetStore
     from mlops.datasets import change
     from mlops.delivery.catalogue import look
     from mlops.report.datasets import screen
+    from mlops.verbs.assets import list_ as list_assets
+    from mlops.verbs.assets import listed, table
+    from mlops.verbs.pipelines import place
 
+    if not (place()[0] / PROJECT_FILE).is_file():
+        return list_assets(arguments)
     workspace, data = _open(arguments)
     change.settle_before_reading(data.folder)
-    facts = look(workspace, data)
-    print(json.dumps(facts, ensure_ascii=False) if arguments.json else screen(facts))
+    assets = listed(AssetStore(workspace.home), "data", arguments)
+    facts = look(workspace, data) | {"assets": assets}
+    if arguments.json:
+        print(json.dumps(facts, ensure_ascii=False))
+        return 0
+    print(screen(facts))
+    if assets:
+        print("\ndata assets\n" + "\n".join(f"  {line}" for line in table(assets)))
     return 0
 
 
@@ -65,7 +78,7 @@ def _attempt(workspace: Workspace, *, quiet: bool) -> Callable[[DataSet, Path | 
     from mlops.local.run import Options
     from mlops.report.live import Tree
 
-    options = Options(workspace.local.workers, workspace.local.warm)
+    options = Options(workspace.local.workers, workspace.local.warm, packages=workspace.local.packages)
 
     def run(data: DataSet, stage: Path | None) -> Trial:
         with Tree(live=False if quiet else None, quiet=quiet) as tree:
@@ -110,7 +123,13 @@ def _told(done: Added, data: DataSet, workspace: Workspace, late: list[str]) -> 
 
 
 def restore(arguments: argparse.Namespace) -> int:
-    """Bring back the files of an old version."""
+    """Bring back the files of an old version; with --name, an archived data asset."""
+    if arguments.name:
+        return _restore_asset(arguments)
+    if not arguments.version or not arguments.folder:
+        raise UsageError(
+            "which version, and where to?", hint="mlops data restore VERSION DIR; of a data asset: mlops data restore --name NAME"
+        )
     from mlops.datasets import restoring
     from mlops.datasets.dataset import as_listed, files
     from mlops.delivery.trained import wanted
@@ -130,6 +149,13 @@ def restore(arguments: argparse.Namespace) -> int:
             print("  before     source.yml in it still says where the files lay: set its `files:` to those in the folder")
         print(f"  try it     .venv/bin/mlops run {workspace.model.pipeline} --set inputs.{data.given}={target}")
     return 0
+
+
+def _restore_asset(arguments: argparse.Namespace) -> int:
+    from mlops.verbs import assets
+
+    arguments.named, arguments.registry, arguments.version = None, None, arguments.asset_version
+    return assets.restore(arguments)
 
 
 def refresh(arguments: argparse.Namespace) -> int:

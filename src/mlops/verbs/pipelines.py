@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.errors import PlatformError, SpecError, UsageError
 from mlops.files import shown
-from mlops.settings import check_environment, choose_model, find_root, read_environment, read_project, state_dir
+from mlops.settings import Environment, check_environment, choose_model, find_root, read_environment, read_project, state_dir
 
 if TYPE_CHECKING:
     import argparse
 
     from mlops.local.run import LocalRun, Options
+    from mlops.spec.references import Assets
     from mlops.spec.values import Pipeline
 
 
@@ -66,6 +67,7 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def _all_files() -> list[Path]:
+    from mlops.assets.rules import RULES_FILE as PATHS_FILE
     from mlops.audit.policy import POLICY_FILE
     from mlops.ci.rules import RULES_FILE
 
@@ -79,21 +81,24 @@ def _all_files() -> list[Path]:
             *root.glob("src/project/project.yml"),
             *root.glob(RULES_FILE.as_posix()),
             *root.glob(POLICY_FILE),
+            *root.glob(PATHS_FILE.as_posix()),
         ]
     )
     return [Path(shown(path, Path.cwd())) for path in found]
 
 
 def _check_one(path: Path) -> None:
+    from mlops.assets.lookup import open_assets
+    from mlops.assets.rules import RULES_FILE as PATHS_FILE
+    from mlops.assets.rules import read_rules as read_paths
     from mlops.audit.policy import POLICY_FILE, read_policy
     from mlops.ci.rules import RULES_FILE, read_rules
     from mlops.contract.standard import load as load_contract
-    from mlops.spec.component import Reading, load_component
-    from mlops.spec.pipeline import load_pipeline
+    from mlops.spec.pipeline import check_component, load_pipeline
     from mlops.spec.source import read
 
     value = read(path).value
-    root, _ = place()
+    root, home = place()
     if path.name == "project.yml":
         read_project(root)
     elif path.name.endswith(".odcs.yml"):
@@ -106,58 +111,65 @@ def _check_one(path: Path) -> None:
         read_rules(root)
     elif path.resolve() == (root / POLICY_FILE).resolve():
         read_policy(root)
+    elif path.resolve() == (root / PATHS_FILE).resolve():
+        read_paths(root)
     elif "component" in str(value.get("$schema", "") if isinstance(value, dict) else "").lower():
-        reading = Reading()
-        load_component(path, reading)
-        if reading.problems:
-            raise SpecError(reading.problems)
+        check_component(path, open_assets(root, home, fetching=False))
     else:
-        load_pipeline(path, complete=False)
+        load_pipeline(path, complete=False, assets=open_assets(root, home, fetching=False))
 
 
-def load(path: Path, settings: dict[str, str], *, complete: bool = True) -> Pipeline:
+def load(path: Path, settings: dict[str, str], *, complete: bool = True, assets: Assets | None = None) -> Pipeline:
     """Read a pipeline file that a person named.
 
     Raises:
         UsageError: There is no such file.
         SpecError: With every mistake of it.
     """
+    from mlops.assets.lookup import open_assets
     from mlops.spec.pipeline import load_pipeline
 
     if not path.exists():
         raise UsageError(f"there is no file {str(path)!r}", hint="For the example: src/pipelines/train.yml")
-    return load_pipeline(path, settings, complete=complete)
+    return load_pipeline(path, settings, complete=complete, assets=assets or open_assets(*place(), fetching=complete))
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run one pipeline file, show it, and return the exit code of how it ended."""
+    from mlops.assets.lookup import open_assets
     from mlops.local.run import LocalRun
 
     settings = given(arguments.set)
-    pipeline = load(Path(arguments.file), settings)
     root, home = place()
+    assets = open_assets(root, home)
+    pipeline = load(Path(arguments.file), settings, assets=assets)
     options = _options(root, settings, warm=not arguments.no_warm, force=arguments.force)
     if arguments.dry_run:
         return _dry_run(LocalRun(pipeline, home, root, options, dry=True), pipeline, as_json=arguments.json)
-    return _carry_out(LocalRun(pipeline, home, root, options, track=_tracked(home)), as_json=arguments.json, why=arguments.why)
+    running = LocalRun(pipeline, home, root, options, track=_tracked(home), assets=assets)
+    return _carry_out(running, as_json=arguments.json, why=arguments.why)
 
 
 def carry_on(path: Path, facts: dict[str, Any], *, as_json: bool) -> int:
     """Run a pipeline file as the run of `facts` did, taking over what that has done."""
+    from mlops.assets.lookup import open_assets
     from mlops.local.run import LocalRun
 
     settings = facts.get("settings", {})
     root, home = place()
+    assets = open_assets(root, home)
     options = _options(root, settings, force=bool(facts.get("force")))
-    running = LocalRun(load(path, settings), home, root, options, track=_tracked(home), resumes=facts)
+    pipeline = load(path, settings, assets=assets)
+    running = LocalRun(pipeline, home, root, options, track=_tracked(home), assets=assets, resumes=facts)
     return _carry_out(running, as_json=as_json, why=False)
 
 
 def _options(root: Path, settings: dict[str, str], *, warm: bool = True, force: bool = False) -> Options:
     from mlops.local.run import Options
 
-    local = read_environment(root, "local") if (root / "environments" / "local.yml").exists() else None
-    return Options(local.workers if local else 2, (local.warm if local else True) and warm, force, settings=settings)
+    there = (root / "environments" / "local.yml").exists()
+    local = read_environment(root, "local") if there else Environment("local", "local")
+    return Options(local.workers, local.warm and warm, force, packages=local.packages, settings=settings)
 
 
 def _tracked(home: Path) -> Any:
@@ -175,11 +187,12 @@ def _carry_out(running: LocalRun, *, as_json: bool, why: bool) -> int:
             tree.apply(event)
     facts = running.record.facts
     if why:
-        _say_why(facts, running.pipeline.without_effect)
+        _say_why(facts, running.pipeline.without_effect, running.assets.remote.notes if running.assets else [])
     if as_json:
         print(json.dumps(facts, ensure_ascii=False))
     else:
-        print(f"  {facts['state']} in {facts['seconds']:.1f} s · {shown(running.record.folder, Path.cwd())}")
+        end = f"  {facts['state']} in {facts['seconds']:.1f} s · {shown(running.record.folder, Path.cwd())}"
+        print(*_handed_on(facts), end, sep="\n")
     error = why_not(running)
     if error:
         raise error
@@ -203,12 +216,35 @@ def _dry_run(running: LocalRun, pipeline: Pipeline, *, as_json: bool) -> int:
     return 0
 
 
-def _say_why(facts: dict[str, Any], without_effect: tuple[str, ...]) -> None:
+def _say_why(facts: dict[str, Any], without_effect: tuple[str, ...], fetched: list[str]) -> None:
     for name, step in facts["steps"].items():
         warm = {True: " (warm)", False: " (own process)"}.get(step.get("warm"), "")
         print(f"  why  {name:<14} {step.get('state')}: {step.get('reason', '')}{warm}", file=sys.stderr)
+    for line in _environments(facts):
+        print(f"  why  {line}", file=sys.stderr)
+    for line in fetched:
+        print(f"  why  {line}", file=sys.stderr)
     for key in without_effect:
         print(f"  why  no effect on this machine: {key}", file=sys.stderr)
+
+
+def _environments(facts: dict[str, Any]) -> list[str]:
+    """Return what each environment that steps ask for is here, and what differs from it."""
+    found: dict[str, list[str]] = {}
+    for name, step in facts["steps"].items():
+        here = step.get("environment") or {}
+        if here.get("asked"):
+            said = "\n       ".join([f"environment {here['asked']}: {here['used']}", *here["differs"]])
+            found.setdefault(said, []).append(name)
+    return [
+        f"{said}\n       in {', '.join(names[:5])}{f' and {len(names) - 5} more' if len(names) > 5 else ''}"
+        for said, names in found.items()
+    ]
+
+
+def _handed_on(facts: dict[str, Any]) -> list[str]:
+    """Return where outputs went: the assets that they are now, and their places in datastores."""
+    return [f"  {step}.{output} is {place}" for step, one in facts["steps"].items() for output, place in (one.get("assets") or {}).items()]
 
 
 def runs(arguments: argparse.Namespace) -> int:
@@ -238,13 +274,13 @@ def show(arguments: argparse.Namespace) -> int:
     commit = f"commit {facts['commit'][:7]}{' + changes' if facts['dirty'] else ''}" if facts.get("commit") else "no commit"
     print(f"run {facts['run']} ({facts['name']})  {facts['state']}  {facts['pipeline']}  {commit}  by {facts['user']}  {facts['started']}")
     for name, value in facts["inputs"].items():
-        print(f"  input {name:<16} {value.get('value', value.get('path', ''))}  {value.get('digest', '')[:19]}")
+        print(f"  input {name:<16} {value.get('value', value.get('asset', value.get('path', '')))}  {value.get('digest', '')[:19]}")
     for name, step in facts["steps"].items():
         seconds = f"{step['seconds']:.1f} s" if step.get("seconds") is not None else ""
         print(f"  {name:<14} {step.get('state', 'waiting'):<9} {seconds:>8}  {step.get('summary') or step.get('reason', '')}")
     for name, value in facts["outputs"].items():
         print(f"  output {name:<15} {value['path']}  {value['digest'][:19]}")
-    print(f"  folder {folder}")
+    print(*_handed_on(facts), f"  folder {folder}", sep="\n")
     return 0
 
 

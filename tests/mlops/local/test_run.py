@@ -193,7 +193,7 @@ def test_outputs_are_sealed(project):
 def test_a_step_sees_only_the_code_that_it_imports(project):
     _, facts = run(project)
     folder = project.home / "runs" / str(facts["run"]) / "steps"
-    assert sorted(p.name for p in (folder / "make/code").iterdir()) == ["make.py"]
+    assert sorted(p.name for p in (folder / "make/code").iterdir()) == ["make.py", "outputs"]
     assert sorted(p.name for p in (folder / "double/code").iterdir() if p.suffix) == ["double.py", "rule.py"]
 
 

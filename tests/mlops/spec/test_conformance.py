@@ -1,0 +1,67 @@
+"""The page of conformance tells what is, and the tables behind it know every key that azure-ai-ml knows."""
+
+import logging
+
+import pytest
+from tests.mlops.spec.conformance import PAGE, page, shown, tables
+
+from mlops.spec import environment, schemas
+
+
+def test_the_page_is_what_the_tables_and_the_corpus_say():
+    assert PAGE.read_text() == page(), "python -m tests.mlops.spec.conformance"
+
+
+def test_every_key_is_shown_by_a_file_of_the_corpus():
+    by = shown()
+    assert [f"{title}: {name}" for title, table in tables().items() for name in table if (id(table), name) not in by] == []
+
+
+@pytest.mark.slow  # imports azure-ai-ml
+def test_the_tables_have_every_key_of_azure_ml():
+    logging.disable(logging.CRITICAL)
+    from azure.ai.ml._schema._sweep import SweepJobSchema
+    from azure.ai.ml._schema.assets.environment import AnonymousEnvironmentSchema
+    from azure.ai.ml._schema.component.command_component import CommandComponentSchema
+    from azure.ai.ml._schema.component.parallel_component import ParallelComponentSchema
+    from azure.ai.ml._schema.component.spark_component import SparkComponentSchema
+    from azure.ai.ml._schema.job import CommandJobSchema, SparkJobSchema
+    from azure.ai.ml._schema.pipeline.component_job import CommandSchema, ParallelSchema, SparkSchema, SweepSchema
+    from azure.ai.ml._schema.pipeline.pipeline_component import PipelineComponentSchema, PipelineSchema
+    from azure.ai.ml._schema.pipeline.pipeline_job import PipelineJobSchema
+    from azure.ai.ml._schema.pipeline.settings import PipelineJobSettingsSchema
+
+    theirs = {
+        "jobs": {"command": CommandJobSchema, "pipeline": PipelineJobSchema, "spark": SparkJobSchema, "sweep": SweepJobSchema},
+        "components": {
+            "command": CommandComponentSchema,
+            "parallel": ParallelComponentSchema,
+            "pipeline": PipelineComponentSchema,
+            "spark": SparkComponentSchema,
+        },
+        "nodes": {
+            "command": CommandSchema,
+            "parallel": ParallelSchema,
+            "pipeline": PipelineSchema,
+            "spark": SparkSchema,
+            "sweep": SweepSchema,
+        },
+        "others": {"environment": AnonymousEnvironmentSchema, "settings": PipelineJobSettingsSchema},
+    }
+    ours = {
+        "jobs": schemas.JOBS,
+        "components": schemas.COMPONENTS,
+        "nodes": schemas.NODES,
+        "others": {"environment": environment.ENVIRONMENT, "settings": schemas.SETTINGS},
+    }
+    missing = {
+        f"{group} {kind}": lost
+        for group, kinds in theirs.items()
+        for kind, schema in kinds.items()
+        if (
+            lost := {field.data_key or name for name, field in schema._declared_fields.items() if not field.dump_only}
+            - set(ours[group][kind])
+        )
+    }
+    logging.disable(logging.NOTSET)
+    assert missing == {}

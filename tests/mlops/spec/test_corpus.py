@@ -1,0 +1,61 @@
+"""The language, file by file: what azure-ai-ml takes this machine takes, and what it refuses this machine refuses, or the reason is given."""
+
+import logging
+
+import pytest
+from tests.mlops.spec.cases import CORPUS, TAKEN, cases, problems
+
+CASES = cases()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.path.stem)
+def test_this_machine_takes_the_file_or_says_why_not(case):
+    found = problems(case)
+    assert [str(one) for one in found if case.here] == []
+    said = [f"{one.message} {one.hint}" for one in found]
+    assert case.here or any(case.says in one for one in said), said
+
+
+def test_every_file_says_what_it_shows_and_whoever_refuses_says_why():
+    assert len(CASES) >= 60
+    assert {case.kind for case in CASES} == set(TAKEN)
+    assert [case.path.name for case in CASES if not case.reason or (not case.here and not case.says)] == []
+
+
+def test_a_mistake_in_a_component_is_told_in_the_component(tmp_path):
+    case = next(case for case in CASES if case.path.stem == "component-input-type")
+    assert {(one.file, one.line) for one in problems(case)} == {(str(case.path), 8)}
+
+
+@pytest.fixture(scope="module")
+def azure():
+    """Ask azure-ai-ml of every file, in this one process: whether it takes it, and what it says."""
+    logging.disable(logging.CRITICAL)
+    from azure.ai.ml import load_component, load_job
+
+    def judge(case):
+        try:
+            made = (load_component if case.is_component else load_job)(case.path)
+            verdict = made._validate() if hasattr(made, "_validate") else None
+        except Exception as error:  # it has many classes of its own for one thing
+            return False, str(error)
+        return (True, "") if verdict is None else (verdict.passed, str(verdict.error_messages))
+
+    yield {case: judge(case) for case in CASES}
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.slow  # imports azure-ai-ml
+def test_azure_ml_takes_what_the_corpus_says_that_it_takes(azure):
+    wrong = {
+        case.path.name: f"azure-ai-ml takes it: {taken} {said[:300]}" for case, (taken, said) in azure.items() if taken != case.by_azure
+    }
+    assert wrong == {}
+
+
+@pytest.mark.slow
+def test_the_parts_of_the_corpus_are_what_azure_ml_takes():
+    from azure.ai.ml import load_component
+
+    parts = [path for path in (CORPUS / "parts").glob("*.yml") if "Component.schema" in path.read_text()]
+    assert [path.name for path in parts if not load_component(path)._validate().passed] == []
