@@ -17,6 +17,7 @@ SECTIONS = {
     "whole": "The whole way on all 336,776 flights",
     "setup": "Set-up from a warm package cache",
     "serving": "The endpoint beside three others",
+    "engine": "The engine beside other tools that run pipelines",
     "sweep": "A sweep of 64 trials beside Optuna alone",
     "contract": "The data contract beside pandera and pandas by hand",
 }

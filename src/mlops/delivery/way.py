@@ -19,8 +19,9 @@ from mlops.delivery.compare import compare_step, read_evidence
 from mlops.delivery.moves import put
 from mlops.engine.events import Failed, Finished, Started
 from mlops.errors import JobFailed, MlopsError, UsageError
-from mlops.files import locked, read_json, write_json
+from mlops.files import locked, write_json
 from mlops.local.run import LocalRun, Options, why_not
+from mlops.local.runs import read_run
 from mlops.registry.gate import Verdict, judge, on_a_sample
 from mlops.registry.versions import FINGERPRINT
 from mlops.release.provenance import MADE, made
@@ -298,5 +299,4 @@ def _maker(home: Path, product: Path) -> dict[str, Any] | None:
     runs = home / "runs"
     if not product.is_relative_to(runs):
         return None
-    found = read_json(runs / product.relative_to(runs).parts[0] / "run.json")
-    return found if isinstance(found, dict) else None
+    return read_run(runs / product.relative_to(runs).parts[0])

@@ -23,7 +23,6 @@ from mlops.engine.events import Canceled, Event, Failed, Finished, Product, Star
 from mlops.errors import PlatformError
 from mlops.files import unwritable, write_json
 from mlops.local import logs
-from mlops.local.spawner import MINE, STEP_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,6 +36,7 @@ UNMADE = "unmade"  # the type of an output, file or folder, that the step itself
 _LOOK_EVERY = 1.0  # seconds between two looks at the size of what steps print
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 # On a busy machine OpenMP's threads, spinning while they wait for each other, make a training of 4 s one of a minute: let them sleep.
+MINE, STEP_VARIABLE = "OPENBLAS_NUM_THREADS", "MLOPS_STEP_ID"  # as in spawner.py, whose imports are not needed here
 _DEFAULTS = {"PYTHONUNBUFFERED": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 _IMPORT_TIME = ("OMP_", "OPENBLAS_", "MKL_", "PYTHON", "LD_")
 
@@ -311,7 +311,10 @@ class ProcessExecutor:
             return self._failed(running, running.ended_because)
         if code:
             return self._failed(running, _told(running.launch) or _in_words(code))
-        return self._sealed(running)
+        try:
+            return self._sealed(running)
+        except OSError as error:
+            return self._failed(running, str(unwritable(running.launch.folder, error)), ours=True)
 
     def _sealed(self, running: _Running) -> Event:
         """Check that the step wrote what it declares and left its inputs alone, then digest and lock what it wrote."""

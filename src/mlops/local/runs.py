@@ -238,10 +238,10 @@ def open_run(home: Path, facts: Mapping[str, Any]) -> RunRecord:
                 number += 1
         folder = runs / str(number)
         lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        os.write(lock, f"{os.getpid()}\n".encode())
     except OSError as error:
         raise unwritable(runs, error) from error
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    os.write(lock, f"{os.getpid()}\n".encode())
     chosen = random.Random(number)  # noqa: S311 - a name, not a secret
     name = f"{chosen.choice(_FIRST)}-{chosen.choice(_SECOND)}"
     record = RunRecord(

@@ -19,16 +19,11 @@ import importlib.machinery
 import io
 import json
 import os
-import random
-import runpy
 import select
 import signal
 import sys
-import threading
 import time
-import traceback
 import types
-from pathlib import Path
 from typing import Any, NoReturn
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
@@ -149,9 +144,15 @@ def _foreign_threads() -> list[str]:
     for task in os.listdir("/proc/self/task") if os.path.isdir("/proc/self/task") else ():
         if int(task) != os.getpid():
             with contextlib.suppress(OSError):
-                names.append(Path("/proc/self/task", task, "comm").read_text().strip())
-    python = [t.name for t in threading.enumerate() if t is not threading.main_thread()]
+                names.append(_read(f"/proc/self/task/{task}/comm").decode().strip())
+    threading = sys.modules.get("threading")
+    python = [t.name for t in threading.enumerate() if t is not threading.main_thread()] if threading else []
     return [name for name in names if name not in HARMLESS_THREADS] or python
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:
+        return file.read()
 
 
 def _signal(pid: int, number: int) -> None:
@@ -170,7 +171,7 @@ def _end_group(pid: int, number: int) -> None:
 
 def _own_children() -> list[int]:
     try:
-        return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+        return [int(pid) for pid in _read(f"/proc/self/task/{os.getpid()}/children").split()]
     except OSError:
         return []
 
@@ -193,7 +194,7 @@ def _end_orphans(name: str) -> None:
     mark = f"{STEP_VARIABLE}={name}".encode()
     for pid in _own_children():
         with contextlib.suppress(OSError):
-            if mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+            if mark in _read(f"/proc/{pid}/environ").split(b"\0"):
                 os.kill(pid, signal.SIGKILL)
 
 
@@ -209,11 +210,14 @@ def _child(request: dict[str, Any], *, warm: bool) -> NoReturn:
         _forget()
         code = _run_python(request["argv"])
     except BaseException:  # noqa: BLE001 - a child must never return into the parent's loop
-        traceback.print_exc()
+        sys.excepthook(*sys.exc_info())
     finally:
         with contextlib.suppress(BaseException):
             sys.stdout.flush()
             sys.stderr.flush()
+        if code < 0:  # as an interpreter that nobody taught to take an interrupt
+            signal.signal(-code, signal.SIG_DFL)
+            os.kill(os.getpid(), -code)
         os._exit(code)
 
 
@@ -238,7 +242,8 @@ def _become(request: dict[str, Any]) -> None:
 
 def _forget() -> None:
     """Draw new random state, and give the linear algebra its threads back: the parent held them at one so as to be able to fork."""
-    random.seed()
+    if "random" in sys.modules:
+        sys.modules["random"].seed()
     numpy = sys.modules.get("numpy")
     if numpy is not None and "numpy.random" in sys.modules:
         numpy.random.seed()
@@ -250,11 +255,13 @@ def _forget() -> None:
 
 def _run_python(argv: list[str]) -> int:
     """Run `python ARGV` in this process and return its exit status; a traceback shows the script's own frames only."""
-    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(n, mode, closefd=False, **more) for n, mode, more in _STREAMS)
-    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc, assignment]
+    sys.stdin, sys.stdout, sys.stderr = (_stream(number, *rest) for number, rest in enumerate(_STREAMS))
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
     code = 0
     try:
         if argv[0] == "-m":
+            import runpy
+
             sys.argv = argv[1:]
             sys.path.insert(0, os.getcwd())
             runpy.run_module(argv[1], run_name="__main__", alter_sys=True)
@@ -262,21 +269,15 @@ def _run_python(argv: list[str]) -> int:
             _run_script(argv)
     except SystemExit as stop:
         code = _exit_code(stop)
-    except KeyboardInterrupt:
-        code = 130
-        traceback.print_exc()
     except BaseException as error:  # noqa: BLE001 - as the interpreter itself does at the top
-        code = 1
-        own = [
-            frame
-            for frame in traceback.extract_tb(error.__traceback__)
-            if frame.filename not in {__file__, runpy.__file__, "<frozen runpy>"}
-        ]
-        shown = traceback.TracebackException.from_exception(error)
-        shown.stack = traceback.StackSummary.from_list(own)
-        sys.stderr.write("".join(shown.format()))
+        code = -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
+        trace = error.__traceback__
+        while trace and trace.tb_frame.f_code.co_filename.endswith((__file__, "runpy.py", "<frozen runpy>")):
+            trace = trace.tb_next
+        sys.excepthook(type(error), error.with_traceback(trace), trace)
     with contextlib.suppress(Exception):
-        threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - joins the script's threads, as at any interpreter's end
+        if "threading" in sys.modules:
+            sys.modules["threading"]._shutdown()  # noqa: SLF001 - joins the script's threads, as at any interpreter's end
     atexit._run_exitfuncs()  # noqa: SLF001
     return code
 
@@ -295,11 +296,19 @@ def _run_script(argv: list[str]) -> None:
     exec(code, main.__dict__)  # noqa: S102 - the step's own script
 
 
-_STREAMS: list[tuple[int, str, dict[str, Any]]] = [
-    (0, "r", {}),
-    (1, "w", {"buffering": 1, "encoding": "utf-8"}),
-    (2, "w", {"buffering": 1, "encoding": "utf-8", "errors": "backslashreplace"}),
-]
+def _stream(number: int, name: str, encoding: str, errors: str) -> io.TextIOWrapper:
+    """Open a standard stream as the interpreter does; `-u` and its variable are as for this process, whose environment the step has."""
+    writes, plain = number > 0, bool(os.environ.get("PYTHONUNBUFFERED"))
+    raw: Any = open(number, "wb" if writes else "rb", buffering=0 if writes and plain else -1, closefd=False)  # noqa: SIM115 - it stays open
+    getattr(raw, "raw", raw).name = name
+    newline = "\n" if writes else None
+    lines = number == 2 and not plain
+    made = io.TextIOWrapper(raw, encoding=encoding, errors=errors, newline=newline, line_buffering=lines, write_through=writes and plain)
+    made.mode = "w" if writes else "r"  # type: ignore[misc]
+    return made
+
+
+_STREAMS = [(stream.name, stream.encoding, stream.errors or "strict") for stream in (sys.stdin, sys.stdout, sys.stderr)]
 
 
 def _exit_code(stop: SystemExit) -> int:

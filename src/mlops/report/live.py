@@ -30,6 +30,10 @@ _MARKS = {
 }
 
 
+Words = list[tuple[str, str]]
+"""Texts, each with its style."""
+
+
 @dataclass
 class _Line:
     name: str
@@ -61,13 +65,12 @@ class Tree:
     _display: Any = None
 
     def __enter__(self) -> Self:
-        from rich.console import Console
-
         live = sys.stdout.isatty() if self.live is None else self.live
-        self.console = self.console or Console(highlight=False, soft_wrap=True, force_terminal=live or None)
         if live:
+            from rich.console import Console
             from rich.live import Live
 
+            self.console = self.console or Console(highlight=False, soft_wrap=True, force_terminal=True)
             self._display = Live(get_renderable=self._render, console=self.console, refresh_per_second=8)
             self._display.start()
         return self
@@ -81,20 +84,24 @@ class Tree:
         if isinstance(event, events.RunStarted):
             self._in_run, self._title = True, f"  {event.title} · run {event.run} ({event.name})"
             self._lines |= {name: _Line(name) for name in event.needs}
-            self._say(self._title)
+            self._say([(self._title, "")])
         elif isinstance(event, events.RunFinished):
             self._in_run = False
         else:
             line = self._lines.setdefault(event.step, _Line(event.step, stage=not self._in_run))
             _update(line, event)
             if line.state not in {"running", "waiting"}:
-                self._say(_one_line(line))
-                for text in _explained(line):
-                    self._say(text)
+                self._say(_words(line))
+                for text, _ in _explained(line):
+                    self._say([(text, "")])
 
-    def _say(self, text: Text | str) -> None:
-        if not self._display and not self.quiet:
-            self.console.print(text, markup=False)
+    def _say(self, words: Words) -> None:
+        if self._display or self.quiet:
+            return
+        if self.console:
+            self.console.print(_drawn(words), markup=False)
+        else:
+            print("".join(text for text, _ in words).rstrip(), flush=True)
 
     def _render(self) -> Any:
         from rich.console import Group
@@ -104,8 +111,8 @@ class Tree:
     def _rows(self) -> Iterator[Any]:
         for line in self._lines.values():
             if line.state != "waiting" or self._in_run:
-                yield _one_line(line)
-                yield from _explained(line)
+                yield _drawn(_words(line))
+                yield from (_drawn([words]) for words in _explained(line))
 
 
 def _update(line: _Line, event: Any) -> None:
@@ -124,27 +131,33 @@ def _update(line: _Line, event: Any) -> None:
         line.state, line.text = "skipped", event.reason
 
 
-def _one_line(line: _Line) -> Text:
-    from rich.text import Text
-
+def _words(line: _Line) -> Words:
     mark, style = _MARKS[line.state]
     seconds = time.time() - line.began if line.state == "running" else line.seconds
     text = line.text if len(line.text) <= _TEXT or line.state in {"failed", "skipped"} else line.text[: _TEXT - 1] + "…"
+    return [
+        ("  " if line.stage else "  ├─ ", "dim"),
+        (f"{line.name:<{_NAME + (3 if line.stage else 0)}}", "" if line.state != "waiting" else "dim"),
+        (f" {text:<{_TEXT}} ", "dim" if line.state in {"running", "waiting"} else ""),
+        (mark, style),
+        (f"{seconds:7.1f} s" if seconds is not None else "", "dim"),
+    ]
+
+
+def _drawn(words: Words) -> Text:
+    """Return the words as rich draws them; a log from top to bottom does without, for rich takes longer to import than a small run."""
+    from rich.text import Text
+
     row = Text()
-    row.append("  " if line.stage else "  ├─ ", style="dim")
-    row.append(f"{line.name:<{_NAME + (3 if line.stage else 0)}}", style="" if line.state != "waiting" else "dim")
-    row.append(f" {text:<{_TEXT}} ", style="dim" if line.state in {"running", "waiting"} else "")
-    row.append(mark, style=style)
-    row.append(f"{seconds:7.1f} s" if seconds is not None else "", style="dim")
+    for text, style in words:
+        row.append(text, style=style)
     row.rstrip()
     return row
 
 
-def _explained(line: _Line) -> Iterator[Text]:
+def _explained(line: _Line) -> Iterator[tuple[str, str]]:
     """What a person needs to see of a failure without opening a file: the end of the log, and where the rest is."""
-    from rich.text import Text
-
     for text in line.tail:
-        yield Text(f"  │    {text}", style="red")
+        yield f"  │    {text}", "red"
     if line.log and line.state == "failed":
-        yield Text(f"  │  the whole log: {line.log}", style="dim")
+        yield f"  │  the whole log: {line.log}", "dim"

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
-import socket
-import subprocess
 import sys
-import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import PlatformError
@@ -64,6 +60,9 @@ def _opened(home: Path, uri: str, make: Callable[[], Any]) -> Any:
         client = make()
         client.search_experiments(max_results=1)
     except Exception as error:
+        import shutil
+        import subprocess
+
         own = home / "mlflow.db"
         if "out-of-date database schema" not in str(error) or uri != f"sqlite:///{own}":
             raise
@@ -79,6 +78,9 @@ def _opened(home: Path, uri: str, make: Callable[[], Any]) -> Any:
 
 def reach(uri: str) -> None:
     """Knock at a server before MLflow does: its own retries keep a person waiting for minutes."""
+    import socket
+    import urllib.parse
+
     parts = urllib.parse.urlsplit(uri)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
@@ -93,6 +95,8 @@ def experiment_id(client: Any, home: Path, name: str) -> str:
     found = client.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
+    import urllib.parse
+
     local = tracking_uri(home).startswith("sqlite")
     location = (home / "mlflow-artifacts" / urllib.parse.quote(name, safe="")).absolute().as_uri() if local else None
     from mlflow.exceptions import MlflowException

@@ -117,3 +117,17 @@ def test_whenever_the_engine_or_a_child_is_killed_the_next_run_makes_the_same_by
         after = start(project, *words)
         assert after.wait(60) == 0, errors(project)
         assert products(project) == wanted
+
+
+@pytest.mark.slow
+def test_two_engines_at_once_make_the_same_bytes_and_have_a_folder_each(project):
+    """E5: they share sealed outputs and nothing else."""
+    graph(project)
+    both = [start(project, "run", "pipeline.yml") for _ in range(2)]
+    assert [process.wait(60) for process in both] == [0, 0], errors(project)
+    first, second = read_runs(project.home)
+    texts = [[Path(step["outputs"]["out"]["path"]).read_bytes() for step in run["steps"].values()] for run in (first, second)]
+    assert sorted(texts[0]) == sorted(texts[1])
+    assert (first["run"], second["run"]) == (2, 1)
+    assert start(project, "run", "pipeline.yml").wait(60) == 0
+    assert {step["state"] for step in read_runs(project.home)[0]["steps"].values()} == {"reused"}

@@ -160,6 +160,15 @@ def test_an_input_that_changes_while_a_step_reads_it_fails_the_step(project):
     assert "its input 'numbers' changed while it ran" in next(e for e in events if isinstance(e, Failed)).reason
 
 
+def test_a_step_that_deletes_its_input_fails_and_the_input_is_made_again(project):
+    project.edit("code/double.py", "import rule", "import os, rule")
+    project.edit("code/double.py", "print(f", "os.remove(sys.argv[1])\nprint(f")
+    events, _ = run(project)
+    assert "its input 'numbers' changed while it ran" in next(e for e in events if isinstance(e, Failed)).reason
+    project.edit("code/double.py", "os.remove(sys.argv[1])\nprint", "print")
+    assert reasons(run(project)[0])["make"] == "its earlier output numbers was changed or deleted"
+
+
 @pytest.mark.slow
 def test_of_a_log_without_bounds_the_beginning_and_the_end_are_kept(project):
     """E6: a step that prints gigabytes does not fill the disk."""

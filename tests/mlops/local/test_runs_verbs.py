@@ -29,6 +29,7 @@ def run(project, force=False):
     return running.record
 
 
+@pytest.mark.slow
 def test_a_resumed_run_takes_over_what_is_done_even_of_steps_that_are_never_reused(project):
     project.edit("make.yml", "version: 1", "version: 1\nis_deterministic: false")
     project.edit("code/double.py", "import rule", "import rule\nraise SystemExit(1)")
@@ -63,6 +64,7 @@ def test_a_run_is_canceled_from_elsewhere_with_a_step_that_does_not_listen(proje
     assert "does not go on: it is canceled" in mlops(project, "cancel", "1").stderr
 
 
+@pytest.mark.slow
 def test_pruning_keeps_the_last_runs_and_the_runs_that_they_have_their_files_from(project):
     first = run(project).facts  # its outputs are reused for ever
     for _ in range(3):
@@ -84,6 +86,7 @@ def test_pruning_keeps_the_last_runs_and_the_runs_that_they_have_their_files_fro
     assert {step["state"] for step in run(project).facts["steps"].values()} == {"reused"}
 
 
+@pytest.mark.slow
 def test_pruning_says_what_would_go_and_removes_it_only_when_it_is_meant(project):
     for _ in range(3):
         run(project, force=True)

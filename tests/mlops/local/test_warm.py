@@ -10,7 +10,7 @@ from mlops.local.snapshot import plain_python, read_code
 from mlops.spec.pipeline import load_pipeline
 
 LOOK = """
-import atexit, json, os, random, signal, sys, threading
+import atexit, gc, json, os, random, resource, signal, sys, threading
 out = sys.argv[-1]
 facts = {
     "argv": sys.argv[:-1], "cwd": os.path.basename(os.getcwd()), "name": __name__, "file": os.path.basename(__file__),
@@ -18,7 +18,13 @@ facts = {
     "variable": os.environ.get("MINE"), "sigint": signal.getsignal(signal.SIGINT) is signal.default_int_handler,
     "sigterm": signal.getsignal(signal.SIGTERM) == signal.SIG_DFL, "sigpipe": signal.getsignal(signal.SIGPIPE) == signal.SIG_IGN,
     "session": os.getsid(0) == os.getpid(), "fds": sorted(int(n) for n in os.listdir("/proc/self/fd"))[:4][-1] > 2,
-    "threads": threading.active_count(),
+    "threads": threading.active_count(), "absolute": os.path.isabs(__file__), "spec": __spec__, "loader": type(__loader__).__name__,
+    "globals": sorted(name for name in globals() if name.startswith("__")), "builtins": type(__builtins__).__name__,
+    "environment": {name: value for name, value in os.environ.items() if name not in {"_", "SHLVL", "PWD", "OLDPWD"}},
+    "streams": [[s.encoding, s.errors, s.line_buffering, s.isatty(), s.fileno(), s.name] for s in (sys.stdin, sys.stdout, sys.stderr)],
+    "umask": os.umask(0o22), "priority": os.nice(0), "blocked": len(signal.pthread_sigmask(signal.SIG_BLOCK, [])),
+    "limits": resource.getrlimit(resource.RLIMIT_NOFILE), "path": [os.path.basename(place) for place in sys.path if "site" not in place],
+    "flags": str(sys.flags), "warnings": sys.warnoptions, "recursion": sys.getrecursionlimit(), "gc": gc.isenabled(),
 }
 json.dump(facts, open(out, "w"))
 atexit.register(lambda: print("at exit"))
@@ -45,7 +51,27 @@ def test_a_forked_step_sees_what_a_fresh_process_sees(project):
         step, log = look(project, warm)
         assert step["warm"] is warm
         seen[warm] = (json.loads(Path(step["outputs"]["numbers"]["path"]).read_text()), log.splitlines())
-    assert seen[True] == seen[False]
+    (warm, warm_log), (cold, cold_log) = seen[True], seen[False]
+    assert {key: (warm[key], cold[key]) for key in cold if warm[key] != cold[key]} == {}
+    assert warm_log == cold_log
+
+
+NASTY = [
+    "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
+    "import os, signal; os.kill(os.getpid(), signal.SIGINT)",
+    "import sys\nfor n in range(3): print('out', n); print('err', n, file=sys.stderr)\nraise SystemExit(2)",
+    "import atexit, pickle\nclass Mine: pass\natexit.register(lambda: print(type(pickle.loads(pickle.dumps(Mine()))).__name__))\nraise SystemExit(2)",
+    "import atexit, sys\natexit.register(lambda: sys.stdout.write('first registered, last run'))\natexit.register(print, 'run first')\nraise SystemExit(3)",
+    "import threading, time\nthreading.Thread(target=lambda: (time.sleep(0.1), print('a thread is waited for'))).start()\nraise SystemExit(4)",
+    "import threading, time\nthreading.Thread(target=time.sleep, args=(30,), daemon=True).start()\nraise SystemExit(4)",
+    "import multiprocessing as m\ndef f(x): return x * x\nif __name__ == '__main__':\n    with m.get_context('spawn').Pool(1) as pool: print(pool.map(f, [1, 2, 3]))\n    raise SystemExit(5)",
+    "import json, decimal\njson.dumps = None; decimal.getcontext().prec = 2\nraise SystemExit(6)",
+    "import sys\nsys.exit(300)",
+    "import sys\nsys.exit(-1)",
+    "import os\nos.close(1)\nprint('into nothing')",
+    "import sys\ndef f(): f()\nf()",
+    "raise KeyboardInterrupt",
+]
 
 
 @pytest.mark.parametrize(
@@ -60,6 +86,7 @@ def test_a_forked_step_sees_what_a_fresh_process_sees(project):
         "import sys; sys.stdout.write('no newline'); sys.stdout.flush(); raise SystemExit(4)",
         "print('\\u2713'); raise SystemExit(9)",
         "def broken(:",
+        *(pytest.param(script, marks=pytest.mark.slow) for script in NASTY),
     ],
 )
 def test_a_forked_step_ends_as_a_fresh_process_ends(project, script):
@@ -68,6 +95,20 @@ def test_a_forked_step_ends_as_a_fresh_process_ends(project, script):
         step, log = look(project, warm, script)
         ends.append((step["state"], step["reason"], [line for line in log.splitlines() if "line" not in line]))
     assert ends[0] == ends[1]
+
+
+def test_what_a_step_does_to_the_interpreter_does_not_reach_the_next(project):
+    script = "import json, os, sys\nseen = json.dumps is None, os.environ.get('LEFT'), os.getcwd()[-9:]\njson.dumps = None\nos.environ['LEFT'] = '1'\nsys.path.clear()\nopen(sys.argv[-1], 'w').write(str(seen))\n"
+    project.edit(
+        "double.yml",
+        "python double.py '${{inputs.numbers}}' '${{outputs.folder}}'",
+        "python other.py '${{inputs.numbers}}' '${{outputs.folder}}/doubled.txt'",
+    )
+    project.write("code/other.py", script)
+    step, _ = look(project, True, script)
+    second = project.home / "runs/1/steps/double/outputs/folder/doubled.txt"
+    assert Path(step["outputs"]["numbers"]["path"]).read_text() == "(False, None, 'make/code')"
+    assert second.read_text().startswith("(False, None,")
 
 
 def test_two_forked_steps_do_not_share_their_random_numbers(project):

@@ -1,0 +1,373 @@
+"""The engine beside other tools that run pipelines: the same graph of the same small steps, from nothing and again with nothing changed.
+
+A step is `python step.py N INPUT OUTPUT`: it reads a number, adds N and writes it. Shapes: 8 in a chain, 200 side by side, 1,000 and 10,000 in
+20 layers. Every tool has two workers where it can have them, and files made afresh for each round; rounds are interleaved. Tools marked
+`functions` call the step in their own process, which is less than the others do: no step is isolated from the next. All steps are run by the
+same interpreter. A tool that cannot be installed is left out and named; so is a size that a tool would need more than five minutes for.
+
+The machine-learning chain is six steps that import pandas, scikit-learn and MLflow and fit a small model: as `mlops run` forks them from a
+warm process, as one process a step, and as plain calls in one process that has imported all of it once.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+HOMES = Path(os.environ.get("MLOPS_HOME") or ROOT / ".mlops") / "bench"
+IMAGES = ROOT / "docs/images"
+SHAPES = {"8 in a chain": (1,) * 8, "200 side by side": (200,), "1,000 in 20 layers": (50,) * 20, "10,000 in 20 layers": (500,) * 20}
+NO_OP = "1,000 in 20 layers"
+ROUNDS = 3
+LONGEST = 300.0  # seconds that one run of one tool may take
+OURS = "slipway"
+
+STEP = """
+import sys
+
+
+def step(number, before, after):
+    value = int(open(before).read()) if before else 0
+    with open(after, "w") as file:
+        file.write(str(value + int(number)))
+
+
+if __name__ == "__main__":
+    step(sys.argv[1], sys.argv[2] if len(sys.argv) > 3 else "", sys.argv[-1])
+"""
+COMPONENT = """\
+type: command
+name: {name}
+inputs: {{n: {{type: integer}}{more}}}
+outputs: {{out: {{type: uri_file}}}}
+code: ./code
+environment: azureml:any@latest
+command: python step.py ${{{{inputs.n}}}}{before} ${{{{outputs.out}}}}
+"""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One step: its number, and the step that it reads from, if any."""
+
+    number: int
+    before: int | None
+
+    @property
+    def name(self) -> str:
+        return f"s{self.number}"
+
+    @property
+    def words(self) -> str:
+        """The arguments of the step's command."""
+        return " ".join(filter(None, (str(self.number), self.source, f"{self.name}.out")))
+
+    @property
+    def source(self) -> str:
+        return "" if self.before is None else f"s{self.before}.out"
+
+
+def nodes(layers: Sequence[int]) -> list[Node]:
+    """Return the steps of a graph of layers; each reads from one of the layer before."""
+    made: list[Node] = []
+    start = 0
+    for depth, width in enumerate(layers):
+        above = layers[depth - 1] if depth else 0
+        made += [Node(len(made) + place, start - above + place % above if above else None) for place in range(width)]
+        start += width
+    return made
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool to measure: how its files are written into an empty folder, and the command that runs them, twice for a no-op."""
+
+    name: str
+    write: Callable[[Path, list[Node]], None]
+    command: tuple[str, ...]
+    packages: tuple[str, ...] = ()
+    functions: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+    no_op: bool = True
+    """Whether it looks for what is done already."""
+
+
+def _ours(folder: Path, steps: list[Node]) -> None:
+    (folder / "code").mkdir()
+    (folder / "code/step.py").write_text(STEP)
+    (folder / "first.yml").write_text(COMPONENT.format(name="first", more="", before=""))
+    (folder / "next.yml").write_text(COMPONENT.format(name="next", more=", before: {type: uri_file}", before=" ${{inputs.before}}"))
+    lines = ["type: pipeline", "jobs:"]
+    for step in steps:
+        bound = f", before: '${{{{parent.jobs.s{step.before}.outputs.out}}}}'" if step.before is not None else ""
+        kind = "first" if step.before is None else "next"
+        lines.append(f"  {step.name}: {{type: command, component: ./{kind}.yml, inputs: {{n: {step.number}{bound}}}}}")
+    (folder / "pipeline.yml").write_text("\n".join(lines) + "\n")
+
+
+def _bash(folder: Path, steps: list[Node]) -> None:
+    (folder / "run.sh").write_text("set -e\n" + "".join(f"python step.py {step.words}\n" for step in steps))
+
+
+def _make(folder: Path, steps: list[Node]) -> None:
+    rules = [f"{step.name}.out: {step.source}\n\tpython step.py {step.words}\n" for step in steps]
+    (folder / "Makefile").write_text(f"all: {' '.join(f'{step.name}.out' for step in steps)}\n" + "".join(rules))
+
+
+def _doit(folder: Path, steps: list[Node]) -> None:
+    asked = [(step.name, step.number, step.source) for step in steps]
+    (folder / "dodo.py").write_text(
+        f"from step import step\nSTEPS = {asked!r}\nDOIT_CONFIG = {{'verbosity': 0}}\n\n\ndef task_step():\n    for name, number, before in STEPS:\n"
+        "        yield {'name': name, 'actions': [(step, [number, before, name + '.out'])], 'targets': [name + '.out'],\n"
+        "               'file_dep': ['step.py'] + ([before] if before else [])}\n"
+    )
+
+
+def _snakemake(folder: Path, steps: list[Node]) -> None:
+    rules = [f"rule all:\n    input: {[f'{step.name}.out' for step in steps]!r}\n"]
+    for step in steps:
+        given = f"    input: {step.source!r}\n" if step.source else ""
+        rules.append(f"rule {step.name}:\n{given}    output: '{step.name}.out'\n    shell: 'python step.py {step.words}'\n")
+    (folder / "Snakefile").write_text("\n".join(rules))
+
+
+def _dvc(folder: Path, steps: list[Node]) -> None:
+    lines = ["stages:"]
+    for step in steps:
+        needs = ["step.py", *([step.source] if step.source else [])]
+        lines.append(f"  {step.name}: {{cmd: python step.py {step.words}, deps: {needs!r}, outs: [{step.name}.out]}}")
+    (folder / "dvc.yaml").write_text("\n".join(lines) + "\n")
+    subprocess.run([_home("DVC") / "bin/dvc", "init", "--no-scm", "--quiet"], cwd=folder, check=True, capture_output=True)
+
+
+def _luigi(folder: Path, steps: list[Node]) -> None:
+    asked = {step.number: step.before for step in steps}
+    (folder / "flow.py").write_text(
+        f"import luigi\nfrom step import step\nBEFORE = {asked!r}\n\n\nclass Step(luigi.Task):\n    number = luigi.IntParameter()\n\n"
+        "    def requires(self):\n        before = BEFORE[self.number]\n        return [] if before is None else [Step(number=before)]\n\n"
+        "    def output(self):\n        return luigi.LocalTarget(f's{self.number}.out')\n\n"
+        "    def run(self):\n        before = BEFORE[self.number]\n"
+        "        step(self.number, '' if before is None else f's{before}.out', f's{self.number}.out')\n\n\n"
+        "luigi.build([Step(number=number) for number in BEFORE], local_scheduler=True, workers=1, log_level='ERROR')\n"
+    )
+
+
+def _kedro(folder: Path, steps: list[Node]) -> None:
+    asked = [(step.number, step.before) for step in steps]
+    (folder / "flow.py").write_text(
+        "from functools import partial\nfrom kedro.io import DataCatalog, MemoryDataset\nfrom kedro.pipeline import node, pipeline\n"
+        f"from kedro.runner import SequentialRunner\nfrom step import step\nSTEPS = {asked!r}\n\n\n"
+        "def call(number, before, *_):\n    step(number, '' if before is None else f's{before}.out', f's{number}.out')\n    return number\n\n\n"
+        "nodes = [node(partial(call, n, b), [] if b is None else [f'd{b}'], f'd{n}', name=f's{n}') for n, b in STEPS]\n"
+        "catalog = DataCatalog({f'd{n}': MemoryDataset() for n, _ in STEPS})\nSequentialRunner().run(pipeline(nodes), catalog)\n"
+    )
+
+
+TOOLS = (
+    Tool(OURS, _ours, (str(Path(sys.executable).with_name("mlops")), "run", "pipeline.yml"), environment={"MLOPS_HOME": "state"}),
+    Tool("bash, a loop", _bash, ("bash", "run.sh"), no_op=False),
+    Tool("make -j2", _make, ("make", "-j2", "--silent")),
+    Tool("Snakemake", _snakemake, ("snakemake", "--cores", "2", "--quiet", "all"), ("snakemake",)),
+    Tool("DVC", _dvc, ("dvc", "repro", "--quiet"), ("dvc",), environment={"DVC_NO_ANALYTICS": "1"}),
+    Tool("doit", _doit, ("doit",), ("doit",), functions=True),
+    Tool("Luigi", _luigi, ("python", "flow.py"), ("luigi",), functions=True),
+    Tool("Kedro", _kedro, ("python", "flow.py"), ("kedro",), functions=True, no_op=False, environment={"DO_NOT_TRACK": "1"}),
+)
+
+
+def run(rounds: int = ROUNDS, shapes: Sequence[str] = tuple(SHAPES)) -> dict[str, Any]:
+    """Measure every tool that can be installed; medians of the rounds, in seconds."""
+    tools, skipped = _installed()
+    seconds: dict[str, dict[str, list[float]]] = {shape: {} for shape in shapes}
+    again: dict[str, list[float]] = {}
+    for shape in shapes:
+        steps = nodes(SHAPES[shape])
+        for _ in range(rounds):
+            for tool in tools:
+                if _too_long(tool, seconds, shape):
+                    skipped[f"{tool.name}, {shape}"] = "it would take more than five minutes"
+                    continue
+                took = _measure(tool, steps, twice=shape == NO_OP and tool.no_op)
+                seconds[shape].setdefault(tool.name, []).append(took[0])
+                if len(took) > 1:
+                    again.setdefault(tool.name, []).append(took[1])
+    medians = {shape: {name: statistics.median(values) for name, values in found.items()} for shape, found in seconds.items()}
+    no_op = {name: statistics.median(values) for name, values in again.items()}
+    return {"seconds": medians, "no_op": no_op, "chain": _chain(rounds), "skipped": skipped}
+
+
+def _installed() -> tuple[list[Tool], dict[str, str]]:
+    tools, skipped = [], {}
+    for tool in TOOLS:
+        try:
+            _install(tool)
+            tools.append(tool)
+        except (OSError, subprocess.SubprocessError) as error:
+            said = getattr(error, "stderr", None) or str(error)
+            skipped[tool.name] = f"cannot be installed: {str(said).strip().splitlines()[-1][:200]}"
+    return tools, skipped
+
+
+def _home(name: str) -> Path:
+    return HOMES / name.lower().replace(" ", "-")
+
+
+def _install(tool: Tool) -> None:
+    """Make the tool's own environment, once."""
+    ready = _home(tool.name) / ".ready"
+    if not tool.packages or ready.exists():
+        return
+    ready.parent.parent.mkdir(parents=True, exist_ok=True)
+    uv = str(Path(sys.executable).with_name("uv"))
+    python = str(ready.parent / "bin/python")
+    for words in (
+        ["venv", "--clear", "--python", sys.executable, str(ready.parent)],
+        ["pip", "install", "--python", python, *tool.packages],
+    ):
+        subprocess.run([uv, *words], check=True, capture_output=True, text=True, timeout=600)
+    ready.touch()
+
+
+def _too_long(tool: Tool, seconds: Mapping[str, Mapping[str, list[float]]], shape: str) -> bool:
+    """Return whether what the tool took for fewer steps says that this shape is too much for it."""
+    known = [max(found[tool.name]) / sum(SHAPES[name]) for name, found in seconds.items() if tool.name in found]
+    return bool(known) and known[-1] * sum(SHAPES[shape]) > LONGEST
+
+
+def _measure(tool: Tool, steps: list[Node], *, twice: bool) -> list[float]:
+    """Return the seconds of a run from nothing, and of one more with nothing changed."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        (folder / "step.py").write_text(STEP)
+        tool.write(folder, steps)
+        took = [_seconds(tool, folder) for _ in range(1 + twice)]
+        made = folder / f"{steps[-1].name}.out"
+        assert made.exists() or tool.name == OURS, f"{tool.name} did not run {steps[-1].name}"
+        return took
+
+
+def _seconds(tool: Tool, folder: Path) -> float:
+    own = _home(tool.name) / "bin" if tool.packages else Path(sys.executable).parent
+    # The step's interpreter is the same for all: it comes first, but for tools that are called as `python` themselves.
+    first = [own] if tool.command[0] == "python" else [Path(sys.executable).parent, own]
+    path = os.pathsep.join([*map(str, first), os.environ["PATH"]])
+    kept = {
+        name: value for name, value in os.environ.items() if name not in {"PYTHONDONTWRITEBYTECODE", "MAKEFLAGS", "MLFLOW_TRACKING_URI"}
+    }
+    program = shutil.which(tool.command[0], path=path)
+    assert program, f"{tool.command[0]} is not there"
+    command = [program, *tool.command[1:]]
+    began = time.perf_counter()
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=kept | {"PATH": path} | dict(tool.environment),
+        capture_output=True,
+        text=True,
+        timeout=4 * LONGEST,
+        check=False,
+    )
+    took = time.perf_counter() - began
+    assert done.returncode == 0, f"{tool.name}: {done.stderr[-600:]}"
+    return took
+
+
+CHAIN = """
+import sys
+import mlflow
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+
+
+def step(number, before, after):
+    table = pd.DataFrame({"x": range(200), "y": [i % 2 for i in range(200)]})
+    score = LogisticRegression().fit(table[["x"]], table["y"]).score(table[["x"]], table["y"])
+    value = float(open(before).read()) if before else 0.0
+    with open(after, "w") as file:
+        file.write(str(value + score))
+
+
+if __name__ == "__main__":
+    step(sys.argv[1], sys.argv[2] if len(sys.argv) > 3 else "", sys.argv[-1])
+"""
+
+
+def _chain(rounds: int) -> dict[str, float]:
+    """Return the medians of the machine-learning chain of six, each way."""
+    ways = {
+        OURS: TOOLS[0],
+        f"{OURS} --no-warm": Tool("no-warm", _ours, (*TOOLS[0].command, "--no-warm"), environment=TOOLS[0].environment),
+        "bash, a loop": TOOLS[1],
+        "calls in one process": Tool("calls", _calls, ("python", "calls.py"), functions=True),
+    }
+    took: dict[str, list[float]] = {name: [] for name in ways}
+    steps = nodes((1,) * 6)
+    for _ in range(rounds):
+        for name, tool in ways.items():
+            with tempfile.TemporaryDirectory() as scratch:
+                folder = Path(scratch)
+                (folder / "step.py").write_text(CHAIN)
+                tool.write(folder, steps)
+                if (folder / "code").is_dir():
+                    (folder / "code/step.py").write_text(CHAIN)
+                took[name].append(_seconds(tool, folder))
+    return {name: statistics.median(values) for name, values in took.items()}
+
+
+def _calls(folder: Path, steps: list[Node]) -> None:
+    calls = "".join(f"step({step.number}, {step.source!r}, '{step.name}.out')\n" for step in steps)
+    (folder / "calls.py").write_text(f"from step import step\n{calls}")
+
+
+def table(figures: dict[str, Any]) -> str:
+    """Return the figures as Markdown, and draw one picture a question into docs/images."""
+    parts = []
+    functions = {tool.name for tool in TOOLS if tool.functions}
+    for number, (shape, found) in enumerate(figures["seconds"].items()):
+        parts.append(_part(f"{shape} steps, from nothing", found, functions, f"engine-{number}.svg"))
+    if figures["no_op"]:
+        parts.append(_part(f"{NO_OP}, again with nothing changed", figures["no_op"], functions, "engine-again.svg"))
+    parts.append(_part("Six steps that import pandas, scikit-learn and MLflow", figures["chain"], functions, "engine-chain.svg"))
+    left_out = [f"- left out: {name}: {why}" for name, why in figures["skipped"].items()]
+    return "\n\n".join([*parts, *(["\n".join(left_out)] if left_out else [])])
+
+
+def _part(title: str, found: Mapping[str, float], functions: set[str], image: str) -> str:
+    ours = found[OURS]
+    ranked = sorted(found.items(), key=lambda item: item[1])
+    _draw(title, ranked, IMAGES / image)
+    rows = [f"| {name}{' (functions)' * (name in functions)} | {seconds:.2f} | {seconds / ours:.2f} |" for name, seconds in ranked]
+    return "\n".join([f"### {title}", "", f"![{title}](images/{image})", "", "| tool | median, s | times ours |", "|---|---|---|", *rows])
+
+
+def _draw(title: str, ranked: Sequence[tuple[str, float]], place: Path) -> None:
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    mpl.rcParams["svg.hashsalt"] = "benchmarks"  # the same figures give the same file
+    figure = Figure(figsize=(7, 0.9 + 0.32 * len(ranked)), layout="constrained")
+    axes = figure.subplots()
+    names = [name for name, _ in ranked]
+    bars = axes.barh(names, [seconds for _, seconds in ranked], color=["#0b6e4f" if name.startswith(OURS) else "#9aa5b1" for name in names])
+    axes.bar_label(bars, labels=[f" {seconds:.2f} s" for _, seconds in ranked])
+    axes.set(title=title, xscale="log", xlabel="seconds, log scale")
+    axes.invert_yaxis()
+    axes.margins(x=0.2)
+    axes.spines[["top", "right"]].set_visible(False)
+    place.parent.mkdir(exist_ok=True)
+    figure.savefig(place, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    names = sys.argv[1:] or ["8 in a chain"]
+    print(table(run(rounds=1, shapes=names)))
