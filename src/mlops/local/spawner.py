@@ -127,7 +127,7 @@ class Spawner:
             if name is None:
                 continue
             _end_group(pid, signal.SIGKILL)
-            _end_orphans(name)
+            _end_orphans(name, alone=not self.children)
             _tell(event="exited", id=name, code=os.waitstatus_to_exitcode(status))
 
 
@@ -189,12 +189,15 @@ def _end_descendants() -> None:
         time.sleep(0.002)
 
 
-def _end_orphans(name: str) -> None:
-    """End what a step left behind in sessions of its own: as the subreaper, this process became its parent."""
+def _end_orphans(name: str, *, alone: bool) -> None:
+    """End what a step left behind in sessions of its own: as the subreaper, this process became its parent.
+
+    One that is just being started has no environment to tell whose it is; where no other step runs it can only be this one's.
+    """
     mark = f"{STEP_VARIABLE}={name}".encode()
     for pid in _own_children():
         with contextlib.suppress(OSError):
-            if mark in _read(f"/proc/{pid}/environ").split(b"\0"):
+            if alone or mark in _read(f"/proc/{pid}/environ").split(b"\0"):
                 os.kill(pid, signal.SIGKILL)
 
 

@@ -64,10 +64,11 @@ def _found(here: Here, reference: Any) -> tuple[Here, Mapping[str, Any]] | None:
 def component_file(path: Path, reading: Reading) -> tuple[Here, Mapping[str, Any]] | None:
     """Return what a component file says; nothing, and a note, where it cannot be read."""
     try:
-        source = read(path)
+        source = reading.sources[path] if path in reading.sources else read(path)
     except SpecError as error:
         reading.problems.extend(error.problems)
         return None
+    reading.sources[path] = source
     here = Here(source, (), reading)
     if not isinstance(source.value, dict):
         here.note("a component file is a mapping of keys", "See src/pipelines/components for one that works.")

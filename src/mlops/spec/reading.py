@@ -29,6 +29,8 @@ class Reading:
     without_effect: list[str] = field(default_factory=list)
     wrong: set[str] = field(default_factory=set)
     """Inputs of the pipeline that are given, and wrongly: that they then have no value is not said again."""
+    sources: dict[Path, Source] = field(default_factory=dict)
+    """Component files that were read already: many steps may name one."""
     assets: Assets | None = None
     """Who knows what references name; without one, a reference is a mistake."""
 
