@@ -73,7 +73,8 @@ def used() -> set[str]:
         "uv": ["*uv.lock"],
         "pre-commit": [".pre-commit-config.yaml"],
     }
-    found = {kind for kind, patterns in kinds.items() for name in tracked() if any(fnmatch(name, pattern) for pattern in patterns)}
+    ours = [name for name in tracked() if not name.startswith("tests/")]  # there they are examples
+    found = {kind for kind, patterns in kinds.items() for name in ours if any(fnmatch(name, pattern) for pattern in patterns)}
     hooks = read(ROOT / ".pre-commit-config.yaml").value["repos"]
     return found - ({"pre-commit"} if all(repo["repo"] == "local" for repo in hooks) else set())
 

@@ -160,15 +160,15 @@ def carry_on(path: Path, facts: dict[str, Any], *, as_json: bool) -> int:
     assets = open_assets(root, home)
     options = _options(root, settings, force=bool(facts.get("force")))
     pipeline = load(path, settings, assets=assets)
-    running = LocalRun(pipeline, home, root, options, track=_tracked(home), resumes=facts, assets=assets)
+    running = LocalRun(pipeline, home, root, options, track=_tracked(home), assets=assets, resumes=facts)
     return _carry_out(running, as_json=as_json, why=False)
 
 
 def _options(root: Path, settings: dict[str, str], *, warm: bool = True, force: bool = False) -> Options:
     from mlops.local.run import Options
 
-    local = read_environment(root, "local") if (root / "environments" / "local.yml").exists() else None
-    local = local or Environment("local", "local")
+    there = (root / "environments" / "local.yml").exists()
+    local = read_environment(root, "local") if there else Environment("local", "local")
     return Options(local.workers, local.warm and warm, force, packages=local.packages, settings=settings)
 
 
