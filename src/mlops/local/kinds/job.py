@@ -59,7 +59,7 @@ class Job:
         """
 
         def look_up(parts: tuple[str, ...]) -> str | None:
-            name = parts[-1]
+            name = ".".join(parts[1:])
             if parts[0] == "search_space":
                 return (more or {}).get(name)
             if parts[0] == "inputs":

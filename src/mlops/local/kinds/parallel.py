@@ -300,7 +300,7 @@ def run(job: Job) -> None:
 
 def _input(job: Job) -> Path:
     parts = expressions.whole(job.job["input_data"]) or ()
-    given = job.inputs.get(parts[-1] if parts else "", {})
+    given = job.inputs.get(".".join(parts[1:]) if parts else "", {})
     if "path" not in given:
         raise UsageError(f"input_data {job.job['input_data']!r} names no file or folder", hint="Write input_data: ${{inputs.NAME}}.")
     return Path(given["path"])
