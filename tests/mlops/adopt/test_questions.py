@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import select
 import subprocess
 import sys
 from contextlib import suppress
@@ -11,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
+CTRL_C = "\x03"
 
 
 @pytest.fixture
@@ -32,7 +35,16 @@ def terminal(repository, tmp_path):
             os.close(slave)
             said, asked = "", False
             with suppress(OSError):
-                while piece := os.read(master, 4096).decode(errors="replace"):
+                while True:
+                    if not select.select([master], [], [], 1)[0]:
+                        if (
+                            asked and keys == CTRL_C
+                        ):  # readline loses a signal that comes just before it waits: press again, as a person would
+                            os.write(master, keys.encode())
+                        continue
+                    piece = os.read(master, 4096).decode(errors="replace")
+                    if not piece:
+                        break
                     said += piece
                     if not asked and "Enter for 1:" in said:
                         asked = os.write(master, keys.encode()) > 0
@@ -59,7 +71,7 @@ def test_a_number_takes_the_other_reading(terminal):
 
 
 def test_ctrl_c_at_a_question_leaves_nothing_behind(terminal, repository, tmp_path):
-    code, said = terminal("\x03")
+    code, said = terminal(CTRL_C)
     assert (code, "Traceback" in said) == (130, False)
     assert subprocess.run(["git", "-C", repository, "status", "--porcelain"], capture_output=True, check=True).stdout == b""
     assert list((tmp_path / "scratch").iterdir()) == []
