@@ -3,6 +3,7 @@
 Tests that need the same packages or the same months of data are run by one worker: two would import and prepare all of it twice.
 """
 
+import os
 import signal
 from pathlib import Path
 
@@ -42,6 +43,16 @@ class Parcels(LoadScopeScheduling):
 @pytest.hookimpl(optionalhook=True)  # not there with -p no:xdist
 def pytest_xdist_make_scheduler(config, log):
     return Parcels(config, log)
+
+
+@pytest.fixture(autouse=True)
+def _no_word_of_mlflow_left():
+    """Leave MLflow's variables as they were: `mlflow.set_tracking_uri` writes one, and the next test's runs would go to the last one's store."""
+    before = {name: value for name, value in os.environ.items() if name.startswith("MLFLOW_")}
+    yield
+    for name in [name for name in os.environ if name.startswith("MLFLOW_") and name not in before]:
+        del os.environ[name]
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,14 @@
 """A pipeline as a picture: its steps as boxes, what one hands to the next as lines, what it is given and what it makes at the ends.
 
-The places of the boxes are found by Sugiyama's method: layers by need, then as few crossings as can be (package grandalf).
+The places of the boxes are found by Sugiyama's method: layers by need, then the order in each by the mean place of its neighbours, which
+leaves few crossings. (The packages that do so are under the GPL, or need a program that is not from a package.)
 Sugiyama, Tagawa, Toda, "Methods for visual understanding of hierarchical system structures", IEEE Trans. SMC 11(2), 1981.
 """
 
 from __future__ import annotations
 
+import graphlib
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
     from mlops.report.svg import Point
 
-_HEIGHT, _MARGIN, _GAP = 40.0, 20.0, 34.0
+_HEIGHT, _MARGIN, _GAP, _BETWEEN = 40.0, 20.0, 34.0, 24.0
 _STYLE = """
 svg { background: #fff } text { font: 11px system-ui, sans-serif; fill: #566273; text-anchor: middle } .name { font-weight: 600; fill: #182230 }
 .step { fill: #eaf1f9; stroke: #0b66b0 } .end { fill: #f4f6f9; stroke: #c5ccd6 } .line { fill: none; stroke: #8b96a5 }
@@ -87,8 +90,6 @@ def _given(pipeline: Pipeline) -> list[str]:
 
 
 def _order(pipeline: Pipeline) -> list[str]:
-    import graphlib
-
     return list(graphlib.TopologicalSorter({name: step.needs for name, step in pipeline.steps.items()}).static_order())
 
 
@@ -131,7 +132,7 @@ def rows(drawn: Graph) -> list[str]:
 def svg(drawn: Graph) -> Svg:
     """Return the picture as a document of its own, for light and dark."""
     places, bends, size = _laid_out(drawn)
-    shapes = [trail(points, "line") for points in bends.values()]
+    shapes = [trail(points, "line") for points in bends]
     shapes += [tag("g", _hover(drawn, node), *_box(node, places[node.key])) for node in drawn.nodes]
     inside = picture(size, drawn.title, tag("style", Svg(_STYLE)), *shapes)
     return Svg(inside.replace("<svg ", f'<svg xmlns="http://www.w3.org/2000/svg" width="{size[0]:g}" height="{size[1]:g}" ', 1))
@@ -148,31 +149,62 @@ def _box(node: Node, at: Point) -> list[Svg]:
     return [shape, text((x, y - 2), node.name, "name", "middle"), text((x, y + 13), node.about, "", "middle")]
 
 
-def _laid_out(drawn: Graph) -> tuple[dict[str, Point], dict[Line, list[Point]], Point]:
+def _laid_out(drawn: Graph) -> tuple[dict[str, Point], list[list[Point]], Point]:
     """Return where each box stands (its middle), how each line goes, and the size of the whole."""
-    from grandalf.graphs import Edge, Vertex
-    from grandalf.graphs import Graph as Sketch
-    from grandalf.layouts import SugiyamaLayout, VertexViewer
-    from grandalf.routing import EdgeViewer, route_with_lines
-
-    corners = {node.key: Vertex(node) for node in drawn.nodes}
-    for node in drawn.nodes:
-        corners[node.key].view = VertexViewer(node.width, _HEIGHT)
-    ties = {(line.start, line.end): line for line in drawn.lines}  # two lines between the same boxes are one
-    edges = [Edge(corners[start], corners[end], data=line) for (start, end), line in ties.items()]
-    for edge in edges:
-        edge.view = EdgeViewer()
+    layers = _layers(drawn)
+    ties = list(dict.fromkeys((line.start, line.end) for line in drawn.lines))  # two lines between the same boxes are one
+    chains = [[start, *(f"{start}>{end}>{at}" for at in range(layers[start] + 1, layers[end])), end] for start, end in ties]
+    rows: list[list[str]] = [[] for _ in range(max(layers.values(), default=0) + 1)]
+    for key, layer in layers.items():
+        rows[layer].append(key)
+    for chain in chains:  # where a line passes a layer it has a place of its own, so that it passes beside the boxes
+        for layer, key in enumerate(chain[1:-1], layers[chain[0]] + 1):
+            rows[layer].append(key)
+    _untangle(rows, [pair for chain in chains for pair in itertools.pairwise(chain)])
+    widths = {node.key: node.width for node in drawn.nodes}
+    wide = [sum(widths.get(key, 0.0) for key in row) + _BETWEEN * (len(row) - 1) for row in rows]
+    across = max(wide, default=0.0) + 2 * _MARGIN
     places: dict[str, Point] = {}
-    bends: dict[Line, list[Point]] = {}
-    right, low = _MARGIN, 0.0
-    for part in Sketch(list(corners.values()), edges).C:
-        layout = SugiyamaLayout(part)
-        layout.route_edge, layout.yspace, layout.xspace = route_with_lines, _GAP, 24
-        layout.init_all()
-        layout.draw(6)
-        left = min(v.view.xy[0] - v.data.width / 2 for v in part.sV)
-        places |= {v.data.key: (v.view.xy[0] - left + right, v.view.xy[1] + _MARGIN) for v in part.sV}
-        bends |= {e.data: [(x - left + right, y + _MARGIN) for x, y in e.view._pts] for e in part.sE}  # noqa: SLF001 - the package has no other name for it
-        right += max(v.view.xy[0] + v.data.width / 2 for v in part.sV) - left + 2 * _MARGIN
-        low = max(low, *(v.view.xy[1] for v in part.sV))
-    return places, bends, (right, low + _HEIGHT + _MARGIN)
+    for layer, row in enumerate(rows):
+        x = (across - wide[layer]) / 2
+        for key in row:
+            places[key] = (x + widths.get(key, 0.0) / 2, _MARGIN + _HEIGHT / 2 + layer * (_HEIGHT + _GAP))
+            x += widths.get(key, 0.0) + _BETWEEN
+    return places, [_trail(chain, places) for chain in chains], (across, len(rows) * (_HEIGHT + _GAP) - _GAP + 2 * _MARGIN)
+
+
+def _layers(drawn: Graph) -> dict[str, int]:
+    """Return how far down each box stands: below all that it needs; what is given stands right above the first that takes it."""
+    needs: dict[str, list[str]] = {node.key: [] for node in drawn.nodes}
+    for line in drawn.lines:
+        needs[line.end].append(line.start)
+    found: dict[str, int] = {}
+    for key in graphlib.TopologicalSorter(needs).static_order():
+        found[key] = max((found[need] + 1 for need in needs[key]), default=0)
+    for node in drawn.nodes:
+        takers = [found[line.end] for line in drawn.lines if line.start == node.key]
+        if not node.step and takers:
+            found[node.key] = min(takers) - 1
+    return found
+
+
+def _untangle(rows: list[list[str]], pairs: list[tuple[str, str]]) -> None:
+    """Order each layer by the mean place of its neighbours in the layer before, downwards and upwards in turn."""
+    above: dict[str, list[str]] = {}
+    below: dict[str, list[str]] = {}
+    for start, end in pairs:
+        below.setdefault(start, []).append(end)
+        above.setdefault(end, []).append(start)
+    for turn in range(6):
+        down = turn % 2 == 0
+        for row, other in itertools.pairwise(rows if down else rows[::-1]):
+            at = {key: place / max(len(row) - 1, 1) for place, key in enumerate(row)}
+            sides = above if down else below
+            means = {key: [at[near] for near in sides.get(key, []) if near in at] for key in other}
+            now = {key: place / max(len(other) - 1, 1) for place, key in enumerate(other)}
+            other.sort(key=lambda key: sum(means[key]) / len(means[key]) if means[key] else now[key])
+
+
+def _trail(chain: list[str], places: dict[str, Point]) -> list[Point]:
+    (first, top), *between, (last, bottom) = [places[key] for key in chain]
+    return [(first, top + _HEIGHT / 2), *between, (last, bottom - _HEIGHT / 2)]

@@ -52,7 +52,7 @@ def git(root, *words):
 @pytest.mark.slow
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_a_table_becomes_a_project_whose_files_hold_no_mistake(repository, table, task, capsys):
-    assert main(["adopt", str(table(task)), "--target", "answer", "--name", read_name(repository)]) == 0
+    assert main(["adopt", str(table(task, 200)), "--target", "answer", "--name", read_name(repository)]) == 0
     assert main(["check"]) == 0
     assert "confirmed by its interval" in capsys.readouterr().out
     assert git(repository, "status", "--porcelain") == ""
