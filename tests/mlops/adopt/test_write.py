@@ -219,6 +219,8 @@ def test_the_data_themselves_may_lie_in_the_repository(repository, table, capsys
     given = repository / "data/mine.csv"
     given.write_bytes(table("binary").read_bytes())
     ready(repository, str(given))
+    with pytest.raises(UsageError, match=r"mine\.csv"):
+        ready(repository, "elsewhere.csv")
 
 
 def test_the_starter_names_every_step_that_the_pipelines_run():
