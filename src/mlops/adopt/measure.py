@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import importlib.util
 import io
+import math
 import os
 import shutil
 import time
@@ -34,7 +35,6 @@ ESTIMATORS = ("trees", "linear")
 MOST_ROWS = 4_000
 MOST_FEATURES = 300
 """Rows and columns that the choice of an estimator is made on; with more columns, fewer rows."""
-FOLDS = 3
 SCORING = {
     "auc": "roc_auc",
     "average_precision": "roc_auc",
@@ -165,7 +165,7 @@ def _run(flow: Any, step: str) -> str:
 
 
 def _choose(plan: Plan, flow: Any) -> tuple[dict[str, float], tuple[str, ...]]:
-    """Return how well each estimator does in a cross-validation, and the types that a file of either holds.
+    """Return how well each estimator does in the cross-validation of the project's own search, and the types that a file of either holds.
 
     Runs where `import model` finds the project's own.
     """
@@ -173,19 +173,23 @@ def _choose(plan: Plan, flow: Any) -> tuple[dict[str, float], tuple[str, ...]]:
     import skops.io
     from threadpoolctl import threadpool_limits
 
-    model, columns_of = importlib.import_module("model"), importlib.import_module("columns")
+    model, columns_of, train = map(importlib.import_module, ("model", "columns", "train"))
 
     columns = columns_of.read_columns(Path(flow.inputs["columns"]))
     table = pd.read_parquet(flow.folder / "split/train")
     most = max(200, min(MOST_ROWS, MOST_ROWS * MOST_FEATURES // max(MOST_FEATURES, len(columns.features))))
-    rows = _sampled(plan, table, most, columns)
+    rows = _sampled(plan, table, most, columns, train.FOLDS)
     data, target = rows[columns.features], model.answers(rows[columns.target])
     settings = {name: yaml.safe_load(flow.inputs[name]) for name in model.TREES}
     scores, trusted = {}, set()
     with threadpool_limits(1):
         for name in ESTIMATORS:
             made = model.build(columns, name, 7, float(flow.inputs["strength"]), **settings)
-            scores[name] = _validated(plan, made, data, target, rows, columns)
+            folds, asked = train.folded(made, rows, columns, 7)
+            found = (
+                train.score(made, asked, columns, SCORING[plan.metric], folds) if train.judged(made, asked, columns, folds) else math.nan
+            )
+            scores[name] = found if math.isfinite(found) else -math.inf
             trusted |= set(skops.io.get_untrusted_types(data=skops.io.dumps(made.fit(data, target))))
     stray = trusted - set(HARMLESS)
     if stray:
@@ -195,40 +199,13 @@ def _choose(plan: Plan, flow: Any) -> tuple[dict[str, float], tuple[str, ...]]:
     return scores, tuple(sorted(trusted))
 
 
-def _sampled(plan: Plan, table: Any, most: int, columns: Any) -> Any:
+def _sampled(plan: Plan, table: Any, most: int, columns: Any, folds: int) -> Any:
     """Return up to `most` rows; of a classification those of classes that each fold can hold."""
     if plan.task != "regression":
         rows = table[columns.target].map(table[columns.target].value_counts())
-        common = table[rows >= FOLDS]
+        common = table[rows >= folds]
         table = common if len(common[columns.target].unique()) > 1 else table
     return table if len(table) <= most else table.sample(most, random_state=7).sort_index()
-
-
-def _validated(plan: Plan, made: Any, data: Any, target: Any, rows: Any, columns: Any) -> float:
-    """Return the mean score over the folds; minus infinity where a fold cannot be judged."""
-    import numpy as np
-    from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, TimeSeriesSplit, cross_val_score
-
-    groups = rows[columns.group].astype("str") if columns.group and rows[columns.group].nunique() >= FOLDS else None
-    if groups is not None:
-        folds: Any = GroupKFold(FOLDS)
-    elif plan.split.kind == "time":
-        order = np.argsort(rows[columns.time].to_numpy(), kind="stable")
-        order = order if plan.task == "regression" else _throughout(order, target)
-        data, target, folds = data.iloc[order], target[order], TimeSeriesSplit(FOLDS)
-    else:
-        folds = (KFold if plan.task == "regression" else StratifiedKFold)(FOLDS, shuffle=True, random_state=7)
-    found = cross_val_score(made, data, target, groups=groups, scoring=SCORING[plan.metric], cv=folds, error_score=np.nan)
-    return float(np.nanmean(found)) if np.isfinite(found).any() else float("-inf")
-
-
-def _throughout(order: Any, target: Any) -> Any:
-    """Return the places of the rows whose class is in every part of the time: a fold that lacks a class cannot be judged by its probabilities."""
-    import numpy as np
-
-    parts = np.array_split(target[order], FOLDS + 1)
-    classes = set.intersection(*(set(part) for part in parts))
-    return order[np.isin(target[order], list(classes))] if len(classes) > 1 else order
 
 
 def _compare(plan: Plan, layout: Layout, stage: Path, out: Path, trusted: tuple[str, ...]) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def search(model, table, columns, args):
     """Return the best of `trials` models by cross-validation over the training rows; each trial is told as soon as it is done."""
     trials = list(ParameterSampler(SEARCH[args.estimator], args.trials, random_state=args.seed))
     folds, rows = folded(model, table, columns, args.seed)
-    if folds == [] or (is_classifier(model) and rows[columns.target].nunique() < 2):
+    if not judged(model, rows, columns, folds):
         sys.exit("train: there is nothing to search by: no two classes are in all of the folds. Set trials to 0.")
     scores = []
     for number, settings in enumerate(trials, 1):
@@ -75,6 +75,11 @@ def search(model, table, columns, args):
         mlflow.log_params({f"won_{name}": value for name, value in trials[won].items()})
         mlflow.log_metric("search_score", scores[won])
     return model.set_params(**trials[won]).fit(table[columns.features], answers(table[columns.target]))
+
+
+def judged(model, rows, columns, folds):
+    """Return whether there is a fold at all that a model can learn from."""
+    return folds != [] and (not is_classifier(model) or rows[columns.target].nunique() > 1)
 
 
 def score(model, rows, columns, scoring, folds):
