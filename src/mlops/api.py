@@ -16,13 +16,12 @@ if TYPE_CHECKING:
     from mlops.spec.values import Pipeline
 
 
-def place(start: Path | None = None) -> tuple[Path, Path]:
-    """Return the project's root and its state folder; outside of a project both are of the folder `start` (by default the working directory)."""
-    start = start or Path.cwd()
+def place() -> tuple[Path, Path]:
+    """Return the project's root and its state folder; outside of a project both are of the working directory."""
     try:
-        root = find_root(start)
+        root = find_root(Path.cwd())
     except UsageError:
-        root = start
+        root = Path.cwd()
     return root, state_dir(root)
 
 
@@ -96,4 +95,4 @@ def _options(root: Path, settings: dict[str, str], *, warm: bool, force: bool) -
 
     there = (root / "environments" / "local.yml").exists()
     local = read_environment(root, "local") if there else Environment("local", "local")
-    return Options(local.workers, local.warm and warm, force, packages=local.packages, settings=settings)
+    return Options.of(local, warm=local.warm and warm, force=force, settings=settings)

@@ -44,6 +44,7 @@ def _argument(*names: str, **options: Any) -> tuple[tuple[str, ...], dict[str, A
 _MODEL = _argument("--model", metavar="NAME", help="which model of src/project/project.yml; with one model, none is needed")
 _ANY_MODEL = _argument("--model", metavar="NAME", help="which model of src/project/project.yml; without it, each of them")
 _SET = _argument("--set", action="append", default=[], metavar="inputs.NAME=VALUE", help="give an input of the pipeline; may be repeated")
+_RUN = _argument("run", nargs="?", default="latest", metavar="RUN", help="number, name or latest (the default)")
 _FORCE = _argument("--force", action="store_true", help="run every step, whatever is there already")
 _ENVIRONMENT = {"metavar": "ENVIRONMENT", "help": "staging or production"}
 _REASON = _argument("--reason", metavar="TEXT", default="", help="why, for the record")
@@ -104,7 +105,7 @@ CONTRACT = {
         "build Great Expectations' Data Docs from the results that a run has kept, or from a check of data now",
         "mlops contract docs latest --open",
         (
-            _argument("run", nargs="?", default="latest", metavar="RUN", help="number, name or latest (the default)"),
+            _RUN,
             _CONTRACT,
             _MODEL,
             _argument("--data", metavar="DIR", default="", help="check the tables in this folder now, instead of a run's results"),
@@ -342,13 +343,13 @@ VERBS = {
         "runs:resume",
         "go on with a run that was killed, canceled or failed: what it has done is not done again",
         "mlops resume latest",
-        (_argument("run", nargs="?", default="latest", metavar="RUN", help="number, name or latest (the default)"),),
+        (_RUN,),
     ),
     "cancel": Verb(
         "runs:cancel",
         "end a run from another terminal, with every process that it started",
         "mlops cancel latest",
-        (_argument("run", nargs="?", default="latest", metavar="RUN", help="number, name or latest (the default)"),),
+        (_RUN,),
     ),
     "prune": Verb(
         "runs:prune",
@@ -374,7 +375,7 @@ VERBS = {
         "print what the steps of a run wrote",
         "mlops logs latest train --follow",
         (
-            _argument("run", nargs="?", default="latest", metavar="RUN", help="number, name or latest (the default)"),
+            _RUN,
             _argument("step", nargs="?", default="", metavar="STEP", help="this step alone"),
             _argument("--follow", action="store_true", help="go on until the run ends"),
         ),
@@ -446,7 +447,7 @@ VERBS = {
         "write the page about a run, and print where it is",
         "mlops report latest --open",
         (
-            _argument("run", nargs="?", default="latest", metavar="RUN", help="number, name or latest (the default)"),
+            _RUN,
             _argument("--open", action="store_true", help="open it in the browser"),
         ),
     ),

@@ -50,6 +50,15 @@ def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o644, durable
         raise unwritable(path, error) from error
 
 
+def linked(path: Path, place: Path) -> bool:
+    """Give a file a second name, and return whether that could be done: not on every file system, and not from one to another."""
+    try:
+        os.link(path, place)
+    except OSError:
+        return False
+    return True
+
+
 def write_json(path: Path, value: Any, *, compact: bool = False, durable: bool = True) -> None:
     """Write `value` as strict JSON (no bare NaN), atomically; `compact` on one line, which is ten times as fast."""
     text = json.dumps(value, indent=None if compact else 2, ensure_ascii=False, allow_nan=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops.errors import UsageError
-from mlops.files import digest_file, digest_folder, unwritable
+from mlops.files import digest_file, digest_folder, linked, unwritable
 from mlops.local.snapshot import read_code
 
 if TYPE_CHECKING:
@@ -68,14 +68,6 @@ def _lay_out(files: Mapping[str, Path], target: Path, *, link: bool) -> None:
     for name, path in files.items():
         place = target / name if name else target
         place.parent.mkdir(parents=True, exist_ok=True)
-        if not (link and _linked(path, place)):
+        if not (link and linked(path, place)):
             shutil.copyfile(path, place)
             place.chmod(0o444)
-
-
-def _linked(path: Path, place: Path) -> bool:
-    try:
-        os.link(path, place)
-    except OSError:
-        return False
-    return True

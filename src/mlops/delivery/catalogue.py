@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlops.assets.lookup import open_assets
 from mlops.datasets import compare, history
 from mlops.datasets.dataset import DataSet, File, as_listed, files, of_pipeline, troubles
 from mlops.datasets.listing import version_among
@@ -14,7 +13,6 @@ from mlops.files import digest_bytes, read_json, shown, write_json
 from mlops.local.digests import Digests
 from mlops.local.runs import read_runs
 from mlops.report.pieces import read_pieces
-from mlops.spec.pipeline import load_pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,9 +30,7 @@ def open_data(workspace: Workspace) -> DataSet:
         SpecError: The pipeline, or source.yml, is wrong.
     """
     model = workspace.model
-    pipeline = load_pipeline(
-        workspace.root / model.pipeline, complete=False, assets=open_assets(workspace.root, workspace.home, fetching=False)
-    )
+    pipeline = workspace.load(model.pipeline, complete=False, fetching=False)
     return of_pipeline(pipeline, workspace.root / model.contract)
 
 

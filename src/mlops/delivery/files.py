@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING
 
 import pathspec
 
-from mlops.assets.lookup import open_assets
 from mlops.files import digest_file, digest_folder, shown
-from mlops.spec.pipeline import load_pipeline
 from mlops.spec.values import Asset
 from mlops.state.git import answer
 
@@ -55,7 +53,7 @@ def fingerprint(workspace: Workspace, settings: Mapping[str, str]) -> str:
 def places(workspace: Workspace) -> tuple[list[str], list[Path]]:
     """Return the folders and files in the repository that a model is made of, and those outside of git's sight."""
     root, model = workspace.root, workspace.model
-    pipeline = load_pipeline(root / model.pipeline, complete=False, assets=open_assets(root, workspace.home))
+    pipeline = workspace.load(model.pipeline, complete=False)
     assets = [Path(bound.path).resolve() for bound in pipeline.values.values() if isinstance(bound, Asset)]
     known = _tree(root, "HEAD")
     within = [shown(path, root) for path in assets if path.is_relative_to(root.resolve())]

@@ -15,12 +15,10 @@ from typing import TYPE_CHECKING
 
 import pathspec
 
-from mlops.assets.lookup import open_assets
 from mlops.delivery import files
 from mlops.errors import MlopsError
 from mlops.files import locked, unwritable
 from mlops.local.run import LocalRun, Options
-from mlops.spec.pipeline import load_pipeline
 from mlops.state.git import Git, GitRefused
 
 if TYPE_CHECKING:
@@ -90,13 +88,8 @@ def train_twin(workspace: Workspace, champion: ModelVersion, settings: Mapping[s
     if folder is None:
         return f"the commit of v{champion.version}, {commit[:7]}, is not to be had"
     try:
-        pipeline = load_pipeline(folder / workspace.model.pipeline, settings, assets=open_assets(workspace.root, workspace.home))
-        run = LocalRun(
-            pipeline,
-            workspace.home,
-            workspace.root,
-            Options(workspace.local.workers, workspace.local.warm, model=workspace.model.name, packages=workspace.local.packages),
-        )
+        pipeline = workspace.load(folder / workspace.model.pipeline, settings)
+        run = LocalRun(pipeline, workspace.home, workspace.root, Options.of(workspace.local, model=workspace.model.name))
         for _ in run.events():
             pass
     except MlopsError as error:

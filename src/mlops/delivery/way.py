@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.assets.lookup import open_assets
 from mlops.ci.host import current
 from mlops.datasets.listing import DATA, version_among
 from mlops.delivery import files, stations
@@ -27,7 +26,6 @@ from mlops.registry.versions import FINGERPRINT
 from mlops.release.provenance import MADE, made
 from mlops.report.page import write_report
 from mlops.serving import endpoint
-from mlops.spec.pipeline import load_pipeline
 from mlops.tracking.reader import Tracker
 
 if TYPE_CHECKING:
@@ -116,7 +114,7 @@ class Delivery:
 
     def _open(self) -> LocalRun:
         ws = self.workspace
-        pipeline = load_pipeline(ws.root / ws.model.pipeline, self.settings, assets=open_assets(ws.root, ws.home))
+        pipeline = ws.load(ws.model.pipeline, self.settings)
         missing = [name for name in OUTPUTS if name not in pipeline.outputs]
         if missing:
             hint = f"The gate needs the outputs {', '.join(OUTPUTS)}."
@@ -126,7 +124,7 @@ class Delivery:
                 lacking = "serve" if environment.serve is None else "gate"
                 hint = "The file of the template has one that works."
                 raise UsageError(f"there is no `{lacking}` section", where=f"environments/{environment.name}.yml", hint=hint)
-        options = Options(ws.local.workers, ws.local.warm, self.force, ws.model.name, ws.local.packages)
+        options = Options.of(ws.local, force=self.force, model=ws.model.name)
         run = LocalRun(pipeline, ws.home, ws.root, options, lambda record, p, o: Tracker(ws.home, record, p, o), self._then)
         self.facts.update(_EMPTY | {"model": ws.model.name, "outcome": "failed", "run": run.record.facts["run"]})
         return run

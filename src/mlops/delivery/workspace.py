@@ -6,14 +6,22 @@ import functools
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from mlops.assets.lookup import open_assets
 from mlops.errors import UsageError
 from mlops.registry.versions import Registry
 from mlops.settings import Environment, ModelSettings, Project, choose_model, find_root, read_environment, read_project, state_dir
+from mlops.spec.pipeline import load_pipeline
 from mlops.spec.source import did_you_mean
 from mlops.state.branch import StateBranch
 from mlops.state.git import Git
 from mlops.tracking.server import tracking_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlops.spec.values import Pipeline
 
 ENVIRONMENTS = ("staging", "production")
 
@@ -28,6 +36,22 @@ class Workspace:
     model: ModelSettings
     state: StateBranch | None = None
     """The branch that the registry is kept in between jobs; None where this machine, or a server, keeps it."""
+
+    def load(
+        self, path: Path | str, settings: Mapping[str, str] | None = None, *, complete: bool = True, fetching: bool = True
+    ) -> Pipeline:
+        """Read a pipeline of the model, with the references that this project knows.
+
+        Args:
+            path: The file, below the project or whole.
+            settings: Inputs of the pipeline, as text.
+            complete: Whether every input that a step needs must have a value by now.
+            fetching: Whether what is elsewhere is fetched, or taken for what its address says.
+
+        Raises:
+            SpecError: With every mistake at its file and line.
+        """
+        return load_pipeline(self.root / path, settings, complete=complete, assets=open_assets(self.root, self.home, fetching=fetching))
 
     def endpoint(self, environment: str) -> Path:
         """Return the folder of the model's endpoint in an environment."""

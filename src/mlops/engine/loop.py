@@ -97,12 +97,11 @@ def execute(
             products[event.step] = event.outputs
         elif isinstance(event, Failed | Canceled):
             bad[event.step] = "failed" if isinstance(event, Failed) else "was canceled"
-            if isinstance(event, Failed) and not go_on:
-                executor.cancel(f"{event.step} failed")
-        else:
-            continue
-        running -= 1
-        sorter.done(event.step)
+        if isinstance(event, Failed) and not go_on:
+            executor.cancel(f"{event.step} failed")
+        if isinstance(event, Finished | Failed | Canceled):
+            running -= 1
+            sorter.done(event.step)
 
 
 def _blocked(task: Task, bad: Mapping[str, str], *, go_on: bool) -> str:

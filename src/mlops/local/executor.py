@@ -6,7 +6,6 @@ The executor hands commands to a spawner (see spawner.py), at most `workers` at 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import selectors
 import signal
@@ -23,6 +22,7 @@ from mlops.engine.events import Canceled, Event, Failed, Finished, Product, Star
 from mlops.errors import PlatformError
 from mlops.files import unwritable, write_json
 from mlops.local import logs
+from mlops.local.messages import LOST, Messages, ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -89,27 +89,14 @@ class _Spawner:
             start_new_session=True,
             bufsize=0,
         )
+        assert self.process.stdin is not None  # noqa: S101 - opened as a pipe above
+        assert self.process.stdout is not None  # noqa: S101
         self.pids: dict[str, int] = {}
-        self._rest = b""
-
-    def send(self, **request: Any) -> None:
-        data = memoryview(json.dumps(request).encode() + b"\n")
-        with contextlib.suppress(BrokenPipeError):
-            while data:
-                data = data[os.write(self._handle(self.process.stdin), data) :]
+        self.messages = Messages(self.process.stdin.fileno(), self.process.stdout.fileno())
 
     def fileno(self) -> int:
-        return self._handle(self.process.stdout)
-
-    def read(self) -> list[dict[str, Any]]:
-        """Return the messages that have come; that the process has ended is the last of all."""
-        data = os.read(self.fileno(), 1 << 16)
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        return [json.loads(line) for line in lines] + ([] if data else [{"event": "lost"}])
-
-    @staticmethod
-    def _handle(pipe: Any) -> int:
-        return int(pipe.fileno())
+        assert self.process.stdout is not None  # noqa: S101 - opened as a pipe above
+        return self.process.stdout.fileno()
 
     def close(self, *, idle: bool) -> None:
         """End the process, and with it all that it started; an idle one need not finish what it is importing."""
@@ -178,7 +165,7 @@ class ProcessExecutor:
         while not self._ready:
             come = self._messages.select(self._patience())
             for key, _ in come:
-                for message in key.fileobj.read():  # type: ignore[union-attr]
+                for message in key.fileobj.messages.read():  # type: ignore[union-attr]
                     self._take(message, key.fileobj)  # type: ignore[arg-type]
             if not come:
                 self._enforce()
@@ -225,7 +212,7 @@ class ProcessExecutor:
     def _launch(self, launch: Launch) -> None:
         warm = self.warm and bool(launch.code.argv) and not any(name.startswith(_IMPORT_TIME) for name in launch.variables)
         spawner = self._spawner(warm=warm)
-        spawner.send(
+        spawner.messages.send(
             op="run",
             id=launch.step,
             argv=list(launch.code.argv) if warm else [],
@@ -253,7 +240,7 @@ class ProcessExecutor:
             self._spawners[warm] = _Spawner(self._base)
             self._messages.register(self._spawners[warm], selectors.EVENT_READ)
             if warm and self.imports:
-                self._spawners[warm].send(op="import", modules=self.imports)
+                self._spawners[warm].messages.send(op="import", modules=self.imports)
         return self._spawners[warm]
 
     def _patience(self) -> float | None:
@@ -268,7 +255,7 @@ class ProcessExecutor:
             logs.hollow(running.launch.folder / "log.txt")
             if running.killed_at is not None and running.killed_at <= moment:
                 running.killed_at = None
-                running.spawner.send(op="signal", id=running.launch.step, signal=signal.SIGKILL)
+                running.spawner.messages.send(op="signal", id=running.launch.step, signal=signal.SIGKILL)
             elif running.deadline is not None and running.deadline <= moment and not running.ended_because:
                 self._end(running, f"ran longer than its limit of {running.launch.timeout:g} s")
 
@@ -277,10 +264,10 @@ class ProcessExecutor:
         again = bool(running.ended_because)
         running.ended_because = running.ended_because or reason
         running.killed_at = time.monotonic() + (0 if again else GRACE)
-        running.spawner.send(op="signal", id=running.launch.step, signal=signal.SIGKILL if again else signal.SIGTERM)
+        running.spawner.messages.send(op="signal", id=running.launch.step, signal=signal.SIGKILL if again else signal.SIGTERM)
 
     def _take(self, message: dict[str, Any], spawner: _Spawner) -> None:
-        if message["event"] == "lost":
+        if message == LOST:
             self._lost(spawner)
         elif message["event"] == "started":
             spawner.pids[message["id"]] = message["pid"]
@@ -367,11 +354,8 @@ def _lay_artifacts(launch: Launch) -> None:
 
 def _in_words(code: int) -> str:
     """Return a process's exit status as a person would say it."""
-    if code >= 0:
-        return f"it ended with exit code {code}"
-    name = signal.Signals(-code).name
-    more = ": often the machine ran out of memory" if name == "SIGKILL" else ""
-    return f"it was ended by {name}{more}"
+    more = ": often the machine ran out of memory" if code == -signal.SIGKILL else ""
+    return f"it {ended(code)}{more}"
 
 
 def _lock(path: Path) -> None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from mlops.assets.lookup import LocalAssets
+    from mlops.settings import Environment
     from mlops.tracking.reader import Tracker
 
 
@@ -57,6 +58,11 @@ class Options:
     model: str | None = None
     packages: str = "project"
     settings: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, local: Environment, **more: Any) -> Options:
+        """Return the options that `environments/local.yml` says, and `more` of them by name."""
+        return cls(**{"workers": local.workers, "warm": local.warm, "packages": local.packages, **more})
 
 
 @dataclass

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.assets.lookup import open_assets
 from mlops.delivery import stations
 from mlops.delivery.compare import asked_for
 from mlops.errors import JobFailed, UsageError
@@ -20,7 +19,6 @@ from mlops.local.runs import now
 from mlops.monitoring import health, newest
 from mlops.monitoring.verdict import Finding, Verdict, judge
 from mlops.registry.reference import FILE
-from mlops.spec.pipeline import load_pipeline
 from mlops.spec.program import program_step
 
 if TYPE_CHECKING:
@@ -72,7 +70,7 @@ class Monitor:
         rules = ws.production.monitor  # a mistake in the settings file is told before any work starts
         pipeline = self._pipeline()
         self._champion = self._resolved()
-        options = Options(ws.local.workers, ws.local.warm, model=ws.model.name, packages=ws.local.packages)
+        options = Options.of(ws.local, model=ws.model.name)
         run = LocalRun(pipeline, ws.home, ws.root, options, then=self._then)
         for event in run.events():
             self.tell(event)
@@ -99,7 +97,7 @@ class Monitor:
                 f"pipeline that makes the newest rows, and their window: models.{ws.model.name}.monitor and .window."
             )
             raise UsageError(f"{ws.model.name} has no monitoring pipeline", where="src/project/project.yml", hint=hint)
-        pipeline = load_pipeline(ws.root / ws.model.monitor, self.settings, assets=open_assets(ws.root, ws.home))
+        pipeline = ws.load(ws.model.monitor, self.settings)
         if ROWS not in pipeline.outputs:
             hint = f"The newest rows are its output `{ROWS}`: Parquet, with the model's inputs and the column {ws.model.window!r}."
             raise UsageError(f"the pipeline has no output {ROWS!r}", where=ws.model.monitor, hint=hint)

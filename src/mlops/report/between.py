@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.files import digest_file
 from mlops.local.runs import read_run
-from mlops.report.changes import Change, changes
+from mlops.report.changes import Change, changes, differing
 from mlops.report.figures import measured, short
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+Made = tuple[str, "Mapping[str, Any]", Path]
+"""A step, the facts of the step that made its outputs, and that one's folder."""
 
 
 def between(then: Mapping[str, Any], now: Mapping[str, Any], home: Path) -> list[Change]:
@@ -25,32 +29,32 @@ def between(then: Mapping[str, Any], now: Mapping[str, Any], home: Path) -> list
     Raises:
         PlatformError: The tracking server cannot be reached.
     """
+    before, after = list(_made(then)), list(_made(now))
     found = [change for change in changes(now, then) if change.before != change.after]
-    found += _differing("script", _scripts(then), _scripts(now))
-    found += _differing("metric", _metrics(then, home), _metrics(now, home))
+    found += _differing("script", _scripts(before), _scripts(after))
+    found += _differing("metric", _metrics(before, home), _metrics(after, home))
     return [*found, *_differing("step", _ends(then), _ends(now))]
 
 
 def _differing(kind: str, then: Mapping[str, str], now: Mapping[str, str]) -> list[Change]:
-    names = [name for name in {**then, **now} if then.get(name) != now.get(name)]
-    return [Change(kind, name, then.get(name, ""), now.get(name, "")) for name in names]
+    return [Change(kind, name, then.get(name, ""), now.get(name, "")) for name in differing(then, now)]
 
 
-def _scripts(run: Mapping[str, Any]) -> dict[str, str]:
+def _scripts(made: Iterable[Made]) -> dict[str, str]:
     """The files that the steps saw, each with its digest."""
     found = {}
-    for name, _, folder in _made(run):
+    for name, _, folder in made:
         for path in sorted((folder / "code").rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 found[f"{name}/{path.relative_to(folder / 'code')}"] = short(digest_file(path))
     return found
 
 
-def _metrics(run: Mapping[str, Any], home: Path) -> dict[str, str]:
+def _metrics(made: Iterable[Made], home: Path) -> dict[str, str]:
     """The last value of each metric that the steps logged."""
     from mlops.tracking.server import connect
 
-    runs = {name: facts["mlflow_run"] for name, facts, _ in _made(run) if facts.get("mlflow_run")}
+    runs = {name: facts["mlflow_run"] for name, facts, _ in made if facts.get("mlflow_run")}
     if not runs:
         return {}
     client = connect(home)
@@ -58,14 +62,15 @@ def _metrics(run: Mapping[str, Any], home: Path) -> dict[str, str]:
     return {f"{name}.{key}": measured(value) for name, metrics in found.items() for key, value in metrics.items()}
 
 
-def _made(run: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], Path]]:
+def _made(run: Mapping[str, Any]) -> Iterator[Made]:
     """Yield each step with the facts and the folder of the step that made its outputs: in this run, or where it was reused in an earlier one."""
+    record = functools.cache(read_run)
     for name, facts in run.get("steps", {}).items():
         product = next(iter(facts.get("outputs", {}).values()), None)
         if product is None:
             continue
         folder = Path(product["path"]).parent.parent
-        made = facts if facts.get("state") != "reused" else (read_run(folder.parent.parent) or {}).get("steps", {}).get(folder.name, {})
+        made = facts if facts.get("state") != "reused" else (record(folder.parent.parent) or {}).get("steps", {}).get(folder.name, {})
         yield name, made, folder
 
 

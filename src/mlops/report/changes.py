@@ -33,10 +33,10 @@ def changes(run: Mapping[str, Any], previous: Mapping[str, Any], columns: tuple[
         columns: The columns the model takes, now and then, where both are known.
     """
     now, then = _values(run), _values(previous)
-    found = [Change("parameter", name, then.get(name, ""), now.get(name, "")) for name in _differing(now, then)]
+    found = [Change("parameter", name, then.get(name, ""), now.get(name, "")) for name in differing(now, then)]
     found += _features(*columns)
     now, then = _digests(run), _digests(previous)
-    found += [Change("data", name, short(then.get(name, "")), short(now.get(name, ""))) for name in _differing(now, then)]
+    found += [Change("data", name, short(then.get(name, "")), short(now.get(name, ""))) for name in differing(now, then)]
     return found + _code(run, previous)
 
 
@@ -49,7 +49,8 @@ def since_champion(found: Pieces) -> list[Change]:
     return changes(found.run, found.previous.value, (now, then))
 
 
-def _differing(now: Mapping[str, str], then: Mapping[str, str]) -> list[str]:
+def differing(now: Mapping[str, str], then: Mapping[str, str]) -> list[str]:
+    """Return the names whose values are not the same, those of the first mapping first."""
     return [name for name in {**now, **then} if now.get(name) != then.get(name)]
 
 

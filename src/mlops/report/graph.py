@@ -17,7 +17,7 @@ from mlops.spec.component import python_script
 from mlops.spec.values import ASSET_TYPES, FromPipeline, FromStep, Pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from mlops.report.svg import Point
 
@@ -65,15 +65,33 @@ class Graph:
     def depths(self) -> dict[str, int]:
         """Step -> how many steps must have run one after the other before it."""
         steps = {node.key for node in self.nodes if node.step}
-        needs: dict[str, list[str]] = {name: [] for name in steps}
-        for line in self.lines:
-            if line.start in steps and line.end in steps:
-                needs[line.end].append(line.start)
-        found: dict[str, int] = {}
-        for node in self.nodes:
-            if node.step:
-                found[node.key] = max((found[need] + 1 for need in needs[node.key]), default=0)
-        return found
+        return _depths(steps, [line for line in self.lines if line.start in steps and line.end in steps])
+
+    def into(self) -> dict[str, list[Line]]:
+        """Node -> the lines that end at it."""
+        return _by(self.lines, "end", self.nodes)
+
+    def out_of(self) -> dict[str, list[Line]]:
+        """Node -> the lines that start at it."""
+        return _by(self.lines, "start", self.nodes)
+
+
+def _by(lines: Iterable[Line], side: str, nodes: Iterable[Node]) -> dict[str, list[Line]]:
+    found: dict[str, list[Line]] = {node.key: [] for node in nodes}
+    for line in lines:
+        found[getattr(line, side)].append(line)
+    return found
+
+
+def _depths(keys: Iterable[str], lines: Iterable[Line]) -> dict[str, int]:
+    """Return how many come one after the other before each."""
+    needs: dict[str, list[str]] = {key: [] for key in keys}
+    for line in lines:
+        needs[line.end].append(line.start)
+    found: dict[str, int] = {}
+    for key in graphlib.TopologicalSorter(needs).static_order():
+        found[key] = max((found[need] + 1 for need in needs[key]), default=0)
+    return found
 
 
 def graph(pipeline: Pipeline) -> Graph:
@@ -95,7 +113,7 @@ def _order(pipeline: Pipeline) -> list[str]:
 
 def _about(pipeline: Pipeline, step: str) -> str:
     component = pipeline.steps[step].component
-    kind = getattr(component, "kind", "command")
+    kind = component.kind
     words = component.display_name if component.display_name.lower() != step.lower() else python_script(component.command) or kind
     return words if kind in {"command", words} else f"{words} ({kind})"
 
@@ -119,11 +137,12 @@ def rows(drawn: Graph) -> list[str]:
     """Return the steps as lines of text: how deep, the name, what it takes from whom."""
     depths, wide = drawn.depths, max((len(node.name) for node in drawn.nodes), default=0)
     names = {node.key: node.name for node in drawn.nodes}
+    into, out_of = drawn.into(), drawn.out_of()
     found = []
     for node in drawn.nodes:
         if node.step:
-            needs = dict.fromkeys(names[line.start] for line in drawn.lines if line.end == node.key)
-            makes = [names[line.end] for line in drawn.lines if line.start == node.key and line.end.startswith("out ")]
+            needs = dict.fromkeys(names[line.start] for line in into[node.key])
+            makes = [names[line.end] for line in out_of[node.key] if line.end.startswith("out ")]
             row = f"  {depths[node.key] + 1:>3}  {node.name:<{wide}}  {'← ' + ', '.join(needs) if needs else ''}"
             found.append((row + (f"  → {', '.join(makes)}" if makes else "")).rstrip())
     return found
@@ -133,13 +152,14 @@ def svg(drawn: Graph) -> Svg:
     """Return the picture as a document of its own, for light and dark."""
     places, bends, size = _laid_out(drawn)
     shapes = [trail(points, "line") for points in bends]
-    shapes += [tag("g", _hover(drawn, node), *_box(node, places[node.key])) for node in drawn.nodes]
+    into = drawn.into()
+    shapes += [tag("g", _hover(node, into[node.key]), *_box(node, places[node.key])) for node in drawn.nodes]
     inside = picture(size, drawn.title, tag("style", Svg(_STYLE)), *shapes)
     return Svg(inside.replace("<svg ", f'<svg xmlns="http://www.w3.org/2000/svg" width="{size[0]:g}" height="{size[1]:g}" ', 1))
 
 
-def _hover(drawn: Graph, node: Node) -> Svg:
-    takes = [f"{line.start.removeprefix('in ')}: {line.words}" for line in drawn.lines if line.end == node.key]
+def _hover(node: Node, into: Iterable[Line]) -> Svg:
+    takes = [f"{line.start.removeprefix('in ')}: {line.words}" for line in into]
     return tag("title", "\n".join([node.about, *takes]))
 
 
@@ -175,14 +195,9 @@ def _laid_out(drawn: Graph) -> tuple[dict[str, Point], list[list[Point]], Point]
 
 def _layers(drawn: Graph) -> dict[str, int]:
     """Return how far down each box stands: below all that it needs; what is given stands right above the first that takes it."""
-    needs: dict[str, list[str]] = {node.key: [] for node in drawn.nodes}
-    for line in drawn.lines:
-        needs[line.end].append(line.start)
-    found: dict[str, int] = {}
-    for key in graphlib.TopologicalSorter(needs).static_order():
-        found[key] = max((found[need] + 1 for need in needs[key]), default=0)
+    found, out_of = _depths((node.key for node in drawn.nodes), drawn.lines), drawn.out_of()
     for node in drawn.nodes:
-        takers = [found[line.end] for line in drawn.lines if line.start == node.key]
+        takers = [found[line.end] for line in out_of[node.key]]
         if not node.step and takers:
             found[node.key] = min(takers) - 1
     return found

@@ -99,16 +99,14 @@ def attempt(arguments: argparse.Namespace) -> int:
 
 
 def _tried(workspace: Workspace, host: Host, arguments: argparse.Namespace) -> tuple[dict[str, Any], MlopsError | None]:
-    from mlops.assets.lookup import open_assets
     from mlops.delivery import sample
     from mlops.delivery.way import Delivery
     from mlops.report.verdict import gather
-    from mlops.spec.pipeline import load_pipeline
     from mlops.verbs.way import show
 
     _ = workspace.staging, workspace.production  # a mistake in a file is told before any work starts
     extent = sample.extent(workspace, host.context, arguments.rows)
-    load_pipeline(workspace.root / workspace.model.pipeline, extent.settings, assets=open_assets(workspace.root, workspace.home))
+    workspace.load(workspace.model.pipeline, extent.settings)
     error: MlopsError | None = None
     made: list[Delivery] = []
 

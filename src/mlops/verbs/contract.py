@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlops.api import place
 from mlops.errors import JobFailed, UsageError
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mlops.contract.check import Verdict
+    from mlops.contract.detail import Detail
+    from mlops.contract.rules import Contract
     from mlops.contract.tables import Chunks
 
 
@@ -29,18 +31,11 @@ def check(arguments: argparse.Namespace) -> int:
     Raises:
         JobFailed: A rule says stop.
     """
-    from mlops.contract.check import check as judge
-    from mlops.contract.detail import describe
     from mlops.contract.page import render
     from mlops.contract.record import record
-    from mlops.contract.standard import load
     from mlops.contract.terminal import sentence, stopped
 
-    contract = load(contract_file(arguments.contract, arguments.model))
-    frames = tables_of(contract, arguments.data, arguments.model)
-    verdict = judge(contract, frames)
-    details = describe(contract, [finding for finding in verdict.findings if finding.outcome != "held"], frames)
-    rows = sum(map(verdict.leaving, frames))
+    contract, frames, verdict, details, rows = _judged(arguments)
     folder = place()[1] / "contract" / contract.path.name.partition(".")[0]
     page = shown(folder / "report.html", Path.cwd())
     write_json(folder / "validation.json", record(verdict, details, rows))
@@ -69,6 +64,31 @@ def check(arguments: argparse.Namespace) -> int:
         stops = [details[finding.rule.name] for finding in verdict.stops]
         raise JobFailed(stopped(contract, stops, Path(page), said="mlops contract check"))
     return 0
+
+
+class _Judged(NamedTuple):
+    """Data, held against a contract."""
+
+    contract: Contract
+    frames: Mapping[str, pd.DataFrame | Chunks]
+    verdict: Verdict
+    details: Mapping[str, Detail]
+    """Of the rules that do not hold, by name."""
+    rows: int
+    """That would leave the tables."""
+
+
+def _judged(arguments: argparse.Namespace) -> _Judged:
+    """Hold the data that the arguments name against the contract that they name."""
+    from mlops.contract.check import check as judge
+    from mlops.contract.detail import describe
+    from mlops.contract.standard import load
+
+    contract = load(contract_file(arguments.contract, arguments.model))
+    frames = tables_of(contract, arguments.data, arguments.model)
+    verdict = judge(contract, frames)
+    details = describe(contract, [finding for finding in verdict.findings if finding.outcome != "held"], frames)
+    return _Judged(contract, frames, verdict, details, sum(map(verdict.leaving, frames)))
 
 
 def _set_apart(verdict: Verdict, frames: Mapping[str, pd.DataFrame | Chunks], folder: Path) -> list[str]:
@@ -170,13 +190,7 @@ def _kept(run: str, model: str | None) -> tuple[dict[str, Any], Path]:
 
 def _checked_now(arguments: argparse.Namespace) -> tuple[dict[str, Any], Path]:
     """Return the results of a check of the tables in a folder, and that folder."""
-    from mlops.contract.check import check as hold
-    from mlops.contract.detail import describe
     from mlops.contract.record import record
-    from mlops.contract.standard import load
 
-    contract = load(contract_file(arguments.contract, arguments.model))
-    frames = tables_of(contract, arguments.data, arguments.model)
-    verdict = hold(contract, frames)
-    broken = [finding for finding in verdict.findings if finding.outcome != "held"]
-    return record(verdict, describe(contract, broken, frames), sum(map(verdict.leaving, frames))), Path(arguments.data)
+    found = _judged(arguments)
+    return record(found.verdict, found.details, found.rows), Path(arguments.data)

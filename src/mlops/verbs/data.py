@@ -78,7 +78,7 @@ def _attempt(workspace: Workspace, *, quiet: bool) -> Callable[[DataSet, Path | 
     from mlops.local.run import Options
     from mlops.report.live import Tree
 
-    options = Options(workspace.local.workers, workspace.local.warm, packages=workspace.local.packages)
+    options = Options.of(workspace.local)
 
     def run(data: DataSet, stage: Path | None) -> Trial:
         with Tree(live=False if quiet else None, quiet=quiet) as tree:

@@ -9,7 +9,6 @@ that happens, and with it all that it started.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import selectors
 import signal
@@ -18,6 +17,7 @@ import time
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from mlops.local import spawner
+from mlops.local.messages import LOST, Messages
 from mlops.local.snapshot import plain_python
 
 if TYPE_CHECKING:
@@ -60,8 +60,7 @@ class Children:
         self.variables = dict(variables or {})
         self.running: set[str] = set()
         self.selector = selectors.DefaultSelector()
-        self._buffer = b""
-        self._messages: list[dict[str, Any]] = []
+        self._heard: list[dict[str, Any]] = []
         self._outputs: dict[str, _Output] = {}
         request, self._requests = os.pipe()
         self._inbox, message = os.pipe()
@@ -72,6 +71,7 @@ class Children:
             _nursery(self.imports if warm else [], request, message, self.variables, prepare if warm else None)
         os.close(request)
         os.close(message)
+        self._messages = Messages(self._requests, self._inbox)
         self.selector.register(self._inbox, selectors.EVENT_READ, self._read)
 
     def __enter__(self) -> Self:
@@ -95,12 +95,14 @@ class Children:
             self._outputs[name] = _Output(self.selector, log, mark)
         argv = list(plain_python(command)) if self.warm else []
         environment = {**os.environ, **self.variables, **(variables or {}), spawner.STEP_VARIABLE: name}
-        self._send(op="run", id=name, argv=argv, command=command, imports=self.imports, cwd=str(cwd), env=environment, log=str(log))
+        self._messages.send(
+            op="run", id=name, argv=argv, command=command, imports=self.imports, cwd=str(cwd), env=environment, log=str(log)
+        )
         self.running.add(name)
 
     def end(self, name: str, number: int = signal.SIGTERM) -> None:
         """Send a signal to a child and all that it started."""
-        self._send(op="signal", id=name, signal=int(number))
+        self._messages.send(op="signal", id=name, signal=int(number))
 
     def next(self, timeout: float | None = None) -> tuple[str, int] | None:
         """Return the next child that ended, with its exit status, or None after `timeout` seconds.
@@ -111,11 +113,11 @@ class Children:
         Raises:
             SystemExit: The nursery was killed.
         """
-        if not self._messages:
+        if not self._heard:
             for key, _ in self.selector.select(timeout):
                 key.data()
-        while self._messages:
-            message = self._messages.pop(0)
+        while self._heard:
+            message = self._heard.pop(0)
             if message["event"] == "exited":
                 self.running.discard(message["id"])
                 self._silence(message["id"])
@@ -147,18 +149,10 @@ class Children:
         if output is not None:
             output.close()
 
-    def _send(self, **request: Any) -> None:
-        data = json.dumps(request).encode() + b"\n"
-        with contextlib.suppress(BrokenPipeError):
-            while data:
-                data = data[os.write(self._requests, data) :]
-
     def _read(self) -> None:
-        data = os.read(self._inbox, 1 << 20)
-        if not data:
+        self._heard += self._messages.read()
+        if self._heard[-1:] == [LOST]:
             raise SystemExit("the process that starts the children was killed")
-        *lines, self._buffer = (self._buffer + data).split(b"\n")
-        self._messages += [json.loads(line) for line in lines]
 
 
 def _nursery(imports: list[str], request: int, message: int, variables: Mapping[str, str], prepare: Callable[[], None] | None) -> NoReturn:

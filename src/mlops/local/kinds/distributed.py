@@ -7,7 +7,6 @@ documentation names for each type (how-to-train-distributed-gpu). Instances diff
 from __future__ import annotations
 
 import json
-import signal
 import socket
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mlops.errors import JobFailed, UsageError
 from mlops.local.kinds.children import Children, shared_cores
 from mlops.local.kinds.job import drive
+from mlops.local.messages import ended
 from mlops.local.snapshot import listing_imports, read_code
 
 if TYPE_CHECKING:
@@ -137,14 +137,13 @@ def _wait(children: Children, everyone: list[Rank]) -> None:
     """Wait until every process that ends by itself has; the first that fails ends the waiting."""
     waiting = {rank.name for rank in everyone if not rank.serves}
     while waiting:
-        ended = children.next()
-        if ended is None:
+        over = children.next()
+        if over is None:
             continue
-        name, code = ended
+        name, code = over
         waiting.discard(name)
         if code:
-            how = f"ended with exit code {code}" if code > 0 else f"was ended by {signal.Signals(-code).name}"
-            raise JobFailed(f"{name} of {len(everyone)} {how}{'; the others were ended' if children.running else ''}")
+            raise JobFailed(f"{name} of {len(everyone)} {ended(code)}{'; the others were ended' if children.running else ''}")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from mlops.local.kinds.metrics import Metrics, open_store, tracking_variables
 from mlops.local.kinds.space import sampler_of
 from mlops.local.kinds.termination import applies, reason_to_stop
 from mlops.local.kinds.trials import Ledger, Trial, best_of, copy_folder, link, shown_parameters, shown_value, table
+from mlops.local.messages import ended
 from mlops.local.snapshot import read_code
 
 if TYPE_CHECKING:
@@ -67,12 +68,12 @@ class Sweep:
         try:
             self._fill()
             while self.running:
-                ended = self.children.next(self._patience())
-                if ended is not None:
-                    running = self.running.pop(ended[0])
+                over = self.children.next(self._patience())
+                if over is not None:
+                    running = self.running.pop(over[0])
                     if not self.sampler.learns:
                         self._fill()
-                    self._finish(running, ended[1])
+                    self._finish(running, over[1])
                 self._watch()
                 self._fill()
         finally:
@@ -201,7 +202,7 @@ class Sweep:
         if running.ended_because:
             return "stopped", running.ended_because
         if code:
-            return "failed", f"ended with exit code {code}" if code > 0 else f"was ended by {signal.Signals(-code).name}"
+            return "failed", ended(code)
         return "completed", ""
 
     def _tell(self, trial: Trial) -> None:

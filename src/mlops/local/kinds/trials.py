@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.files import digest_folder, locked
+from mlops.files import digest_folder, linked, locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,9 +112,7 @@ def copy_folder(source: Path, target: Path) -> None:
 
 def link(one: str, other: str) -> None:
     """Give a file a second name; copy it where that cannot be done."""
-    try:
-        Path(other).hardlink_to(one)
-    except OSError:
+    if not linked(Path(one), Path(other)):
         shutil.copy2(one, other)
 
 
