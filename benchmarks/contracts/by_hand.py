@@ -19,6 +19,8 @@ OF_GROUPS = {
     "spread": lambda g, _: g.std(ddof=0),
     "distinct": lambda g, _: g.nunique(),
     "top": lambda g, _: g.agg(lambda s: s.value_counts(normalize=True).iloc[0]),
+    "highest": lambda g, _: g.agg(lambda s: (s.dropna() == s.max()).mean()),
+    "order": lambda g, _: g.agg(lambda s: s.corr(pd.Series(s.index, s.index, dtype="float"))),
     "frozen": lambda g, _: g.agg(lambda s: (s != s.shift()).cumsum().value_counts().iloc[0] / len(s)),
     "days": lambda g, _: g.agg(lambda s: s.dt.normalize().nunique()),
     "span": lambda g, _: (g.max() - g.min()) / np.timedelta64(1, "D"),
@@ -40,7 +42,7 @@ def number(frame, by, column, name, named):
     """Return one number of a column in each partition."""
     kind, _, other = name.partition(" ")
     values = frame[column]
-    keys = [frame[key] for key in by]
+    keys = [frame[key] for key in by] or [pd.Series(0, frame.index)]  # a table without parts is one
     if kind in OF_GROUPS:
         return OF_GROUPS[kind](values.groupby(keys), other)
     if kind in OF_VALUES:
@@ -53,9 +55,9 @@ def number(frame, by, column, name, named):
         inside = frame[column].astype("str") == value
         return values[inside].groupby([key[inside] for key in keys]).mean()
     if kind == "correlation":
-        return frame.groupby(by)[[values.name, other]].apply(lambda part: part.iloc[:, 0].corr(part.iloc[:, 1]))
+        return frame.groupby(keys)[[values.name, other]].apply(lambda part: part.iloc[:, 0].corr(part.iloc[:, 1]))
     made = values.dropna()
-    made = made == other if kind == "share" else ~made.isin(named)
+    made = made.isin(pd.Series([other], dtype=made.dtype)) if kind == "share" else ~made.isin(pd.Series(named, dtype=made.dtype))
     return made.groupby([key[made.index] for key in keys]).mean()
 
 
