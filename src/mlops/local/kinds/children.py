@@ -124,16 +124,20 @@ class Children:
                 return message["id"], message["code"]
         return None
 
-    def close(self) -> None:
-        """Ask every child to end, give it `GRACE` seconds, then end it; then the nursery."""
-        if self._pid == 0:
-            return
+    def end_all(self) -> None:
+        """Ask every child to end, and wait up to `GRACE` seconds for that; what is still there then ends with the nursery."""
         for name in self.running:
             self.end(name)
         deadline = time.monotonic() + GRACE
         with contextlib.suppress(SystemExit):
             while self.running and time.monotonic() < deadline:
                 self.next(deadline - time.monotonic())
+
+    def close(self) -> None:
+        """End every child, then the nursery."""
+        if self._pid == 0:
+            return
+        self.end_all()
         for handle in (self._requests, self._inbox):
             with contextlib.suppress(OSError):
                 os.close(handle)

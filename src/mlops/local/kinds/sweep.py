@@ -77,6 +77,7 @@ class Sweep:
                 self._watch()
                 self._fill()
         finally:
+            self.children.end_all()  # first: a trial that logs its first metric sets its run to running again
             self.metrics.end_rest()
             self._write()
         self._conclude()
