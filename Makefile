@@ -106,8 +106,8 @@ workflows: $(ready) $(tools)  ## GitHub's workflows and Azure's pipelines, run h
 audit: $(tools)  ## [BASE=commit]: secrets, workflows, known weaknesses and licences of packages
 	@mlops audit
 
-bench: $(ready)  ## the measurements of docs/benchmarks.md, in your machine's numbers
-	@python -m benchmarks
+bench: $(ready)  ## [ONLY=names]: the measurements of docs/benchmarks.md, in your machine's numbers
+	@python -m benchmarks $${ONLY:-}
 
 adoptions: $(ready) $(tables)  ## [ONLY=names]: some sixty public tables, each adopted and taken to production, for docs/adopt.md
 	@python -m benchmarks.adoptions $${ONLY:-}

@@ -1,7 +1,7 @@
-"""`make bench`: measure everything, and write docs/benchmarks.md.
+"""`make bench [ONLY=names]`: measure, and write what was found into docs/benchmarks.md.
 
-python -m benchmarks            all sections
-python -m benchmarks serving    one of them, printed only
+python -m benchmarks                    all sections
+python -m benchmarks engine sweep       two of them; the others stay as they were measured
 """
 
 import datetime as dt
@@ -24,6 +24,7 @@ SECTIONS = {
 ABOUT_THE_EXAMPLE = {"whole", "serving"}
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/benchmarks.md"
+HEAD = "# Benchmarks\n\nWritten by `make bench`. Medians; what is compared was interleaved in one run."
 
 
 def machine() -> str:
@@ -39,8 +40,9 @@ def machine() -> str:
 
 
 def main(names: list[str]) -> None:
-    """Run the named sections, or all of them and write the page."""
-    parts = []
+    """Run the named sections, or all of them, and write each into the page in the place of what was measured before."""
+    if unknown := [name for name in names if name not in SECTIONS]:
+        raise SystemExit(f"error: there is no section {unknown[0]!r}: {', '.join(SECTIONS)}")
     for name, title in SECTIONS.items():
         if names and name not in names:
             continue
@@ -49,14 +51,18 @@ def main(names: list[str]) -> None:
             continue
         print(f"{title} ...", file=sys.stderr)
         module = importlib.import_module(f"benchmarks.{name}")
-        parts.append(f"## {title}\n\n{(module.__doc__ or '').strip()}\n\n{module.table(module.run())}\n")
-        print(parts[-1])
-    if not names:
+        figures = module.table(module.run())
         today = dt.datetime.now(tz=dt.UTC).date()
-        head = (
-            f"# Benchmarks\n\nWritten by `make bench` on {today}, on {machine()}. Medians; what is compared was interleaved in one run.\n"
-        )
-        PAGE.write_text("\n".join([head, *parts]), encoding="utf-8")
+        body = f"{(module.__doc__ or '').strip()}\n\nMeasured on {today}, on {machine()}.\n\n{figures}"
+        print(f"## {title}\n\n{body}\n")
+        PAGE.write_text(with_section(PAGE.read_text(encoding="utf-8"), title, body), encoding="utf-8")
+
+
+def with_section(page: str, title: str, body: str) -> str:
+    """Return the page with this section in the place of its last one, and the sections in their order."""
+    parts = dict(part.split("\n", 1) for part in page.split("\n## ")[1:])
+    parts[title] = f"\n{body}"
+    return "\n\n".join([HEAD, *(f"## {name}\n\n{parts[name].strip()}" for name in SECTIONS.values() if name in parts)]) + "\n"
 
 
 if __name__ == "__main__":

@@ -262,4 +262,5 @@ def ui(arguments: argparse.Namespace) -> int:
     program = Path(sys.executable).with_name("mlflow")
     if not program.exists():
         raise PlatformError("mlflow is not installed here", where=str(program), hint="make setup")
-    return os.execv(program, words)
+    # Jobs on the server are three more processes that import MLflow, and nothing here asks for one.
+    return os.execve(program, words, {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **os.environ})

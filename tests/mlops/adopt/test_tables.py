@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from benchmarks.adoptions.adoption import ROOT, WHOLE, Clone, adopt
+from benchmarks.adoptions.adoption import CHECKS, ROOT, WHOLE, Clone, adopt
 from benchmarks.adoptions.tables import NO_ANSWER, TABLES
 
 from mlops.adopt.look import look
@@ -34,10 +34,10 @@ def test_the_task_of_a_table_is_found_or_it_is_refused(table, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["odd-names", "deutsch", "diabetes"])
-def test_a_table_is_adopted_and_goes_to_production_by_two_commands(name, place):
+@pytest.mark.parametrize(("name", "checks"), [("odd-names", WHOLE), ("deutsch", CHECKS), ("diabetes", CHECKS)])
+def test_a_table_is_adopted_and_goes_to_production_by_two_commands(name, checks, place):
     """One of each task: odd names, semicolons and decimal commas, a plain one."""
-    assert adopt(BY_NAME[name], place, WHOLE).broke == ""
+    assert adopt(BY_NAME[name], place, checks).broke == ""
 
 
 @pytest.mark.slow

@@ -33,7 +33,8 @@ def port(tmp_path_factory):
     words = ["server", "--host", "127.0.0.1", "--port", str(number), "--workers", "1", "--backend-store-uri", f"sqlite:///{root}/m.db"]
     with (root / "log").open("w") as log:
         command = [sys.executable, "-m", "mlflow", *words, "--artifacts-destination", str(root / "artifacts")]
-        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, cwd=root)
+        alone = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # jobs are three more processes that import MLflow
+        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, cwd=root, env=alone)
     try:
         for _ in range(900):
             with socket.socket() as probe:
