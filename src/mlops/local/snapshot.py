@@ -14,7 +14,6 @@ import ast
 import functools
 import os
 import re
-import shlex
 import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import mlops
 from mlops.errors import PlatformError
 from mlops.files import digest_bytes, digest_file
+from mlops.spec import expressions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -174,7 +174,7 @@ def plain_python(command: str) -> tuple[str, ...]:
     if _SHELL & set(_QUOTED.sub("", text)):
         return ()
     try:
-        words = shlex.split(text)
+        words = expressions.words(text)
     except ValueError:
         return ()
     if len(words) < 2 or words[0] not in {"python", "python3"}:

@@ -6,12 +6,14 @@ An expression is only ever looked up, never evaluated.
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 _EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}", re.DOTALL)
+_WORD = re.compile(r"[^ \t\r\n]+")
 _OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
 
 
@@ -44,3 +46,13 @@ def fill(command: str, look_up: Callable[[tuple[str, ...]], str | None]) -> str:
 def replaced(text: str, texts: Mapping[tuple[str, ...], str]) -> str:
     """Return `text` with each expression that `texts` has replaced by its text; the others stay."""
     return _EXPRESSION.sub(lambda match: texts.get(tuple(match.group(1).split(".")), match.group(0)), text)
+
+
+def words(command: str) -> list[str]:
+    """Return the words of a command as a shell splits them.
+
+    Raises:
+        ValueError: A quote is not closed.
+    """
+    quoted = "'" in command or '"' in command or "\\" in command
+    return shlex.split(command) if quoted else _WORD.findall(command)
