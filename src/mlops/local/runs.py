@@ -12,10 +12,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import getpass
+import hashlib
 import json
 import os
-import random
 import subprocess
 import threading
 import time
@@ -126,6 +125,8 @@ def origin(root: Path) -> Origin:
     dirty = any(not line.startswith("#") for line in lines)
     if not user:
         try:
+            import getpass
+
             user = getpass.getuser()
         except (OSError, KeyError):
             user = f"uid {os.getuid()}"
@@ -242,8 +243,8 @@ def open_run(home: Path, facts: Mapping[str, Any]) -> RunRecord:
         os.write(lock, f"{os.getpid()}\n".encode())
     except OSError as error:
         raise unwritable(runs, error) from error
-    chosen = random.Random(number)  # noqa: S311 - a name, not a secret
-    name = f"{chosen.choice(_FIRST)}-{chosen.choice(_SECOND)}"
+    first, second, *_ = hashlib.sha256(str(number).encode()).digest()
+    name = f"{_FIRST[first % len(_FIRST)]}-{_SECOND[second % len(_SECOND)]}"
     record = RunRecord(
         folder, {"run": number, "name": name, "state": "running", "started": now(), **facts, "steps": {}, "outputs": {}}, _lock=lock
     )

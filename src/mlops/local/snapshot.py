@@ -14,7 +14,6 @@ import ast
 import functools
 import os
 import re
-import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -161,6 +160,8 @@ class _File:
             with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, self.mode | 0o200), "wb") as file:
                 file.write(self.data)
             return
+        import shutil
+
         shutil.copy2(self.path, target)
         if digest_file(target) != self.digest:
             raise PlatformError(

@@ -6,7 +6,6 @@ An expression is only ever looked up, never evaluated.
 from __future__ import annotations
 
 import re
-import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -54,5 +53,8 @@ def words(command: str) -> list[str]:
     Raises:
         ValueError: A quote is not closed.
     """
-    quoted = "'" in command or '"' in command or "\\" in command
-    return shlex.split(command) if quoted else _WORD.findall(command)
+    if "'" not in command and '"' not in command and "\\" not in command:
+        return _WORD.findall(command)
+    import shlex
+
+    return shlex.split(command)

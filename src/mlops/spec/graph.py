@@ -6,7 +6,6 @@ and what others read of its outputs is what its steps write. So whoever runs a p
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from mlops.spec.component import component_source, named_component, parse_compon
 from mlops.spec.ports import GIVEN_INPUT, Ports, check_mode, declared_ports, given_input, given_output
 from mlops.spec.reading import Reading
 from mlops.spec.schemas import NODES, OTHER_TYPES, OVER
-from mlops.spec.source import did_you_mean
+from mlops.spec.source import did_you_mean, nearest
 from mlops.spec.values import ASSET_TYPES, LITERAL_TYPES, Binding, Component, FromStep, Input, Literal, Output, Place, Step
 
 if TYPE_CHECKING:
@@ -119,7 +118,7 @@ class Graph:
     def _bound(self, here: Here, owner: Component | _Ports, name: str, value: Any, scope: Scope) -> Binding | None:
         declared = owner.inputs.get(name)
         if declared is None:
-            if isinstance(owner, _Ports) and not difflib.get_close_matches(name, owner.inputs, n=1):
+            if isinstance(owner, _Ports) and not nearest(name, owner.inputs):
                 here.without_effect(f"({owner.name} has no such input, and the service says nothing of it)")
             else:
                 hint = did_you_mean(name, owner.inputs, label=f"{owner.name} takes")

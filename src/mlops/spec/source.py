@@ -11,7 +11,6 @@ leaves to a second one what is wrong, or rare (aliases, merged keys, tags).
 from __future__ import annotations
 
 import contextlib
-import difflib
 import gc
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -264,9 +263,16 @@ class _Builder:
         self.problems.append(Problem(str(self.path), line + 1, column + 1, message, hint, self.lines[line], length))
 
 
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the one of `known` that `word` is most like, where it is like one at all."""
+    import difflib
+
+    return next(iter(difflib.get_close_matches(word, known, n=1)), None)
+
+
 def did_you_mean(word: str, known: Iterable[str], *, label: str = "known here") -> str:
     """Return a hint that names the nearest of `known`, and lists them."""
     names = sorted(map(str, known))
-    near = difflib.get_close_matches(str(word), names, n=1, cutoff=0.6)
+    near = nearest(str(word), names)
     listing = f"{label}: {', '.join(names)}" if names else f"{label}: none"
-    return f'did you mean "{near[0]}"?  {listing}' if near else listing
+    return f'did you mean "{near}"?  {listing}' if near else listing
