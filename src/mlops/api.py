@@ -78,21 +78,30 @@ def prepare(
         UsageError: There is no such file.
         SpecError: With every mistake of it, by line.
     """
+    from mlops.local.runs import ask_origin
+
+    root, usual = place()
+    asked = None if dry else ask_origin(root)
+    try:
+        return _run(file, inputs or {}, root, home or usual, force=force, warm=warm, resumes=resumes, asked=asked, early=early, dry=dry)
+    except BaseException:
+        if asked:
+            asked()  # nobody else waits for what was started to answer it
+        raise
+
+
+def _run(
+    file: Path | str, inputs: Mapping[str, Any], root: Path, state: Path, *, force: bool, warm: bool, dry: bool, **more: Any
+) -> LocalRun:
     from mlops.assets.lookup import open_assets
     from mlops.local.run import LocalRun
     from mlops.tracking.reader import Tracker
 
-    root, usual = place()
-    state = home or usual
-    settings = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in (inputs or {}).items()}
+    settings = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in inputs.items()}
     assets = open_assets(root, state)
     pipeline = read(file, settings, assets=assets)
     options = _options(root, settings, warm=warm, force=force)
-    if dry:
-        return LocalRun(pipeline, state, root, options, assets=assets, dry=True)
-    return LocalRun(
-        pipeline, state, root, options, lambda record, p, o: Tracker(state, record, p, o), assets=assets, resumes=resumes, early=early
-    )
+    return LocalRun(pipeline, state, root, options, lambda record, p, o: Tracker(state, record, p, o), assets=assets, dry=dry, **more)
 
 
 def _options(root: Path, settings: dict[str, str], *, warm: bool, force: bool) -> Options:

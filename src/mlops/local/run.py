@@ -8,6 +8,7 @@ import json
 import sys
 import time
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from mlops.local.executor import UNMADE, Launch, ProcessExecutor
 from mlops.local.includes import with_includes
 from mlops.local.kinds.code import read_driven
 from mlops.local.packages import own_packages
-from mlops.local.runs import Origin, RunRecord, open_run, origin
+from mlops.local.runs import Origin, RunRecord, ask_origin, open_run
 from mlops.local.snapshot import Code, Snapshot
 from mlops.local.store import Store
 from mlops.spec import expressions
@@ -79,6 +80,8 @@ class LocalRun:
     """Who found the files that the pipeline's references name."""
     resumes: Mapping[str, Any] | None = None
     """The record of a run that did not complete: what is done there need not be done again, whatever the component says of itself."""
+    asked: Callable[[], Origin] | None = None
+    """Who runs it, from which commit, where that was asked for already."""
     early: Spawner | None = None
     """The process that will start the steps, where it was started already; the run ends it."""
     dry: bool = False
@@ -89,7 +92,6 @@ class LocalRun:
     _launches: dict[str, Launch] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self.origin = origin(self.root)
         self.places = Surroundings(self.root, self.home, self.options.packages, self.assets)
         for step in self.pipeline.steps.values():
             self.places.of(step.component)
@@ -97,6 +99,11 @@ class LocalRun:
         self.snapshot = Snapshot(self.digests.of)
         self.store = Store(self.home / "cache", str(self.pipeline.path), self.digests)
         self.record = RunRecord(self.home / "runs" / "(dry)", {"steps": {}}) if self.dry else open_run(self.home, self._facts())
+
+    @cached_property
+    def origin(self) -> Origin:
+        """Who runs it, from which commit."""
+        return (self.asked or ask_origin(self.root))()
 
     def forecast(self) -> Iterator[tuple[str, Fresh | Stale]]:
         """Yield what a run would do with each step, in an order in which they can run; nothing is started or written down."""
