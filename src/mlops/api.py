@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import UsageError
-from mlops.settings import Environment, find_root, read_environment, state_dir
+from mlops.place import find_root, state_dir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mlops.local.run import LocalRun, Options
+    from mlops.local.warm import Spawner
     from mlops.spec.references import Assets
     from mlops.spec.values import Pipeline
 
@@ -55,6 +56,7 @@ def prepare(
     force: bool = False,
     warm: bool = True,
     resumes: Mapping[str, Any] | None = None,
+    early: Spawner | None = None,
     dry: bool = False,
 ) -> LocalRun:
     """Read a pipeline or job file, and return its run, which begins when `events()` is iterated over.
@@ -66,6 +68,7 @@ def prepare(
         force: Run every step, whatever is there already.
         warm: Fork plain Python steps from a process that has their imports.
         resumes: The record of a run that did not complete, to go on with.
+        early: The process that will start the steps, where it was started already; the run ends it.
         dry: For a `forecast()` alone: no folder is made.
 
     Returns:
@@ -75,24 +78,38 @@ def prepare(
         UsageError: There is no such file.
         SpecError: With every mistake of it, by line.
     """
+    from mlops.local.runs import ask_origin
+
+    root, usual = place()
+    asked = None if dry else ask_origin(root)
+    try:
+        return _run(file, inputs or {}, root, home or usual, force=force, warm=warm, resumes=resumes, asked=asked, early=early, dry=dry)
+    except BaseException:
+        if asked:
+            asked()  # nobody else waits for what was started to answer it
+        raise
+
+
+def _run(
+    file: Path | str, inputs: Mapping[str, Any], root: Path, state: Path, *, force: bool, warm: bool, dry: bool, **more: Any
+) -> LocalRun:
     from mlops.assets.lookup import open_assets
     from mlops.local.run import LocalRun
     from mlops.tracking.reader import Tracker
 
-    root, usual = place()
-    state = home or usual
-    settings = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in (inputs or {}).items()}
+    settings = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in inputs.items()}
     assets = open_assets(root, state)
     pipeline = read(file, settings, assets=assets)
     options = _options(root, settings, warm=warm, force=force)
-    if dry:
-        return LocalRun(pipeline, state, root, options, assets=assets, dry=True)
-    return LocalRun(pipeline, state, root, options, lambda record, p, o: Tracker(state, record, p, o), assets=assets, resumes=resumes)
+    return LocalRun(pipeline, state, root, options, lambda record, p, o: Tracker(state, record, p, o), assets=assets, dry=dry, **more)
 
 
 def _options(root: Path, settings: dict[str, str], *, warm: bool, force: bool) -> Options:
     from mlops.local.run import Options
 
-    there = (root / "environments" / "local.yml").exists()
-    local = read_environment(root, "local") if there else Environment("local", "local")
+    if not (root / "environments" / "local.yml").exists():
+        return Options(warm=warm, force=force, settings=settings)
+    from mlops.settings import read_environment
+
+    local = read_environment(root, "local")
     return Options.of(local, warm=local.warm and warm, force=force, settings=settings)

@@ -6,23 +6,20 @@ the file could not guess.
 
 from __future__ import annotations
 
-import errno
 import math
-import os
 import re
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import Problem, SpecError, UsageError
-from mlops.files import unwritable
+from mlops.place import PROJECT_FILE
 from mlops.spec.source import Keys, Source, did_you_mean, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
-PROJECT_FILE = Path("src/project/project.yml")
 MODES = ("on", "dry-run", "off")
 MODEL_NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
 PLACES = ("local", "azure")
@@ -233,34 +230,6 @@ def gate_rules(facts: Mapping[str, Any]) -> GateRules:
     """Return the rules that `Environment.gate_facts` turned into JSON."""
     slices = facts["slices"] and SlicesRule(**{**facts["slices"], "columns": tuple(facts["slices"]["columns"])})
     return GateRules(CompareRule(**facts["compare"]), slices or None, tuple(Limit(**limit) for limit in facts["limits"]))
-
-
-def find_root(start: Path) -> Path:
-    """Return the nearest folder at or above `start` that holds a project.
-
-    Raises:
-        UsageError: There is none.
-    """
-    for folder in (start.resolve(), *start.resolve().parents):
-        if (folder / PROJECT_FILE).is_file():
-            return folder
-    raise UsageError(f"there is no {PROJECT_FILE} here or above", where=str(start), hint="Run this inside a clone of the project.")
-
-
-def state_dir(root: Path) -> Path:
-    """Return the folder that all state is kept in, made where it is new: `.mlops`, or what MLOPS_HOME names.
-
-    Raises:
-        PlatformError: It cannot be made or written.
-    """
-    folder = Path(os.environ.get("MLOPS_HOME") or root / ".mlops").absolute()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, "it is read-only")
-    except OSError as error:
-        raise unwritable(folder, error) from error
-    return folder
 
 
 def read_project(root: Path) -> Project:

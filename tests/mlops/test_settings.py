@@ -7,17 +7,16 @@ import pytest
 
 from mlops.cli import main
 from mlops.errors import PlatformError, SpecError, UsageError
+from mlops.place import find_root, state_dir
 from mlops.settings import (
     MODES,
     FallRule,
     MonitorSettings,
     ServeSettings,
     choose_model,
-    find_root,
     gate_rules,
     read_environment,
     read_project,
-    state_dir,
 )
 
 ROOT = Path(__file__).parents[2]

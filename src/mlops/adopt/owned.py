@@ -10,7 +10,8 @@ import yaml
 from mlops.adopt import repository
 from mlops.adopt.layout import Layout
 from mlops.errors import UsageError
-from mlops.settings import MODEL_NAME, PROJECT_FILE
+from mlops.place import PROJECT_FILE
+from mlops.settings import MODEL_NAME
 
 if TYPE_CHECKING:
     from mlops.settings import ModelSettings, Project

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mlops.errors import UsageError
 from mlops.files import digest_file
-from mlops.settings import state_dir
+from mlops.place import state_dir
 from mlops.state.git import Git, answer
 
 if TYPE_CHECKING:

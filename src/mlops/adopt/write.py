@@ -17,7 +17,8 @@ from mlops.adopt.measure import HARMLESS, SCORING, Measured, measure
 from mlops.datasets.reading import read
 from mlops.datasets.source import read_source
 from mlops.errors import UsageError
-from mlops.settings import PROJECT_FILE, read_project
+from mlops.place import PROJECT_FILE
+from mlops.settings import read_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,10 +6,9 @@ number is not the same in both places.
 
 from __future__ import annotations
 
-import platform
 import re
+import sys
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from mlops.spec.references import Assets
 
-_PACKAGE = re.compile(r"(?:[\w.-]+::)?(?P<name>[A-Za-z0-9][\w.-]*)\s*(?P<rest>.*)")
+_PACKAGE = r"(?:[\w.-]+::)?(?P<name>[A-Za-z0-9][\w.-]*)\s*(?P<rest>.*)"
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def _dependencies(conda: Any) -> tuple[str | None, tuple[str, ...], tuple[str, .
         if isinstance(item, dict):
             pip += [str(line).strip() for line in item.get("pip") or ()]
             continue
-        found = _PACKAGE.match(str(item))
+        found = re.match(_PACKAGE, str(item))
         name = found["name"].split("=")[0].lower() if found else ""
         if name == "python":
             version = re.search(r"(\d+)\.(\d+)", str(item))
@@ -133,6 +132,8 @@ def normalized(name: str) -> str:
 
 def version_here(name: str) -> str | None:
     """Return the version of a package that this interpreter has; None where it has not."""
+    from importlib import metadata
+
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -141,4 +142,4 @@ def version_here(name: str) -> str | None:
 
 def python_here() -> str:
     """Return this interpreter's version."""
-    return platform.python_version()
+    return sys.version.split()[0]

@@ -10,8 +10,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
-import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,9 +20,10 @@ from mlops.errors import PlatformError
 from mlops.files import digest_bytes, digest_file, locked, read_json, write_json
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Mapping
 
-_FILE = re.compile(r"(-r|--requirement|-c|--constraint|-e|--editable)[ =]\s*(.+)")
+_FILE = r"(-r|--requirement|-c|--constraint|-e|--editable)[ =]\s*(.+)"
 _OWN = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "CONDA_PREFIX", "PYTHONDONTWRITEBYTECODE")
 
 
@@ -111,7 +110,7 @@ def _base(version: str | None) -> Path:
 
 def _absolute(line: str, base: Path) -> str:
     """Return a line of a requirements file with its path made independent of where the file is."""
-    found = _FILE.match(line)
+    found = re.match(_FILE, line)
     if found:
         return f"{found[1]} {Path(base, found[2]).resolve()}"
     return str(Path(base, line).resolve()) if line.startswith((".", "/")) else line
@@ -119,7 +118,7 @@ def _absolute(line: str, base: Path) -> str:
 
 def _dated(line: str) -> str:
     """Return a line with the digest of the file that it names, if it names one."""
-    found = _FILE.match(line)
+    found = re.match(_FILE, line)
     path = Path(found[2] if found else line)
     return f"{line} {digest_file(path)}" if path.is_file() else line
 
@@ -134,6 +133,8 @@ def _uv(image: Image, *words: str) -> str:
 
 
 def _uv_program() -> str:
+    import shutil
+
     beside = Path(sys.executable).with_name("uv")
     program = str(beside) if beside.is_file() else shutil.which("uv")
     if program is None:
@@ -142,5 +143,7 @@ def _uv_program() -> str:
 
 
 def _said(words: list[str]) -> subprocess.CompletedProcess[str]:
+    from subprocess import run
+
     variables = {name: value for name, value in os.environ.items() if name not in _OWN}
-    return subprocess.run(words, capture_output=True, text=True, check=False, env=variables)
+    return run(words, capture_output=True, text=True, check=False, env=variables)

@@ -6,16 +6,15 @@ Nothing is guessed: a rule of data/paths.yml comes first, then the one place tha
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.assets.reference import DatastorePath, JobOutput, Reference, parse
-from mlops.assets.remote import Remote
 from mlops.assets.rules import RULES_FILE, Rules, read_rules
 from mlops.assets.store import LABELS, AssetStore, Version
 from mlops.errors import SpecError, UsageError
-from mlops.local.runs import find_run, read_run
-from mlops.settings import PROJECT_FILE, read_project
+from mlops.place import PROJECT_FILE
 from mlops.spec.environment import parse_environment
 from mlops.spec.reading import Here, Reading
 from mlops.spec.source import did_you_mean, read
@@ -23,6 +22,8 @@ from mlops.spec.values import FOLDER_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from mlops.assets.remote import Remote
 
 COMPONENT_FILE = "component.yml"
 
@@ -44,12 +45,16 @@ class LocalAssets:
     """Whether to fetch what is elsewhere; a check does not, and takes an address for what it says it is."""
     versions: dict[Path, str] = field(default_factory=dict, init=False)
     """Where each registered version is that was asked for, and which one it is: `@latest` is a version by then."""
-    store: AssetStore = field(init=False)
-    remote: Remote = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.store = AssetStore(self.home)
-        self.remote = Remote(self.home / "assets" / "fetched")
+    @cached_property
+    def store(self) -> AssetStore:
+        return AssetStore(self.home)
+
+    @cached_property
+    def remote(self) -> Remote:
+        from mlops.assets.remote import Remote
+
+        return Remote(self.home / "assets" / "fetched")
 
     def component(self, reference: str) -> Path:
         """Return the YAML file of a component, its code beside it.
@@ -157,6 +162,8 @@ class LocalAssets:
         """Return the files of a version of one of the project's own models: by number, by alias (`@champion`), or the newest."""
         if not isinstance(reference, Reference) or self.root is None or not (self.root / PROJECT_FILE).is_file():
             return None
+        from mlops.settings import read_project
+
         if reference.registry or reference.name not in read_project(self.root).models:
             return None
         from mlops.registry.versions import Registry
@@ -175,6 +182,8 @@ class LocalAssets:
         return found
 
     def _of_run(self, output: JobOutput, reference: str) -> Path:
+        from mlops.local.runs import find_run, read_run
+
         facts = read_run(find_run(self.home, output.job)) or {}
         outputs = {name: made["path"] for step in facts.get("steps", {}).values() for name, made in (step.get("outputs") or {}).items()}
         outputs |= {name: made["path"] for name, made in facts.get("outputs", {}).items()}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +46,8 @@ class Objects:
         files = files_of(path) if path.is_dir() else None
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            import tempfile
+
             with tempfile.TemporaryDirectory(dir=self.folder, prefix=".new-") as stage:
                 staged = Path(stage) / path.name
                 _lay_out({"": path} if files is None else files, staged, link=link)
@@ -69,5 +69,7 @@ def _lay_out(files: Mapping[str, Path], target: Path, *, link: bool) -> None:
         place = target / name if name else target
         place.parent.mkdir(parents=True, exist_ok=True)
         if not (link and linked(path, place)):
+            import shutil
+
             shutil.copyfile(path, place)
             place.chmod(0o444)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,6 +66,9 @@ def publish(assets: LocalAssets, output: Output, made: Path, name: str) -> Path 
 
 def _copy(made: Path, target: Path) -> None:
     """Copy a file, or each file of a folder, over what has its name; each is whole or as it was, and others stay."""
+    import shutil
+    import tempfile
+
     for path in [made] if made.is_file() else [p for p in sorted(made.rglob("*")) if p.is_file()]:
         place = target / path.relative_to(made) if made.is_dir() else target
         place.parent.mkdir(parents=True, exist_ok=True)

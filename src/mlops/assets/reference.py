@@ -11,18 +11,15 @@ CURATED = re.compile(r"AzureML-|ACPT-")
 """The names of environments that Microsoft keeps; they are in every workspace and need no registration."""
 REMOTE = re.compile(r"(azureml|https?|abfss?|wasbs?|adl|s3|gs|runs|hdfs|dbfs|memory|git\+https?):", re.IGNORECASE)
 
-_ID = re.compile(
+# Patterns as text are compiled when they are first needed: most pipelines name nothing but environments.
+_ID = (
     r"azureml:/?/?(?:subscriptions/[^/]+/resourcegroups/[^/]+/(?:providers/Microsoft\.MachineLearningServices/)?workspaces/[^/]+"
     r"|locations/[^/]+/workspaces/[^/]+|registries/(?P<registry>[^/]+))"
-    r"/(?P<kind>data|datasets|models|environments|components)/(?P<name>[^/]+)(?:/(?P<by>versions|labels)/(?P<which>[^/]+))?/?",
-    re.IGNORECASE,
+    r"/(?P<kind>data|datasets|models|environments|components)/(?P<name>[^/]+)(?:/(?P<by>versions|labels)/(?P<which>[^/]+))?/?"
 )
 _SHORT = re.compile(r"azureml:(?P<name>[^/:@]+)(?:(?P<by>[:@])(?P<which>[^/@]+))?")
-_DATASTORE = re.compile(
-    r"azureml:(?://)?(?:subscriptions/[^/]+/resourcegroups/[^/]+/workspaces/[^/]+/)?datastores/(?P<store>[^/]+)(?:/paths(?:/(?P<path>.*))?)?/?",
-    re.IGNORECASE,
-)
-_JOB = re.compile(r"azureml:(?://)?jobs/(?P<job>[^/]+)/outputs/(?P<output>[^/]+)(?:/paths(?:/(?P<path>.*))?)?/?")
+_DATASTORE = r"azureml:(?://)?(?:subscriptions/[^/]+/resourcegroups/[^/]+/workspaces/[^/]+/)?datastores/(?P<store>[^/]+)(?:/paths(?:/(?P<path>.*))?)?/?"
+_JOB = r"azureml:(?://)?jobs/(?P<job>[^/]+)/outputs/(?P<output>[^/]+)(?:/paths(?:/(?P<path>.*))?)?/?"
 
 
 @dataclass(frozen=True)
@@ -63,18 +60,18 @@ class JobOutput:
 
 def parse(text: str) -> Reference | DatastorePath | JobOutput | None:
     """Return what `text` refers to, or None where it is none of Azure ML's own references (a URL, a local path)."""
-    found = _DATASTORE.fullmatch(text)
+    found = _SHORT.fullmatch(text)
+    if found:
+        return Reference(found["name"], found["which"] if found["by"] == ":" else None, found["which"] if found["by"] == "@" else None)
+    found = re.fullmatch(_DATASTORE, text, re.IGNORECASE)
     if found:
         return DatastorePath(found["store"], (found["path"] or "").strip("/"))
-    found = _JOB.fullmatch(text)
+    found = re.fullmatch(_JOB, text)
     if found:
         return JobOutput(found["job"], found["output"], (found["path"] or "").strip("/"))
-    found = _ID.fullmatch(text)
+    found = re.fullmatch(_ID, text, re.IGNORECASE)
     if found:
         version = found["which"] if (found["by"] or "").lower() == "versions" else None
         label = found["which"] if (found["by"] or "").lower() == "labels" else None
         return Reference(found["name"], version, label, found["registry"], KINDS[found["kind"].lower()])
-    found = _SHORT.fullmatch(text)
-    if found:
-        return Reference(found["name"], found["which"] if found["by"] == ":" else None, found["which"] if found["by"] == "@" else None)
     return None

@@ -11,14 +11,10 @@ from pathlib import Path
 
 from mlops.assets.reference import REMOTE, Reference, parse
 from mlops.errors import UsageError
-from mlops.settings import Reader
-from mlops.spec.source import read
 
 RULES_FILE = Path("data/paths.yml")
-_BLOB = re.compile(r"https?://(?P<account>[^./]+)\.(?:blob|dfs)\.(?P<suffix>[^/]+)/(?P<container>[^/]+)/?(?P<path>.*)", re.IGNORECASE)
-_CONTAINER = re.compile(
-    r"(?:wasbs?|abfss?)://(?P<container>[^@/]+)@(?P<account>[^./]+)\.(?:blob|dfs)\.(?P<suffix>[^/]+)/?(?P<path>.*)", re.IGNORECASE
-)
+_BLOB = r"https?://(?P<account>[^./]+)\.(?:blob|dfs)\.(?P<suffix>[^/]+)/(?P<container>[^/]+)/?(?P<path>.*)"
+_CONTAINER = r"(?:wasbs?|abfss?)://(?P<container>[^@/]+)@(?P<account>[^./]+)\.(?:blob|dfs)\.(?P<suffix>[^/]+)/?(?P<path>.*)"
 
 
 @dataclass(frozen=True)
@@ -70,6 +66,9 @@ def read_rules(root: Path) -> Rules:
     path = root / RULES_FILE
     if not path.is_file():
         return Rules()
+    from mlops.settings import Reader
+    from mlops.spec.source import read
+
     reader = Reader(read(path))
     rules = []
     for prefix in reader.mapping((), None):
@@ -87,7 +86,7 @@ def read_rules(root: Path) -> Rules:
 def spellings(address: str) -> list[str]:
     """Return an address as written, without its query, and as the other names of the same place: a blob by https, wasbs and abfss."""
     bare = address.split("?", 1)[0]
-    found = _BLOB.fullmatch(bare) or _CONTAINER.fullmatch(bare)
+    found = re.fullmatch(_BLOB, bare, re.IGNORECASE) or re.fullmatch(_CONTAINER, bare, re.IGNORECASE)
     if not found:
         return [address, bare]
     account, container, path, suffix = found["account"], found["container"], found["path"], found["suffix"]

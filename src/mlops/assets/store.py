@@ -6,7 +6,6 @@ stay where they are and can still be named; they are only left out of lists and 
 
 from __future__ import annotations
 
-import difflib
 import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -176,6 +175,8 @@ class AssetStore:
             return f"All its versions are archived: mlops {kind} restore --name {reference.name}{more}"
         version = f" version={reference.version}" if reference.version else ""
         add = f"Add it: mlops {kind} create -f FILE.yml --set name={reference.name}{version}{more}"
+        import difflib
+
         near = difflib.get_close_matches(reference.name, self.names(kind, reference.registry), n=3)
         there = f"Its versions: {_listed(versions)}" if versions else f"Did you mean {' or '.join(near)}?" if near else ""
         return f"{there}\n{add}" if there else add

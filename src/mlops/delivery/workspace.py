@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from mlops.assets.lookup import open_assets
 from mlops.errors import UsageError
+from mlops.place import find_root, state_dir
 from mlops.registry.versions import Registry
-from mlops.settings import Environment, ModelSettings, Project, choose_model, find_root, read_environment, read_project, state_dir
+from mlops.settings import Environment, ModelSettings, Project, choose_model, read_environment, read_project
 from mlops.spec.pipeline import load_pipeline
 from mlops.spec.source import did_you_mean
 from mlops.state.branch import StateBranch

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True)
-class Product:
+class Product(NamedTuple):
     """One output: where it is, and the digest of its bytes."""
 
     path: str
     digest: str
 
 
-@dataclass(frozen=True)
-class Started:
+class Started(NamedTuple):
     """A step began, because of `reason`."""
 
     step: str
@@ -27,16 +25,14 @@ class Started:
     """Seconds since the epoch."""
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(NamedTuple):
     """A step said something while it runs."""
 
     step: str
     text: str
 
 
-@dataclass(frozen=True)
-class Reused:
+class Reused(NamedTuple):
     """A step did not run: what it would make is there already."""
 
     step: str
@@ -45,8 +41,7 @@ class Reused:
     summary: str = ""
 
 
-@dataclass(frozen=True)
-class Finished:
+class Finished(NamedTuple):
     """A step ended well."""
 
     step: str
@@ -56,8 +51,7 @@ class Finished:
     warm: bool = False
 
 
-@dataclass(frozen=True)
-class Failed:
+class Failed(NamedTuple):
     """A step ended badly; `tail` holds the last lines of its log, which is at `log`."""
 
     step: str
@@ -69,16 +63,14 @@ class Failed:
     """True where the step could not be run at all, rather than ran and failed."""
 
 
-@dataclass(frozen=True)
-class Skipped:
+class Skipped(NamedTuple):
     """A step was not started, because of `reason`."""
 
     step: str
     reason: str
 
 
-@dataclass(frozen=True)
-class Canceled:
+class Canceled(NamedTuple):
     """A running step was ended by the user, or by the failure of another."""
 
     step: str
@@ -86,18 +78,16 @@ class Canceled:
     reason: str
 
 
-@dataclass(frozen=True)
-class RunStarted:
+class RunStarted(NamedTuple):
     """A run began: what it is called and the steps it has, in the order they can run."""
 
     run: int
     name: str
     title: str
-    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    needs: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class RunFinished:
+class RunFinished(NamedTuple):
     """A run ended; `state` is completed, failed or canceled."""
 
     run: int
@@ -110,7 +100,7 @@ Event = Started | Progress | Reused | Finished | Failed | Skipped | Canceled | R
 
 def to_json(event: Event) -> dict[str, Any]:
     """Return an event as plain data, with its kind under `event`."""
-    facts = {"event": type(event).__name__, **vars(event)}
+    facts = {"event": type(event).__name__, **event._asdict()}
     if "outputs" in facts:
-        facts["outputs"] = {name: vars(product).copy() for name, product in facts["outputs"].items()}
+        facts["outputs"] = {name: product._asdict() for name, product in facts["outputs"].items()}
     return facts

@@ -54,5 +54,7 @@ class Digests:
     def save(self) -> None:
         """Write what was learnt, less what is gone."""
         if self.changed:
-            write_json(self.memory, {path: facts for path, facts in self.known.items() if os.path.exists(path)}, compact=True)
+            write_json(
+                self.memory, {path: facts for path, facts in self.known.items() if os.path.exists(path)}, compact=True, durable=False
+            )
             self.changed = False

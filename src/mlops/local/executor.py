@@ -10,22 +10,21 @@ import os
 import selectors
 import signal
 import stat
-import subprocess
-import sys
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.engine.events import Canceled, Event, Failed, Finished, Product, Started
 from mlops.errors import PlatformError
 from mlops.files import unwritable, write_json
 from mlops.local import logs
-from mlops.local.messages import LOST, Messages, ended
+from mlops.local.messages import LOST, ended
+from mlops.local.warm import MINE, Spawner, inherited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from mlops.engine.freshness import Recipe
     from mlops.engine.loop import Task
@@ -35,9 +34,7 @@ if TYPE_CHECKING:
 UNMADE = "unmade"  # the type of an output, file or folder, that the step itself makes
 _LOOK_EVERY = 1.0  # seconds between two looks at the size of what steps print
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL
-# On a busy machine OpenMP's threads, spinning while they wait for each other, make a training of 4 s one of a minute: let them sleep.
-MINE, STEP_VARIABLE = "OPENBLAS_NUM_THREADS", "MLOPS_STEP_ID"  # as in spawner.py, whose imports are not needed here
-_DEFAULTS = {"PYTHONUNBUFFERED": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+STEP_VARIABLE = "MLOPS_STEP_ID"  # as in spawner.py, whose imports are not needed here
 _IMPORT_TIME = ("OMP_", "OPENBLAS_", "MKL_", "PYTHON", "LD_")
 
 
@@ -66,49 +63,13 @@ class Launch:
 @dataclass
 class _Running:
     launch: Launch
-    spawner: _Spawner
+    spawner: Spawner
     warm: bool
     began: float
     deadline: float | None = None
     ended_because: str = ""
     canceled: bool = False
     killed_at: float | None = None
-
-
-class _Spawner:
-    """The client's side of one spawner process."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        program = Path(__file__).with_name("spawner.py")
-        self.process = subprocess.Popen(
-            [sys.executable, str(program)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**environment, MINE: "1"},
-            start_new_session=True,
-            bufsize=0,
-        )
-        assert self.process.stdin is not None  # noqa: S101 - opened as a pipe above
-        assert self.process.stdout is not None  # noqa: S101
-        self.pids: dict[str, int] = {}
-        self.messages = Messages(self.process.stdin.fileno(), self.process.stdout.fileno())
-
-    def fileno(self) -> int:
-        assert self.process.stdout is not None  # noqa: S101 - opened as a pipe above
-        return self.process.stdout.fileno()
-
-    def close(self, *, idle: bool) -> None:
-        """End the process, and with it all that it started; an idle one need not finish what it is importing."""
-        assert self.process.stdin is not None  # noqa: S101 - opened as a pipe above
-        assert self.process.stdout is not None  # noqa: S101
-        self.process.stdin.close()
-        if not idle:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(10)
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
 
 
 @dataclass
@@ -123,6 +84,7 @@ class ProcessExecutor:
         workers: Steps at the same time.
         warm: Whether plain Python steps are forked from a process that has their imports already.
         imports: The modules that the steps of this run will import, in the order in which they are wanted.
+        early: A spawner that was started already.
     """
 
     launches: Mapping[str, Launch]
@@ -132,18 +94,16 @@ class ProcessExecutor:
     workers: int = 2
     warm: bool = True
     imports: list[str] = field(default_factory=list)
+    early: Spawner | None = None
     _waiting: deque[tuple[Task, str, Launch]] = field(default_factory=deque)
     _running: dict[str, _Running] = field(default_factory=dict)
     _ready: deque[Event] = field(default_factory=deque)
-    _spawners: dict[bool, _Spawner] = field(default_factory=dict)
+    _spawners: dict[bool, Spawner] = field(default_factory=dict)
     _messages: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
     _base: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        folder = str(Path(sys.executable).parent)
-        path = os.environ.get("PATH", os.defpath)
-        first = path if path.split(os.pathsep)[0] == folder else f"{folder}{os.pathsep}{path}"
-        self._base = {**_DEFAULTS, **_inherited(), "PATH": first}
+        self._base = inherited()
 
     @property
     def room(self) -> bool:
@@ -189,6 +149,8 @@ class ProcessExecutor:
         for spawner in self._spawners.values():
             spawner.close(idle=all(running.spawner is not spawner for running in self._running.values()))
         self._spawners.clear()
+        if self.early:
+            self.early.close(idle=True)
         self._messages.close()
 
     def _fill(self) -> None:
@@ -230,14 +192,9 @@ class ProcessExecutor:
         own = {**self.environment(launch), **launch.variables, STEP_VARIABLE: launch.step}
         return {MINE: self._base[MINE], **own} if MINE in self._base else own
 
-    def warm_up(self) -> None:
-        """Start the warm process now, so that it is there when the first step is."""
-        if self.warm:
-            self._spawner(warm=True)
-
-    def _spawner(self, *, warm: bool) -> _Spawner:
+    def _spawner(self, *, warm: bool) -> Spawner:
         if warm not in self._spawners:
-            self._spawners[warm] = _Spawner(self._base)
+            self._spawners[warm], self.early = self.early or Spawner(), None
             self._messages.register(self._spawners[warm], selectors.EVENT_READ)
             if warm and self.imports:
                 self._spawners[warm].messages.send(op="import", modules=self.imports)
@@ -266,7 +223,7 @@ class ProcessExecutor:
         running.killed_at = time.monotonic() + (0 if again else GRACE)
         running.spawner.messages.send(op="signal", id=running.launch.step, signal=signal.SIGKILL if again else signal.SIGTERM)
 
-    def _take(self, message: dict[str, Any], spawner: _Spawner) -> None:
+    def _take(self, message: dict[str, Any], spawner: Spawner) -> None:
         if message == LOST:
             self._lost(spawner)
         elif message["event"] == "started":
@@ -279,7 +236,7 @@ class ProcessExecutor:
             running.spawner.pids.pop(message["id"], None)
             self._ready.append(self._verdict(running, message["code"]))
 
-    def _lost(self, spawner: _Spawner) -> None:
+    def _lost(self, spawner: Spawner) -> None:
         """The spawner itself was killed: end what it started, and fail what ran in it."""
         for pid in spawner.pids.values():
             with contextlib.suppress(OSError):
@@ -328,11 +285,6 @@ class ProcessExecutor:
     def _failed(self, running: _Running, reason: str, *, ours: bool = False) -> Failed:
         log = running.launch.folder / "log.txt"
         return Failed(running.launch.step, time.monotonic() - running.began, reason, str(log), _tail(log), ours)
-
-
-def _inherited() -> dict[str, str]:
-    """Return this process's environment, less the switch that would compile every import again at every start."""
-    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _told(launch: Launch) -> str:

@@ -7,7 +7,6 @@ the middle of the file are given back to the disk, again and again; when it has 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,8 @@ def hollow(log: Path) -> None:
             return
         handle = os.open(log, os.O_RDWR | os.O_CLOEXEC)
         try:
+            import ctypes
+
             length = (stat.st_size - HEAD - TAIL) // _BLOCK * _BLOCK
             with contextlib.suppress(AttributeError):
                 fallocate = ctypes.CDLL(None, use_errno=True).fallocate

@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 import graphlib
 import json
-import platform
+import sys
 import time
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.assets.surroundings import Surroundings
-from mlops.datasets.change import settle_before_reading
-from mlops.datasets.listing import version_of
 from mlops.engine.events import Event, Failed, Finished, Product, Reused, RunFinished, RunStarted
 from mlops.engine.freshness import Fresh, Recipe, Stale
 from mlops.engine.loop import Products, Task, execute
@@ -24,18 +23,19 @@ from mlops.local.executor import UNMADE, Launch, ProcessExecutor
 from mlops.local.includes import with_includes
 from mlops.local.kinds.code import read_driven
 from mlops.local.packages import own_packages
-from mlops.local.runs import Origin, RunRecord, open_run, origin
+from mlops.local.runs import Origin, RunRecord, ask_origin, open_run
 from mlops.local.snapshot import Code, Snapshot
 from mlops.local.store import Store
 from mlops.spec import expressions
 from mlops.spec.values import LITERAL_TYPES, TRUTHS, Asset, Binding, Component, FromPipeline, FromStep, Input, Literal, Pipeline, Step
-from mlops.tracking.loopback import Loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from mlops.assets.lookup import LocalAssets
+    from mlops.local.warm import Spawner
     from mlops.settings import Environment
+    from mlops.tracking.loopback import Loopback
     from mlops.tracking.reader import Tracker
 
 
@@ -80,6 +80,10 @@ class LocalRun:
     """Who found the files that the pipeline's references name."""
     resumes: Mapping[str, Any] | None = None
     """The record of a run that did not complete: what is done there need not be done again, whatever the component says of itself."""
+    asked: Callable[[], Origin] | None = None
+    """Who runs it, from which commit, where that was asked for already."""
+    early: Spawner | None = None
+    """The process that will start the steps, where it was started already; the run ends it."""
     dry: bool = False
     """Ask for a `forecast()` alone: no folder is made, and `events()` has no place to write."""
     record: RunRecord = field(init=False)
@@ -88,7 +92,6 @@ class LocalRun:
     _launches: dict[str, Launch] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self.origin = origin(self.root)
         self.places = Surroundings(self.root, self.home, self.options.packages, self.assets)
         for step in self.pipeline.steps.values():
             self.places.of(step.component)
@@ -96,6 +99,11 @@ class LocalRun:
         self.snapshot = Snapshot(self.digests.of)
         self.store = Store(self.home / "cache", str(self.pipeline.path), self.digests)
         self.record = RunRecord(self.home / "runs" / "(dry)", {"steps": {}}) if self.dry else open_run(self.home, self._facts())
+
+    @cached_property
+    def origin(self) -> Origin:
+        """Who runs it, from which commit."""
+        return (self.asked or ask_origin(self.root))()
 
     def forecast(self) -> Iterator[tuple[str, Fresh | Stale]]:
         """Yield what a run would do with each step, in an order in which they can run; nothing is started or written down."""
@@ -117,7 +125,7 @@ class LocalRun:
         began = time.monotonic()
         state = "canceled"
         executor = ProcessExecutor(self._launches, self._variables, self.digests, self.snapshot, self.options.workers, self.options.warm)
-        executor.imports = self._imports()
+        executor.imports, executor.early = self._imports(), self.early
         try:
             yield self._tell(RunStarted(self.record.facts["run"], self.record.facts["name"], self._title(), self._needs()))
             for event in self._steps(executor):
@@ -209,6 +217,8 @@ class LocalRun:
         needs_run = needs_run or (launch.job is not None and self.snapshot.mentions(launch.code, b"mlflow"))
         given = self._tracker.variables(launch.step, wait=needs_run) if self._tracker else {}
         if self.places.of(self.pipeline.steps[launch.step].component).logs and given.get("MLFLOW_TRACKING_URI", "").startswith("sqlite"):
+            from mlops.tracking.loopback import Loopback
+
             self._loopback = self._loopback or Loopback(self.home, given["MLFLOW_TRACKING_URI"])
             return {**given, "MLFLOW_TRACKING_URI": self._loopback.address(), "MLFLOW_REGISTRY_URI": self._loopback.address()}
         return given
@@ -338,7 +348,7 @@ class LocalRun:
 
     def _lock_digest(self) -> str:
         lock = self.root / "requirements.lock"
-        return f"{platform.python_version()} {self.digests.of(lock) if lock.is_file() else ''}"
+        return f"{sys.version.split()[0]} {self.digests.of(lock) if lock.is_file() else ''}"
 
     def _imports(self) -> list[str]:
         """Return the modules that the steps import, in the order of the steps, read from their scripts."""
@@ -388,6 +398,9 @@ class LocalRun:
 
     def _asset(self, path: Path) -> dict[str, str]:
         """Return where an input is, its digest, and the version of the data set that it is, where it is one."""
+        from mlops.datasets.change import settle_before_reading
+        from mlops.datasets.listing import version_of
+
         folder = path if path.is_dir() else path.parent if path.name == "source.yml" else None
         if folder is not None:
             settle_before_reading(folder)

@@ -12,10 +12,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import getpass
+import hashlib
 import json
 import os
-import random
 import subprocess
 import threading
 import time
@@ -28,7 +27,7 @@ from mlops.errors import UsageError
 from mlops.files import read_json, unwritable, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 _FIRST = [
@@ -113,19 +112,30 @@ class Origin:
 
 def origin(root: Path) -> Origin:
     """Return who runs from which commit of the repository at `root`; no commit where it is not one."""
+    return ask_origin(root)()
+
+
+def ask_origin(root: Path) -> Callable[[], Origin]:
+    """Ask git for the origin of a run, and return what waits for its answer: there is other work to do meanwhile."""
 
     def git(*words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(["git", "-C", str(root), *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
-    status, user = "", ""
+    asked: tuple[subprocess.Popen[str], ...] = ()
     with contextlib.suppress(OSError):
-        both = git("status", "--porcelain=v2", "--branch"), git("config", "user.email")
-        status, user = (asked.communicate()[0].strip() for asked in both)
+        asked = git("status", "--porcelain=v2", "--branch"), git("config", "user.email")
+    return lambda: _told([process.communicate()[0].strip() for process in asked])
+
+
+def _told(answers: list[str]) -> Origin:
+    status, user = answers or ("", "")
     lines = status.splitlines()
     found = next((line.split()[-1] for line in lines if line.startswith("# branch.oid ")), "(initial)")
     dirty = any(not line.startswith("#") for line in lines)
     if not user:
         try:
+            import getpass
+
             user = getpass.getuser()
         except (OSError, KeyError):
             user = f"uid {os.getuid()}"
@@ -169,8 +179,10 @@ class RunRecord:
                 line["facts"] = described
             self._append(line)
             _apply(self.facts, line, self.began)
-            if isinstance(event, events.RunFinished | events.Failed) or time.monotonic() >= self._next_write:
+            if isinstance(event, events.RunFinished):
                 self.write()
+            elif isinstance(event, events.Failed) or time.monotonic() >= self._next_write:
+                self.write(durable=False)
 
     def _append(self, line: dict[str, Any]) -> None:
         data = json.dumps(line, ensure_ascii=False).encode() + b"\n"
@@ -184,15 +196,15 @@ class RunRecord:
             raise unwritable(self.folder / "events.jsonl", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
         self.facts["journal"] = self.facts.get("journal", 0) + len(data)
 
-    def write(self) -> None:
-        """Write run.json.
+    def write(self, *, durable: bool = True) -> None:
+        """Write run.json; one that a power cut may take with it while the run goes on takes a tenth of the time.
 
         Raises:
             PlatformError: The disk is full, or the folder not writable.
         """
         with self._writing:
             began = time.monotonic()
-            write_json(self.folder / "run.json", self.facts, compact=len(self.facts["steps"]) > _READ_BY_EYE)
+            write_json(self.folder / "run.json", self.facts, compact=len(self.facts["steps"]) > _READ_BY_EYE, durable=durable)
             self._next_write = time.monotonic() + max(_WRITE_EVERY, _SHARE * (time.monotonic() - began))
 
     def close(self) -> None:
@@ -242,12 +254,12 @@ def open_run(home: Path, facts: Mapping[str, Any]) -> RunRecord:
         os.write(lock, f"{os.getpid()}\n".encode())
     except OSError as error:
         raise unwritable(runs, error) from error
-    chosen = random.Random(number)  # noqa: S311 - a name, not a secret
-    name = f"{chosen.choice(_FIRST)}-{chosen.choice(_SECOND)}"
+    first, second, *_ = hashlib.sha256(str(number).encode()).digest()
+    name = f"{_FIRST[first % len(_FIRST)]}-{_SECOND[second % len(_SECOND)]}"
     record = RunRecord(
         folder, {"run": number, "name": name, "state": "running", "started": now(), **facts, "steps": {}, "outputs": {}}, _lock=lock
     )
-    record.write()
+    record.write(durable=False)
     return record
 
 
@@ -264,7 +276,14 @@ def read_runs(home: Path) -> list[dict[str, Any]]:
 
 
 def read_run(folder: Path) -> dict[str, Any] | None:
-    """Return one run's record, or None for a folder that has none."""
+    """Return one run's record, or None for a folder that has none: also where the power went off before it was on the disk.
+
+    Raises:
+        PlatformError: It is there, and cannot be read or makes no sense.
+    """
+    with contextlib.suppress(OSError):
+        if not (folder / "run.json").read_bytes().strip(b"\0"):
+            return None
     facts = read_json(folder / "run.json")
     if not isinstance(facts, dict):
         return None

@@ -14,8 +14,6 @@ import ast
 import functools
 import os
 import re
-import shlex
-import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import mlops
 from mlops.errors import PlatformError
 from mlops.files import digest_bytes, digest_file
+from mlops.spec import expressions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -161,6 +160,8 @@ class _File:
             with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, self.mode | 0o200), "wb") as file:
                 file.write(self.data)
             return
+        import shutil
+
         shutil.copy2(self.path, target)
         if digest_file(target) != self.digest:
             raise PlatformError(
@@ -174,7 +175,7 @@ def plain_python(command: str) -> tuple[str, ...]:
     if _SHELL & set(_QUOTED.sub("", text)):
         return ()
     try:
-        words = shlex.split(text)
+        words = expressions.words(text)
     except ValueError:
         return ()
     if len(words) < 2 or words[0] not in {"python", "python3"}:

@@ -57,7 +57,7 @@ class Store:
 
     def keep(self, step: str, recipe: Recipe, outputs: Mapping[str, Product], summary: str) -> None:
         """Remember the sealed outputs of a recipe."""
-        made = {name: vars(product) for name, product in outputs.items()}
+        made = {name: product._asdict() for name, product in outputs.items()}
         facts = {"step": f"{self._pipeline}:{step}", "outputs": made, "summary": summary, "parts": dict(recipe.parts)}
         write_json(self._kept(recipe.key), facts, compact=True, durable=False)
         self.remember(step, recipe)

@@ -5,7 +5,6 @@ Schemas: `commandComponent`, `commandJob`, `parallelComponent`, `sparkComponent`
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +44,18 @@ def component_source(here: Here, reference: Any, kind: str | None) -> tuple[Here
         place.judge(body, COMPONENTS[own], f"a {own} component")
         return place, body
     return None
+
+
+def named_component(here: Here, reference: Any, kind: str, *, fallback: str) -> Component | None:
+    """Return the component that a job names, as it is: one that many jobs name is read once; nothing, and a note, where it is wrong."""
+    key = (here.source.path, reference if isinstance(reference, str) else None, kind)
+    if key in here.reading.components:
+        return here.reading.components[key]
+    found = component_source(here, reference, kind)
+    made = parse_component(*found, fallback=fallback) if found else None
+    if found and made and key[1] and "name" in found[1]:
+        here.reading.components[key] = made
+    return made
 
 
 def _found(here: Here, reference: Any) -> tuple[Here, Mapping[str, Any]] | None:
@@ -235,7 +246,7 @@ def _check_script(component: Component, here: Here) -> None:
 def python_script(command: str) -> str | None:
     """Return the script of a command that starts with `python SCRIPT.py`, or None for any other."""
     try:
-        words = shlex.split(command.replace("\\\n", " "))
+        words = expressions.words(command.replace("\\\n", " "))
     except ValueError:
         return None
     if len(words) > 1 and words[0] in {"python", "python3"} and words[1].endswith(".py") and "$" not in words[1]:

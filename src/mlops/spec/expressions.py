@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 _EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}", re.DOTALL)
+_WORD = re.compile(r"[^ \t\r\n]+")
 _OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
 
 
@@ -44,3 +45,16 @@ def fill(command: str, look_up: Callable[[tuple[str, ...]], str | None]) -> str:
 def replaced(text: str, texts: Mapping[tuple[str, ...], str]) -> str:
     """Return `text` with each expression that `texts` has replaced by its text; the others stay."""
     return _EXPRESSION.sub(lambda match: texts.get(tuple(match.group(1).split(".")), match.group(0)), text)
+
+
+def words(command: str) -> list[str]:
+    """Return the words of a command as a shell splits them.
+
+    Raises:
+        ValueError: A quote is not closed.
+    """
+    if "'" not in command and '"' not in command and "\\" not in command:
+        return _WORD.findall(command)
+    import shlex
+
+    return shlex.split(command)

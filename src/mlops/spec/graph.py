@@ -6,18 +6,17 @@ and what others read of its outputs is what its steps write. So whoever runs a p
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mlops.spec import expressions, keys
 from mlops.spec.bindings import Scope, bind, filled
-from mlops.spec.component import component_source, parse_component, sweep_of
+from mlops.spec.component import component_source, named_component, parse_component, sweep_of
 from mlops.spec.ports import GIVEN_INPUT, Ports, check_mode, declared_ports, given_input, given_output
 from mlops.spec.reading import Reading
 from mlops.spec.schemas import NODES, OTHER_TYPES, OVER
-from mlops.spec.source import did_you_mean
+from mlops.spec.source import did_you_mean, nearest
 from mlops.spec.values import ASSET_TYPES, LITERAL_TYPES, Binding, Component, FromStep, Input, Literal, Output, Place, Step
 
 if TYPE_CHECKING:
@@ -75,10 +74,11 @@ class Graph:
         inputs = self._bindings(here, job, component, scope)
         outputs, written = _outputs(here.at("outputs"), job.get("outputs"), component, scope)
         self._jobs[full] = outputs
-        self.steps[full] = Step(full, replace(component, outputs=outputs), inputs, Place(here.source, here.keys))
+        own = component if outputs is component.outputs else replace(component, outputs=outputs)
+        self.steps[full] = Step(full, own, inputs, Place(here.source, here.keys))
         if "component" not in job:
             self._inferred += [(full, key) for key, bound in inputs.items() if isinstance(bound, FromStep)]
-        return {output: FromStep(full, own) for output, own in written.items()}
+        return {output: FromStep(full, name) for output, name in written.items()}
 
     def _add_pipeline(self, here: Here, name: str, job: Mapping[str, Any], scope: Scope) -> dict[str, FromStep]:
         """Lay the steps of a pipeline component out, and return the outputs of the pipeline around it that they write."""
@@ -118,7 +118,7 @@ class Graph:
     def _bound(self, here: Here, owner: Component | _Ports, name: str, value: Any, scope: Scope) -> Binding | None:
         declared = owner.inputs.get(name)
         if declared is None:
-            if isinstance(owner, _Ports) and not difflib.get_close_matches(name, owner.inputs, n=1):
+            if isinstance(owner, _Ports) and not nearest(name, owner.inputs):
                 here.without_effect(f"({owner.name} has no such input, and the service says nothing of it)")
             else:
                 hint = did_you_mean(name, owner.inputs, label=f"{owner.name} takes")
@@ -192,16 +192,21 @@ def _component(here: Here, name: str, kind: str, job: Mapping[str, Any], scope: 
         if job.get("comment") is not None:
             here.at("comment").note("a comment goes with a component", "Write a YAML comment, or a description.", at_key=True)
         return parse_component(here, job, fallback=name, ports=job_ports(here, job, scope))
-    found = component_source(here.at("component"), job["component"], kind)
-    if found is None:
-        return None
-    place, body = found
     for key in ("code", "command"):
         if job.get(key) is not None:
             here.at(key).note(
                 f"{name!r} has a `{key}` beside its component, which has its own", "Leave it out, or leave `component` out.", at_key=True
             )
     over = {key: item for key, item in job.items() if key in OVER[kind] and item is not None}
+    return _overlaid(here, name, kind, job, over) if over else named_component(here.at("component"), job["component"], kind, fallback=name)
+
+
+def _overlaid(here: Here, name: str, kind: str, job: Mapping[str, Any], over: Mapping[str, Any]) -> Component | None:
+    """Return the component that a job names, with what the job sets over it."""
+    found = component_source(here.at("component"), job["component"], kind)
+    if found is None:
+        return None
+    place, body = found
     place = place._replace(overlay={key: here.at(key) for key in over})
     merged = {**body, **over}
     if isinstance(over.get("environment_variables"), dict) and isinstance(body.get("environment_variables"), dict):
@@ -259,8 +264,10 @@ def _kind_of_component(here: Here, job: Mapping[str, Any]) -> str:
     return keys.plain(found[1].get("type", "command"), NODES) if found else "command"
 
 
-def _outputs(here: Here, given: Any, owner: Component | _Ports, scope: Scope) -> tuple[dict[str, Output], dict[str, str]]:
+def _outputs(here: Here, given: Any, owner: Component | _Ports, scope: Scope) -> tuple[Mapping[str, Output], dict[str, str]]:
     """Return a component's outputs with what a job says of each, and the pipeline's outputs that they are bound to."""
+    if given is None:
+        return owner.outputs, {}
     outputs, written = dict(owner.outputs), {}
     for name, value in here.mapping(given).items():
         if str(name) not in outputs:

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     from mlops.spec.reading import Here
 
-_SIZE = re.compile(r"\s*\d+(\.\d+)?\s*(b|kb?|mb?|gb?|tb?)?\s*", re.IGNORECASE)
+_SIZE = r"\s*\d+(\.\d+)?\s*(b|kb?|mb?|gb?|tb?)?\s*"
 
 
 def _mini_batch_size(value: Any) -> str | None:
-    right = isinstance(value, str | int) and not isinstance(value, bool) and _SIZE.fullmatch(str(value))
+    right = isinstance(value, str | int) and not isinstance(value, bool) and re.fullmatch(_SIZE, str(value), re.IGNORECASE)
     return None if right else f"{value!r} is neither a number of files nor a size such as 10kb or 1mb"
 
 

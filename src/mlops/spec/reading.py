@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from mlops.errors import Problem
     from mlops.spec.references import Assets
+    from mlops.spec.values import Component
 
 Found = TypeVar("Found")
 
@@ -31,6 +32,8 @@ class Reading:
     """Inputs of the pipeline that are given, and wrongly: that they then have no value is not said again."""
     sources: dict[Path, Source] = field(default_factory=dict)
     """Component files that were read already: many steps may name one."""
+    components: dict[tuple[Path, str | None, str], Component] = field(default_factory=dict)
+    """Components that were right, by the file that names them, how, and as which kind."""
     assets: Assets | None = None
     """Who knows what references name; without one, a reference is a mistake."""
 
@@ -62,35 +65,34 @@ class Here(NamedTuple):
         """Judge each key of the mapping here by `table`: its value, whether it is known, and its fate on this machine."""
         for name, item in value.items():
             key = table.get(name)
-            place = self.at(name)
             if key is None:
-                place.note(f"unknown key {str(name)!r} in {what}", did_you_mean(str(name), table), at_key=True)
+                self.at(name).note(f"unknown key {str(name)!r} in {what}", did_you_mean(str(name), table), at_key=True)
             elif key.fate == REFUSED:
-                place.note(f"`{name}` in {what}: {key.why}", key.hint, at_key=True)
+                self.at(name).note(f"`{name}` in {what}: {key.why}", key.hint, at_key=True)
             elif item is not None:
-                self._judge_item(place, str(name), item, key, what)
-        for name in (name for name, key in table.items() if key.required and value.get(name) is None):
-            self.note(f"{what} needs `{name}`", at_key=True)
+                self._judge_item(str(name), item, key, what)
+        for name, key in table.items():
+            if key.required and value.get(name) is None:
+                self.note(f"{what} needs `{name}`", at_key=True)
 
-    def _judge_item(self, place: Here, name: str, item: Any, key: Key, what: str) -> None:
+    def _judge_item(self, name: str, item: Any, key: Key, what: str) -> None:
         if key.fate == WITHOUT_EFFECT:
             self.without_effect(name)
         if expressions.whole(item) is not None:
             return
-        place.judge_value(item, key.takes, name)
+        complaint = key.takes(item)
+        if complaint:
+            self.at(name).note(f"`{name}`: {complaint}")
+        if not isinstance(item, dict) or (key.inner is None and key.each is None):
+            return
+        place = self.at(name)
         # What lies below a key without effect has none either: it is only checked, and not listed again.
         below = place._replace(reading=Reading(place.reading.problems)) if key.fate == WITHOUT_EFFECT else place
-        if key.inner is not None and isinstance(item, dict):
+        if key.inner is not None:
             below.judge(item, key.inner, f"`{name}` of {what}")
-        for one in item if key.each is not None and isinstance(item, dict) else ():
+        for one in item if key.each is not None else ():
             if isinstance(item[one], dict):
                 below.at(one).judge(item[one], key.each or {}, f"`{name}.{one}` of {what}")
-
-    def judge_value(self, value: Any, takes: Callable[[Any], str | None], name: str) -> None:
-        """Note why the value here is not what its key takes, where it is not."""
-        complaint = takes(value)
-        if complaint:
-            self.note(f"`{name}`: {complaint}")
 
     def without_effect(self, key: str) -> None:
         """Note a key that is right, and means nothing on one machine."""

@@ -19,7 +19,7 @@ ASSET_TYPES = FILE_TYPES | FOLDER_TYPES
 TRUTHS = {"true": True, "false": False}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where a value stands in its file, so that a mistake found later is still told with its line."""
 
@@ -27,7 +27,7 @@ class Place:
     keys: Keys
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Input:
     """A declared input of a component or a pipeline."""
 
@@ -74,7 +74,7 @@ def _number(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Output:
     """A declared output: a file or folder that the step writes."""
 
@@ -94,14 +94,14 @@ class Output:
         return "uri_file" if self.type in LITERAL_TYPES else self.type
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Literal:
     """A value written in the YAML, or given with --set."""
 
     value: Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Asset:
     """A file or folder on this machine."""
 
@@ -109,14 +109,14 @@ class Asset:
     type: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FromPipeline:
     """`${{parent.inputs.name}}`."""
 
     name: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FromStep:
     """`${{parent.jobs.step.outputs.output}}`."""
 
@@ -152,7 +152,7 @@ class Component:
     """Files and folders that are laid into the working directory beside the code, each under its own name."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Step:
     """A component at its place in a pipeline: what each of its inputs is bound to."""
 

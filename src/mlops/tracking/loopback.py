@@ -5,7 +5,6 @@ It is a thread of this process, so that nothing is left when the process ends, h
 
 from __future__ import annotations
 
-import logging
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -30,6 +29,8 @@ class Loopback:
     def address(self) -> str:
         """Return the address, `http://127.0.0.1:PORT`; the server is made where it is not up yet, which imports MLflow's."""
         if self._server is None:
+            import logging
+
             from mlflow.server import app
             from mlflow.server.handlers import initialize_backend_stores
             from werkzeug.serving import make_server

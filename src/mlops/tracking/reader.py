@@ -17,12 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mlops.datasets import counts
-from mlops.datasets.listing import DATA, version_among
 from mlops.engine import events
 from mlops.errors import PlatformError
 from mlops.local.runs import alive
-from mlops.tracking import later
 from mlops.tracking.server import connect, experiment_id, tracking_uri
 
 if TYPE_CHECKING:
@@ -115,6 +112,8 @@ class Tracker:
             PlatformError: The tracking server could not be reached.
         """
         if self._thread.ident is None:
+            from mlops.tracking import later
+
             later.note(self.record.folder)
             return
         self._inbox.put(None)
@@ -145,6 +144,9 @@ class Tracker:
                 self._error = error
 
     def _open(self) -> None:
+        from mlops.datasets.listing import DATA, version_among
+        from mlops.tracking import later
+
         self._client = connect(self.home)
         if not self.behind:
             later.catch_up(self.home)
@@ -219,6 +221,8 @@ class Tracker:
         log = self.record.step_folder(step) / "log.txt"
         if log.is_file():
             self._client.log_artifact(run, str(log))
+        from mlops.datasets import counts
+
         counted = counts.metrics(step, counts.read(log))
         named = {name if "/" in name else f"{step}/{name}": value for name, value in counted.items()}
         self._measure(self._parent, {**self._client.get_run(run).data.metrics, **named}, at)

@@ -10,7 +10,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.settings import METRICS, find_root, read_project
+from mlops.place import find_root
+from mlops.settings import METRICS, read_project
 
 if TYPE_CHECKING:
     import argparse

@@ -30,7 +30,8 @@ VERDICTS = "verdict"
 def plan(arguments: argparse.Namespace) -> int:
     """Say what a change asks for, and of what it does not, why not."""
     from mlops.delivery.plan import plan as decide
-    from mlops.settings import find_root, read_project
+    from mlops.place import find_root
+    from mlops.settings import read_project
 
     host = current(os.environ)
     first = next(iter(read_project(find_root(Path.cwd())).models))

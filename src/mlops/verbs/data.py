@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.errors import JobFailed, UsageError
 from mlops.files import shown
-from mlops.settings import PROJECT_FILE
+from mlops.place import PROJECT_FILE
 
 if TYPE_CHECKING:
     import argparse

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mlops.api import place, prepare
 from mlops.errors import PlatformError, SpecError, UsageError
 from mlops.files import shown
-from mlops.settings import check_environment, choose_model, read_environment, read_project
+from mlops.local.warm import Spawner
 
 if TYPE_CHECKING:
     import argparse
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mlops.local.run import LocalRun
 
 
-_SEVERAL = re.compile(r"(\s*inputs\.\w+=\S*){2,}\s*")
+_SEVERAL = r"(\s*inputs\.\w+=\S*){2,}\s*"
 
 
 def given(pairs: list[str]) -> dict[str, str]:
@@ -32,7 +32,7 @@ def given(pairs: list[str]) -> dict[str, str]:
         UsageError: One is not of that form.
     """
     result = {}
-    for pair in (one for given in pairs if given.strip() for one in (given.split() if _SEVERAL.fullmatch(given) else [given])):
+    for pair in (one for given in pairs if given.strip() for one in (given.split() if re.fullmatch(_SEVERAL, given) else [given])):
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
             raise UsageError(f"--set {pair!r} has no value", hint="Write --set inputs.NAME=VALUE")
@@ -84,6 +84,7 @@ def _check_one(path: Path) -> None:
     from mlops.audit.policy import POLICY_FILE, read_policy
     from mlops.ci.rules import RULES_FILE, read_rules
     from mlops.contract.standard import load as load_contract
+    from mlops.settings import check_environment, choose_model, read_environment, read_project
     from mlops.spec.pipeline import check_component, load_pipeline
     from mlops.spec.source import read
 
@@ -112,10 +113,14 @@ def _check_one(path: Path) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run one pipeline file, show it, and return the exit code of how it ended."""
     settings = given(arguments.set)
-    running = prepare(arguments.file, settings, warm=not arguments.no_warm, force=arguments.force, dry=arguments.dry_run)
     if arguments.dry_run:
-        return _dry_run(running, as_json=arguments.json)
-    return _carry_out(running, as_json=arguments.json, why=arguments.why)
+        return _dry_run(prepare(arguments.file, settings, force=arguments.force, dry=True), as_json=arguments.json)
+    early = Spawner()  # it starts while the pipeline is read
+    try:
+        running = prepare(arguments.file, settings, warm=not arguments.no_warm, force=arguments.force, early=early)
+        return _carry_out(running, as_json=arguments.json, why=arguments.why)
+    finally:
+        early.close(idle=True)
 
 
 def carry_on(path: Path, facts: dict[str, Any], *, as_json: bool) -> int:

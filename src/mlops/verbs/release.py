@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.errors import PlatformError, UsageError
 from mlops.files import digest_bytes, shown, write_json
+from mlops.place import find_root
 from mlops.release import provenance as statements
 from mlops.release.repository import Repository
-from mlops.settings import find_root
 
 if TYPE_CHECKING:
     import argparse

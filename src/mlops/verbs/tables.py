@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from mlops.api import place
 from mlops.errors import UsageError
-from mlops.settings import PROJECT_FILE, choose_model, read_project
+from mlops.place import PROJECT_FILE
+from mlops.settings import choose_model, read_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.settings import find_root
+from mlops.place import find_root
 
 if TYPE_CHECKING:
     import argparse

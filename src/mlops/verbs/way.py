@@ -15,7 +15,8 @@ from mlops.delivery.shared import on_state
 from mlops.delivery.workspace import ENVIRONMENTS, Workspace, open_workspace
 from mlops.errors import MlopsError
 from mlops.files import shown
-from mlops.settings import find_root, read_project
+from mlops.place import find_root
+from mlops.settings import read_project
 
 if TYPE_CHECKING:
     import argparse
