@@ -23,6 +23,7 @@ from mlops.errors import PlatformError
 from mlops.files import unwritable, write_json
 from mlops.local import logs
 from mlops.local.messages import LOST, Messages, ended
+from mlops.local.packages import PACKAGES, lay_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -61,6 +62,8 @@ class Launch:
     """What a driver of `kinds/` reads from job.json; None for a plain command."""
     artifacts: str | None = None
     """The output that holds what the step leaves in `./outputs`, if one does."""
+    installs_over: Path | None = None
+    """The environment over which the step has an own one, to install into; None where it installs nothing."""
 
 
 @dataclass
@@ -204,6 +207,8 @@ class ProcessExecutor:
     def _lay_out(self, launch: Launch) -> None:
         self.snapshot.copy(launch.code, launch.folder / "code")
         _lay_artifacts(launch)
+        if launch.installs_over is not None:
+            lay_environment(launch.folder / PACKAGES, launch.installs_over)
         if launch.job is not None:
             write_json(launch.folder / "job.json", launch.job)
         for path, kind in launch.outputs.values():

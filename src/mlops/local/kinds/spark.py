@@ -79,7 +79,8 @@ def environment(job: Job) -> dict[str, str]:
     scratch = job.folder / "spark"
     scratch.mkdir(exist_ok=True)
     home = str(Path(found.origin).parent)
-    python = {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
+    own = shutil.which("python") or sys.executable  # the step's, which may have packages of its own; PySpark itself is the project's
+    python = {"PYSPARK_PYTHON": own, "PYSPARK_DRIVER_PYTHON": own}
     return {"SPARK_HOME": home, "SPARK_LOCAL_IP": HOST, "SPARK_LOCAL_DIRS": str(scratch), **python}
 
 
