@@ -151,6 +151,8 @@ class Parallel:
                 self._enforce()
             self._dismiss()
         finally:
+            for worker in self.workers.values():  # what one says from here on decides nothing any more
+                self._hang_up(worker)
             self.children.selector.unregister(self.listener)
             self.listener.close()
             Path(SOCKET).unlink(missing_ok=True)
