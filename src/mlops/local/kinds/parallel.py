@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import json
 import os
+import select
 import shlex
 import signal
 import socket
@@ -198,7 +199,7 @@ class Parallel:
         self._give(worker)
 
     def _give(self, worker: _Worker) -> None:
-        if not self.waiting or worker.connection is None or worker.killed_because:
+        if not self.waiting or worker.connection is None or worker.killed_because or worker.name not in self.workers:
             return  # it may be given one that another fails on
         worker.batch, _ = self.waiting.popleft()
         worker.deadline = time.monotonic() + self.tally.limits.timeout
@@ -241,7 +242,11 @@ class Parallel:
 
     def _lost(self, name: str, code: int) -> None:
         """A worker ended: what it was doing has failed."""
+        while self.workers[name].connection is None and select.select([self.listener], [], [], 0)[0]:
+            self._accept()
         worker = self.workers.pop(name)
+        while worker.connection is not None and worker.connection.poll():  # its last words
+            self._hear(worker)
         self._hang_up(worker)
         if not worker.ready and not worker.killed_because:
             raise JobFailed(f"{name} ended with exit code {code} before it was ready")
