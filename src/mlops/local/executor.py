@@ -22,6 +22,7 @@ from mlops.engine.events import Canceled, Event, Failed, Finished, Product, Star
 from mlops.errors import PlatformError
 from mlops.files import unwritable, write_json
 from mlops.local import logs
+from mlops.local.causes import cause
 from mlops.local.messages import LOST, Messages, ended
 from mlops.local.packages import PACKAGES, lay_environment
 
@@ -64,6 +65,8 @@ class Launch:
     """The output that holds what the step leaves in `./outputs`, if one does."""
     installs_over: Path | None = None
     """The environment over which the step has an own one, to install into; None where it installs nothing."""
+    differs: tuple[str, ...] = ()
+    """What is otherwise here than the step's environment asks for."""
 
 
 @dataclass
@@ -302,7 +305,9 @@ class ProcessExecutor:
         if running.ended_because:
             return self._failed(running, running.ended_because)
         if code:
-            return self._failed(running, _told(running.launch) or _in_words(code))
+            reason = _told(running.launch) or _in_words(code)
+            lacked = cause(_lines(running.launch.folder / "log.txt"), running.launch.differs)
+            return self._failed(running, f"{reason}: {lacked}" if lacked else reason)
         try:
             return self._sealed(running)
         except OSError as error:

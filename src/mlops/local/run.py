@@ -210,7 +210,8 @@ class LocalRun:
         needs_run = self._may_log(launch.code) or "mlflow" in f"{launch.command} {launch.job}"
         needs_run = needs_run or (launch.job is not None and self.snapshot.mentions(launch.code, b"mlflow"))
         given = self._tracker.variables(launch.step, wait=needs_run) if self._tracker else {}
-        if self.places.of(self.pipeline.steps[launch.step].component).logs and given.get("MLFLOW_TRACKING_URI", "").startswith("sqlite"):
+        other = self.places.of(self.pipeline.steps[launch.step].component).logs or (needs_run and launch.installs_over is not None)
+        if other and given.get("MLFLOW_TRACKING_URI", "").startswith("sqlite"):
             self._loopback = self._loopback or Loopback(self.home, given["MLFLOW_TRACKING_URI"])
             return {**given, "MLFLOW_TRACKING_URI": self._loopback.address(), "MLFLOW_REGISTRY_URI": self._loopback.address()}
         return given
@@ -291,6 +292,7 @@ class LocalRun:
             component.timeout,
             artifacts=_artifacts(component),
             installs_over=over,
+            differs=interpreter.differs,
         )
         return launch if component.job is None else self._driven(launch, component, literals, warm=self.options.warm and not alone)
 
