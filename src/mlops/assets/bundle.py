@@ -14,8 +14,8 @@ import yaml
 
 from mlops.assets.lookup import COMPONENT_FILE
 from mlops.assets.objects import files_of
-from mlops.assets.reference import REMOTE
 from mlops.errors import UsageError
+from mlops.spec.references import is_reference
 from mlops.spec.source import Source, read
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class _Bundle:
 
     def _local(self, text: Any) -> Path | None:
         """Return the file or folder here that `text` names; None where it names none, or something elsewhere."""
-        if not isinstance(text, str) or not text or "${{" in text or REMOTE.match(text):
+        if not isinstance(text, str) or not text or "${{" in text or is_reference(text):
             return None
         path = Path(self.base, text.removeprefix("file:")).resolve()
         if not path.exists():

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from mlops.assets.reference import REMOTE
 from mlops.assets.store import Draft
 from mlops.errors import SpecError, UsageError
 from mlops.spec import keys
@@ -20,6 +19,7 @@ from mlops.spec.environment import ENVIRONMENT, parse_environment
 from mlops.spec.keys import Key, Table
 from mlops.spec.mltable import complaint
 from mlops.spec.reading import Here, Reading
+from mlops.spec.references import is_reference
 from mlops.spec.source import Source, did_you_mean, read
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _artifact(kind: str, here: Here, body: Mapping[str, Any]) -> Draft:
     if made not in TYPES[kind]:
         here.at("type").note(f"unknown type {made!r}", did_you_mean(made, TYPES[kind], label="types"))
     text = str(body.get("path") or "")
-    if REMOTE.match(text):
+    if is_reference(text):
         return Draft(kind, "", None, made, uri=text)
     path = here.beside(text.removeprefix("file:"))
     wrong = _complaint(made, path, text) if text else None

@@ -9,7 +9,6 @@ KINDS = {"data": "data", "datasets": "data", "models": "model", "environments": 
 """How Azure's ids call a kind of asset -> how this room does."""
 CURATED = re.compile(r"AzureML-|ACPT-")
 """The names of environments that Microsoft keeps; they are in every workspace and need no registration."""
-REMOTE = re.compile(r"(azureml|https?|abfss?|wasbs?|adl|s3|gs|runs|hdfs|dbfs|memory|git\+https?):", re.IGNORECASE)
 
 # Patterns as text are compiled when they are first needed: most pipelines name nothing but environments.
 _ID = (

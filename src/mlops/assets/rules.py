@@ -9,8 +9,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlops.assets.reference import REMOTE, Reference, parse
+from mlops.assets.reference import Reference, parse
 from mlops.errors import UsageError
+from mlops.spec.references import is_reference
 
 RULES_FILE = Path("data/paths.yml")
 _BLOB = r"https?://(?P<account>[^./]+)\.(?:blob|dfs)\.(?P<suffix>[^/]+)/(?P<container>[^/]+)/?(?P<path>.*)"
@@ -73,7 +74,7 @@ def read_rules(root: Path) -> Rules:
     rules = []
     for prefix in reader.mapping((), None):
         target = reader.text((prefix,))
-        if not REMOTE.match(str(prefix)):
+        if not is_reference(str(prefix)):
             reader.note(
                 (prefix,), f"{str(prefix)!r} does not begin as a reference does", "As azureml:NAME, azureml://..., https://...", at_key=True
             )

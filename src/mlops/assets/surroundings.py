@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +57,7 @@ class Surroundings:
             base = component.place.source.path.parent
             wanted = component.environment
             key = wanted if wanted is None or isinstance(wanted, str) else json.dumps(wanted, sort_keys=True, default=str)
-            key = f"{base} {component.kind} {key}"
+            key = f"{base} {key}"
             if key not in self._by_content:
                 self._by_content[key] = self._interpreter(component, base)
             self._by_component[id(component)] = component, self._by_content[key]
@@ -71,10 +71,6 @@ class Surroundings:
         image = image_of(component.environment, base, self.known)
         if image is None or self.packages == "project":
             return own(image)
-        if component.kind != "command":
-            found = own(image)
-            said = f"a {component.kind} step runs with the project's packages"
-            return replace(found, asked=f"{found.asked}, {component.kind}", differs=(said, *found.differs))
         return built(image, self.home)
 
     def hand_on(self, component: Component, products: Mapping[str, Product], origin: str, name: str, *, again: bool) -> dict[str, str]:

@@ -19,7 +19,9 @@ from mlops.engine.events import Canceled, Event, Failed, Finished, Product, Star
 from mlops.errors import PlatformError
 from mlops.files import unwritable, write_json
 from mlops.local import logs
+from mlops.local.causes import cause
 from mlops.local.messages import LOST, ended
+from mlops.local.packages import PACKAGES, lay_environment
 from mlops.local.warm import MINE, Spawner, inherited
 
 if TYPE_CHECKING:
@@ -58,6 +60,10 @@ class Launch:
     """What a driver of `kinds/` reads from job.json; None for a plain command."""
     artifacts: str | None = None
     """The output that holds what the step leaves in `./outputs`, if one does."""
+    installs_over: Path | None = None
+    """The environment over which the step has an own one, to install into; None where it installs nothing."""
+    differs: tuple[str, ...] = ()
+    """What is otherwise here than the step's environment asks for."""
 
 
 @dataclass
@@ -166,6 +172,8 @@ class ProcessExecutor:
     def _lay_out(self, launch: Launch) -> None:
         self.snapshot.copy(launch.code, launch.folder / "code")
         _lay_artifacts(launch)
+        if launch.installs_over is not None:
+            lay_environment(launch.folder / PACKAGES, launch.installs_over)
         if launch.job is not None:
             write_json(launch.folder / "job.json", launch.job)
         for path, kind in launch.outputs.values():
@@ -254,7 +262,9 @@ class ProcessExecutor:
         if running.ended_because:
             return self._failed(running, running.ended_because)
         if code:
-            return self._failed(running, _told(running.launch) or _in_words(code))
+            reason = _told(running.launch) or _in_words(code)
+            lacked = cause(_lines(running.launch.folder / "log.txt"), running.launch.differs)
+            return self._failed(running, f"{reason}: {lacked}" if lacked else reason)
         try:
             return self._sealed(running)
         except OSError as error:

@@ -22,7 +22,7 @@ from mlops.local.digests import Digests
 from mlops.local.executor import UNMADE, Launch, ProcessExecutor
 from mlops.local.includes import with_includes
 from mlops.local.kinds.code import read_driven
-from mlops.local.packages import own_packages
+from mlops.local.packages import PACKAGES, installs, own_packages
 from mlops.local.runs import Origin, RunRecord, ask_origin, open_run
 from mlops.local.snapshot import Code, Snapshot
 from mlops.local.store import Store
@@ -32,6 +32,7 @@ from mlops.spec.values import LITERAL_TYPES, TRUTHS, Asset, Binding, Component, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from mlops.assets.interpreters import Interpreter
     from mlops.assets.lookup import LocalAssets
     from mlops.local.warm import Spawner
     from mlops.settings import Environment
@@ -216,7 +217,8 @@ class LocalRun:
         needs_run = self._may_log(launch.code) or "mlflow" in f"{launch.command} {launch.job}"
         needs_run = needs_run or (launch.job is not None and self.snapshot.mentions(launch.code, b"mlflow"))
         given = self._tracker.variables(launch.step, wait=needs_run) if self._tracker else {}
-        if self.places.of(self.pipeline.steps[launch.step].component).logs and given.get("MLFLOW_TRACKING_URI", "").startswith("sqlite"):
+        other = self.places.of(self.pipeline.steps[launch.step].component).logs or (needs_run and launch.installs_over is not None)
+        if other and given.get("MLFLOW_TRACKING_URI", "").startswith("sqlite"):
             from mlops.tracking.loopback import Loopback
 
             self._loopback = self._loopback or Loopback(self.home, given["MLFLOW_TRACKING_URI"])
@@ -276,7 +278,9 @@ class LocalRun:
         command = expressions.fill(component.command, look_up)
         interpreter = self.places.of(component)
         code = self._code(component, command)
-        if interpreter.python is not None and component.job is None:
+        over = self._installs_over(component, code, interpreter)
+        alone = over is not None or interpreter.python is not None
+        if alone and component.job is None:
             code = replace(code, argv=())  # the warm process is another Python
         recipe = self._recipe(component, code, literals, {name: digest for name, (_, digest) in assets.items()})
         self._describe(step.name, command, literals, assets, recipe)
@@ -284,19 +288,40 @@ class LocalRun:
             self.record.describe_step(step.name, environment=interpreter.asked)
         variables = {key: expressions.fill(text, look_up) for key, text in component.environment_variables.items()}
         variables |= interpreter.variables()
-        variables |= own_packages(component.command, folder, variables, driven=component.job is not None)
+        variables |= own_packages(folder / PACKAGES, over, variables)
         launch = Launch(
-            step.name, command, code, folder, variables, outputs, assets, recipe, component.timeout, artifacts=_artifacts(component)
+            step.name,
+            command,
+            code,
+            folder,
+            variables,
+            outputs,
+            assets,
+            recipe,
+            component.timeout,
+            artifacts=_artifacts(component),
+            installs_over=over,
+            differs=interpreter.differs,
         )
-        return launch if component.job is None else self._driven(launch, component, literals)
+        return launch if component.job is None else self._driven(launch, component, literals, warm=self.options.warm and not alone)
+
+    def _installs_over(self, component: Component, code: Code, interpreter: Interpreter) -> Path | None:
+        """Return the environment that a step sees, where it is to have an own one over it, to install packages into."""
+        text = component.command or str((component.job or {}).get("command", ""))
+        if not installs(text, code, self.snapshot):
+            return None
+        return Path(sys.prefix) if interpreter.python is None else interpreter.python.parent.parent
 
     def _code(self, component: Component, command: str) -> Code:
         driven = component.job is not None
         code = read_driven(component, self.snapshot.code) if driven else self.snapshot.code(command, component.code)
         return with_includes(code, component.includes)
 
-    def _driven(self, launch: Launch, component: Component, literals: Mapping[str, str]) -> Launch:
-        """Return the launch of a step that a driver of `kinds/` runs."""
+    def _driven(self, launch: Launch, component: Component, literals: Mapping[str, str], *, warm: bool) -> Launch:
+        """Return the launch of a step that a driver of `kinds/` runs.
+
+        The driver itself always has the project's packages; where what it starts has others, that starts cold.
+        """
         given = {name: {"value": value} for name, value in literals.items()}
         given |= {name: {"path": str(path)} for name, (path, _) in launch.inputs.items()}
         job = {
@@ -306,7 +331,7 @@ class LocalRun:
             "folder": str(launch.folder),
             "state": str(self.home / "cache" / "unfinished" / launch.recipe.key),
             "workers": self.options.workers,
-            "warm": self.options.warm,
+            "warm": warm,
             "inputs": {name: {"type": component.inputs[name].type, **facts} for name, facts in given.items()},
             "outputs": {name: {"type": kind, "path": str(path)} for name, (path, kind) in launch.outputs.items()},
             "environment_variables": dict(component.environment_variables),

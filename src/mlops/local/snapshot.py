@@ -110,6 +110,11 @@ class Snapshot:
         held = [self._file(path).data for path in code.files.values()]
         return any(data is None or word in data for data in held)
 
+    def says(self, paths: Iterable[Path], pattern: re.Pattern[bytes]) -> bool:
+        """Return whether one of some files has the pattern in it; one that is too large to be held is no program, and is taken not to."""
+        held = [self._file(path).data for path in paths]
+        return any(data is not None and pattern.search(data) is not None for data in held)
+
     def digest(self, path: Path) -> str:
         """Return the digest of a file of the code, as it was when it was first asked for."""
         return self._file(path).digest

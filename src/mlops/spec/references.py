@@ -1,17 +1,18 @@
 """What this package asks of whoever knows the local asset store: where a reference of the YAML is on this machine.
 
-`azureml:name:version`, `azureml:name@label`, `azureml://...` and web addresses are references; everything else in a YAML is a path.
+`azureml:name:version`, `azureml:name@label`, `azureml://...`, `runs:/...` and web addresses are references; everything else in a YAML is a path.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-SCHEMES = ("azureml:", "http://", "https://", "abfss://", "wasbs://", "wasb://", "adl://", "git+")
+_REFERENCE = re.compile(r"azureml:|(runs|models):/|(https?|abfss?|wasbs?|adl|s3|gs|hdfs|dbfs|memory|git\+[a-z]+)://", re.IGNORECASE)
 
 
 class Assets(Protocol):
@@ -36,4 +37,4 @@ class Assets(Protocol):
 
 def is_reference(text: str) -> bool:
     """Whether `text` names something that is not simply a path on this machine."""
-    return text.startswith(SCHEMES)
+    return bool(_REFERENCE.match(text))

@@ -37,4 +37,12 @@ def parse_spark(here: Here, body: Mapping[str, Any]) -> dict[str, Any]:
     for name, items in lists.items():
         if len(set(map(str, items))) < len(items):
             here.at(name).note(f"`{name}` names a file twice")
-    return {"entry": dict(entry), **lists, "conf": dict(here.at("conf").mapping(body.get("conf"))), "args": body.get("args") or ""}
+    wanted = here.at("resources").mapping(body.get("resources")).get("runtime_version")
+    version = {} if wanted is None else {"runtime_version": str(wanted)}
+    return {
+        "entry": dict(entry),
+        **lists,
+        **version,
+        "conf": dict(here.at("conf").mapping(body.get("conf"))),
+        "args": body.get("args") or "",
+    }

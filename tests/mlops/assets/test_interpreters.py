@@ -83,3 +83,44 @@ def test_what_cannot_be_installed_is_told_before_anything_starts(here: Workshop,
     assert main(["run", "job.yml"]) == 3
     assert "six==99" in capsys.readouterr().err
     assert not (here.home / "runs").exists()
+
+
+DRIVEN = """\
+type: pipeline
+jobs:
+  cut:
+    type: parallel
+    inputs: {files: {type: uri_folder, path: ./cut}}
+    outputs: {said: {type: uri_file}}
+    input_data: ${{inputs.files}}
+    task:
+      type: run_function
+      code: ./cut
+      entry_script: cut.py
+      environment: ENVIRONMENT
+      append_row_to: ${{outputs.said}}
+  ranks:
+    type: command
+    command: python -c "import six, sys; print(six.__version__, sys.prefix)" > ${{outputs.said}}
+    environment: ENVIRONMENT
+    outputs: {said: {type: uri_file}}
+    distribution: {type: pytorch, process_count_per_instance: 1}
+"""
+CUT = """\
+import six, sys
+from azureml_user.parallel_run import EntryScript
+def init():
+    EntryScript().logger.info("ready")
+def run(mini_batch):
+    return [f"{six.__version__} {sys.prefix}" for _ in mini_batch]
+"""
+
+
+@pytest.mark.slow
+def test_what_a_driver_starts_has_the_packages_of_its_conda_file_too(here: Workshop) -> None:
+    here.write("cut/cut.py", CUT)
+    here.write("job.yml", DRIVEN.replace("ENVIRONMENT", '{image: some/image, conda_file: {dependencies: [{pip: ["six==1.16.0"]}]}}'))
+    assert main(["run", "job.yml"]) == 0
+    steps = read_runs(here.home)[0]["steps"].values()
+    said = [Path(step["outputs"]["said"]["path"]).read_text().split(maxsplit=1) for step in steps]
+    assert [(version, Path(prefix.strip()).parent) for version, prefix in said] == [("1.16.0", here.home / "interpreters")] * 2

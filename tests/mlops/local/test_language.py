@@ -1,5 +1,6 @@
 """What the language means when it is run: each pipeline is written here, and is read and run as a user's is."""
 
+import importlib.metadata
 import importlib.util
 import zipfile
 
@@ -156,14 +157,52 @@ jobs:
     assert ran(text)[0]["tell"] == "hi you-hi"
 
 
-@pytest.mark.slow  # starts pip twice
-def test_a_step_that_installs_a_package_has_it_alone(ran, tmp_path):
-    with zipfile.ZipFile(tmp_path / "onlyhere-1-py3-none-any.whl", "w") as wheel:
-        wheel.writestr("onlyhere.py", "WORD = 'installed'")
-        wheel.writestr("onlyhere-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: onlyhere\nVersion: 1\n")
-        wheel.writestr("onlyhere-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr("onlyhere-1.dist-info/RECORD", "")
-    tell = f"pip install -q --no-index {tmp_path}/onlyhere-1-py3-none-any.whl && python -c 'import onlyhere; print(onlyhere.WORD)'"
-    said, _ = ran(HEAD + f'jobs: {{tell: {{command: "{tell}", {ENVIRONMENT}}}}}')
-    assert said["tell"].splitlines()[-1] == "installed"
+@pytest.fixture
+def wheel(tmp_path):
+    """Make a wheel of one module, whose VERSION is what it says."""
+
+    def make(name, version):
+        path = tmp_path / f"{name}-{version}-py3-none-any.whl"
+        with zipfile.ZipFile(path, "w") as file:
+            file.writestr(f"{name}.py", f"VERSION = '{version}'")
+            file.writestr(f"{name}-{version}.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+            file.writestr(f"{name}-{version}.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+            file.writestr(f"{name}-{version}.dist-info/RECORD", "")
+        return path
+
+    return make
+
+
+@pytest.mark.slow  # starts pip
+@pytest.mark.parametrize("more", ["", ", distribution: {type: pytorch, process_count_per_instance: 1}"])
+def test_a_step_that_installs_a_package_has_it_alone(ran, wheel, more):
+    tell = f"pip install -q --no-index {wheel('onlyhere', '1')} && python -c 'import onlyhere, yaml; print(onlyhere.VERSION)'"
+    said, _ = ran(HEAD + f'jobs: {{tell: {{command: "{tell}", {ENVIRONMENT}{more}}}}}')
+    assert [line for line in said["tell"].splitlines() if line.endswith("1")]
     assert importlib.util.find_spec("onlyhere") is None
+
+
+@pytest.mark.slow  # starts pip
+def test_a_script_that_installs_another_version_has_it_and_the_project_keeps_its_own(ran, wheel, tmp_path):
+    before = importlib.metadata.version("click")
+    script = """\
+import subprocess, sys
+subprocess.check_call([sys.executable, "-m", "pip", "install", "-q", "--no-index", sys.argv[1]])
+import click
+print(click.VERSION)
+"""
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/tell.py").write_text(script)
+    said, _ = ran(HEAD + f"jobs: {{tell: {{code: ./src, command: python tell.py {wheel('click', '0.0.1')}, {ENVIRONMENT}}}}}")
+    assert said["tell"].splitlines()[-1] == "0.0.1"
+    importlib.invalidate_caches()
+    assert importlib.metadata.version("click") == before
+
+
+@pytest.mark.slow  # starts pip
+def test_an_installation_that_no_text_speaks_of_stays_in_the_folder_of_its_step(ran, wheel, tmp_path):
+    tell = f"python -m p''ip i''nstall -q --no-index {wheel('unsaid', '1')}"
+    _, states = ran(HEAD + f'jobs: {{tell: {{command: "{tell}", {ENVIRONMENT}}}}}')
+    assert states == {"tell": "finished"}
+    assert (tmp_path / ".mlops/runs/1/steps/tell/packages/unsaid.py").is_file()
+    assert importlib.util.find_spec("unsaid") is None

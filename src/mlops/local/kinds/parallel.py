@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import json
 import os
+import select
 import shlex
 import signal
 import socket
@@ -21,11 +22,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import JobFailed, UsageError
+from mlops.local.kinds import worker as program
 from mlops.local.kinds.batches import SOCKET, Batch, cut
 from mlops.local.kinds.children import Children, shared_cores
 from mlops.local.kinds.job import drive
 from mlops.local.snapshot import read_code
 from mlops.spec import expressions
+from mlops.spec.values import LITERAL_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,6 +114,8 @@ class _Worker:
     name: str
     began: float
     connection: Connection | None = None
+    pandas: str = ""
+    """Which one it has."""
     ready: bool = False
     batch: Batch | None = None
     deadline: float | None = None
@@ -147,6 +152,8 @@ class Parallel:
                 self._enforce()
             self._dismiss()
         finally:
+            for worker in self.workers.values():  # what one says from here on decides nothing any more
+                self._hang_up(worker)
             self.children.selector.unregister(self.listener)
             self.listener.close()
             Path(SOCKET).unlink(missing_ok=True)
@@ -161,16 +168,18 @@ class Parallel:
             task = self.job.job["task"]
             arguments = shlex.split(self.job.fill(task.get("program_arguments") or ""))
             level = "WARNING" if self.job.job["logging_level"] == "WARN" else self.job.job["logging_level"]
-            settings = json.dumps({"entry_script": task["entry_script"], "arguments": arguments, "logging_level": level})
-            command = shlex.join(["python", "-m", "mlops.local.kinds.worker", name, settings])
+            facts = {"entry_script": task["entry_script"], "arguments": arguments, "logging_level": level, "socket": SOCKET}
+            facts |= {"output_dir": _output_folder(self.job), "collected": self.tally.collected}
+            words = ["-m", program.__name__] if self.job.warm else [str(program.__file__)]  # cold, it may be another Python
+            command = shlex.join(["python", *words, name, json.dumps(facts)])
             self.children.start(name, command, cwd=self.job.code, log=self.job.folder / f"{name}.pipe", mark=f"[{name}]")
             self.workers[name] = _Worker(name, time.monotonic())
 
     def _accept(self) -> None:
         connection = Connection(self.listener.accept()[0].detach())
-        _, name = connection.recv()
+        _, (name, pandas) = connection.recv()
         worker = self.workers[name]
-        worker.connection = connection
+        worker.connection, worker.pandas = connection, pandas
         self.children.selector.register(connection, 1, lambda: self._hear(worker))
 
     def _hear(self, worker: _Worker) -> None:
@@ -190,12 +199,12 @@ class Parallel:
         self._give(worker)
 
     def _give(self, worker: _Worker) -> None:
-        if not self.waiting or worker.connection is None or worker.killed_because:
+        if not self.waiting or worker.connection is None or worker.killed_because or worker.name not in self.workers:
             return  # it may be given one that another fails on
         worker.batch, _ = self.waiting.popleft()
         worker.deadline = time.monotonic() + self.tally.limits.timeout
         with contextlib.suppress(OSError):  # it ended just now: its end is told, and the mini-batch is taken back
-            worker.connection.send(worker.batch)
+            worker.connection.send(_portable(worker.batch, worker.pandas))
 
     def _take(self, worker: _Worker, batch: Batch, said: str, what: Any) -> None:
         if said == "failed":
@@ -233,7 +242,11 @@ class Parallel:
 
     def _lost(self, name: str, code: int) -> None:
         """A worker ended: what it was doing has failed."""
+        while self.workers[name].connection is None and select.select([self.listener], [], [], 0)[0]:
+            self._accept()
         worker = self.workers.pop(name)
+        while worker.connection is not None and worker.connection.poll():  # its last words
+            self._hear(worker)
         self._hang_up(worker)
         if not worker.ready and not worker.killed_because:
             raise JobFailed(f"{name} ended with exit code {code} before it was ready")
@@ -306,19 +319,36 @@ def _input(job: Job) -> Path:
     return Path(given["path"])
 
 
-def _append(target: Path, results: Sequence[Any]) -> None:
-    """Write what run() returned, in the order of the mini-batches: an element a line, or a data frame's rows, blanks between the columns.
+def _output_folder(job: Job) -> str:
+    """Return the folder that an entry script may write into: the first output that is one, else what Azure ML keeps of every step."""
+    folders = [one["path"] for one in job.outputs.values() if one["type"] not in {"uri_file", *LITERAL_TYPES}]
+    return str(folders[0] if folders else job.code / "outputs")
 
-    That is the form that Azure ML's append_row has, without a header.
-    """
+
+def _portable(batch: Batch, pandas: str) -> tuple[int, str, Any, dict[str, Any]]:
+    """Return a mini-batch as it is sent to a worker with that pandas: rows are no data frame to another one, but lists of plain values."""
+    if not hasattr(batch.items, "to_dict"):
+        return batch.index, "files", batch.items, dict(batch.key)
+    if pandas == program.pandas_version():
+        return batch.index, "rows", batch.items, dict(batch.key)
+    frame = batch.items
+    columns = {
+        name: [None if missing else value for value, missing in zip(frame[name].tolist(), frame[name].isna(), strict=True)]
+        for name in frame
+    }
+    return batch.index, "columns", {name: list(map(_plain, values)) for name, values in columns.items()}, dict(batch.key)
+
+
+def _plain(value: Any) -> Any:
+    return value.to_pydatetime() if hasattr(value, "to_pydatetime") else value
+
+
+def _append(target: Path, results: Sequence[str]) -> None:
+    """Write what run() returned, in the order of the mini-batches."""
     target = target / "parallel_run_step.txt" if target.is_dir() else target
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("w", encoding="utf-8", newline="") as file:
-        for result in results:
-            if hasattr(result, "to_csv"):
-                result.to_csv(file, sep=" ", header=False, index=False)
-            else:
-                file.writelines(f"{element}\n" for element in result)
+        file.writelines(results)
 
 
 def _many(count: int, thing: str) -> str:

@@ -11,6 +11,7 @@ import os
 import shlex
 import shutil
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +80,8 @@ def environment(job: Job) -> dict[str, str]:
     scratch = job.folder / "spark"
     scratch.mkdir(exist_ok=True)
     home = str(Path(found.origin).parent)
-    python = {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
+    own = shutil.which("python") or sys.executable  # the step's, which may have packages of its own; PySpark itself is the project's
+    python = {"PYSPARK_PYTHON": own, "PYSPARK_DRIVER_PYTHON": own}
     return {"SPARK_HOME": home, "SPARK_LOCAL_IP": HOST, "SPARK_LOCAL_DIRS": str(scratch), **python}
 
 
@@ -99,7 +101,15 @@ def run(job: Job) -> None:
             ended = children.next()
     shutil.rmtree(variables["SPARK_LOCAL_DIRS"], ignore_errors=True)
     if ended[1]:
-        raise JobFailed(f"the Spark program ended with exit code {ended[1]}")
+        raise JobFailed(f"the Spark program ended with exit code {ended[1]}{_other_spark(job.job)}")
+
+
+def _other_spark(body: Mapping[str, Any]) -> str:
+    """Return in words that a job asks for another Spark than there is; nothing where it does not."""
+    wanted, here = body.get("runtime_version", ""), metadata.version("pyspark")
+    if not wanted or wanted.split(".", maxsplit=1)[0] == here.split(".")[0]:
+        return ""
+    return f"; it asks for Spark {wanted}, and {here} is installed here: `uv pip install 'pyspark=={wanted.split('.', maxsplit=1)[0]}.*'` is the one that it asks for"
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import json
 import shlex
 import shutil
 import signal
+import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -139,7 +140,8 @@ class Sweep:
         facts = {"step": self.job.step, "code": str(folder / "code"), "folder": str(folder), "workers": self.job.workers}
         inner = {"command": command, "distribution": self.job.job["distribution"], "instance_count": self.job.job.get("instance_count")}
         write_json(folder / "job.json", {**facts, "warm": self.job.warm, "inputs": {}, "outputs": {}, "job": inner})
-        return f"python -m mlops.local.kinds.distributed {shlex.quote(str(folder / 'job.json'))}"
+        python = "python" if self.job.warm else shlex.quote(sys.executable)  # a driver has the project's packages, whatever a rank has
+        return f"{python} -m mlops.local.kinds.distributed {shlex.quote(str(folder / 'job.json'))}"
 
     def _patience(self) -> float | None:
         """Return the seconds until something must be looked at, or None to wait for a trial's end alone."""

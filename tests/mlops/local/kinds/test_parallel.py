@@ -1,10 +1,14 @@
 """Parallel steps: real worker processes over small files."""
 
+import textwrap
 import time
+from datetime import datetime
 
+import pandas as pd
 import pytest
 
-from mlops.local.kinds.batches import cut, size_in
+from mlops.local.kinds.batches import Batch, cut, size_in
+from mlops.local.kinds.parallel import _portable
 
 STEP = """
 type: parallel
@@ -153,6 +157,36 @@ def test_rows_come_as_data_frames_by_partition_key_with_the_keys_values(site):
     _, log = site.run(tracked=False)
     assert rows(site) == ["1.0 5.0", "0.0 0.0", "2 5"]
     assert "{'store': 1}" in log
+
+
+def test_rows_for_a_worker_with_another_pandas_are_lists_of_plain_values():
+    frame = pd.DataFrame({"at": pd.to_datetime(["2024-01-02"]), "n": [1], "word": ["a"], "none": [None]})
+    sent = _portable(Batch(3, frame, {"k": 1}), "0.1")
+    assert sent == (3, "columns", {"at": [datetime(2024, 1, 2)], "n": [1], "word": ["a"], "none": [None]}, {"k": 1})
+    assert _portable(Batch(3, frame), pd.__version__)[2] is frame
+
+
+@pytest.mark.slow
+def test_an_entry_script_finds_its_logger_and_output_folder_as_on_the_service(site):
+    script = """
+    from pathlib import Path
+    from azureml_user.parallel_run import EntryScript
+    def init():
+        EntryScript().logger.info("I am ready")
+    def run(mini_batch):
+        Path(EntryScript().output_dir, "said.txt").write_text("by run")
+        return mini_batch
+    """
+    parallel(site, script=textwrap.dedent(script), files=1)
+    text = (
+        (site.root / "pipeline.yml")
+        .read_text()
+        .replace("result: {type: uri_file}", "result: {type: uri_file}\n      more: {type: uri_folder}")
+    )
+    (site.root / "pipeline.yml").write_text(text)
+    _, log = site.run(tracked=False)
+    assert (site.folder / "outputs/more/said.txt").read_text() == "by run"
+    assert "INFO EntryScript I am ready" in log
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,40 @@
+"""Why a step failed, where its log says that this machine lacks something."""
+
+import pytest
+
+from mlops.local.causes import cause
+
+ASKED = ("tensorflow==2.16 is not installed", "pandas==1.3 is asked for, 3.1.1 is used")
+CURATED = ("its packages are not known here: it is Microsoft's",)
+
+
+@pytest.mark.parametrize(
+    ("line", "differs", "said"),
+    [
+        ("ModuleNotFoundError: No module named 'tensorflow.keras'", ASKED, "the step's conda file asks for it"),
+        ("[rank 1] ModuleNotFoundError: No module named 'cv2'", CURATED, "uv pip install opencv-python"),
+        ("ModuleNotFoundError: No module named 'torch'", (), "name it in the step's conda file"),
+        ("ModuleNotFoundError: No module named 'azureml.core'", (), "uv pip install azureml-core"),
+        ("/bin/bash: line 1: Rscript: command not found", (), "there is no program Rscript on this machine"),
+        ("/usr/bin/env: ‘julia’: No such file or directory", (), "there is no program julia on this machine"),
+        ("wget: unable to resolve host address ‘a.blob.core.windows.net’", (), "a.blob.core.windows.net cannot be reached from here"),
+        ("urllib.error.URLError: <urlopen error [Errno -2] Name or service not known>", (), "a host that it asks for cannot be reached"),
+        ("RuntimeError: Found no NVIDIA driver on your system.", (), "it needs a graphics card"),
+        ("AttributeError: 'DataFrame' object has no attribute 'append'", ASKED, "pandas==1.3 is asked for, 3.1.1 is used"),
+    ],
+)
+def test_what_is_missing_is_told_with_what_to_do(line, differs, said):
+    assert said in cause(["a line before", line, "and one behind"], differs)
+
+
+@pytest.mark.parametrize(
+    ("lines", "differs"),
+    [
+        (["ValueError: no"], ASKED),
+        (["AttributeError: 'NoneType' object has no attribute 'a'"], CURATED),
+        (["KeyError: column: not found"], ()),
+        (["ModuleNotFoundError: No module named 'long_ago'", *["went on"] * 50, "ValueError: no"], ()),
+    ],
+)
+def test_what_is_the_scripts_own_affair_is_left_to_its_log(lines, differs):
+    assert cause(lines, differs) == ""
