@@ -118,6 +118,7 @@ class LocalRun:
         state = "canceled"
         executor = ProcessExecutor(self._launches, self._variables, self.digests, self.snapshot, self.options.workers, self.options.warm)
         executor.imports = self._imports()
+        executor.measured = lambda: self._tracker.measured() if self._tracker else {}
         try:
             yield self._tell(RunStarted(self.record.facts["run"], self.record.facts["name"], self._title(), self._needs()))
             for event in self._steps(executor):
