@@ -82,7 +82,7 @@ def prepare(
     root, usual = place()
     state = home or usual
     settings = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in (inputs or {}).items()}
-    assets = open_assets(root, state)
+    assets = open_assets(root, state, fetching=not dry)
     pipeline = read(file, settings, assets=assets)
     options = _options(root, settings, warm=warm, force=force)
     if dry:

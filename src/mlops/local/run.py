@@ -89,7 +89,7 @@ class LocalRun:
 
     def __post_init__(self) -> None:
         self.origin = origin(self.root)
-        self.places = Surroundings(self.root, self.home, self.options.packages, self.assets)
+        self.places = Surroundings(self.root, self.home, self.options.packages, self.assets, building=not self.dry)
         for step in self.pipeline.steps.values():
             self.places.of(step.component)
         self.digests = Digests(self.home / "digests.json")
@@ -103,10 +103,20 @@ class LocalRun:
         for name in graphlib.TopologicalSorter(self._needs()).static_order():
             step = self.pipeline.steps[name]
             made = [need for need in step.needs if need not in products]
-            verdict = Stale(f"needs {made[0]}, which runs") if made else self._freshness(step.component, self._prepare(step, products))
+            reason = f"needs {made[0]}, which runs" if made else self._first(step)
+            verdict = Stale(reason) if reason else self._freshness(step.component, self._prepare(step, products))
             if isinstance(verdict, Fresh):
                 products[name] = verdict.outputs
             yield name, verdict
+
+    def _first(self, step: Step) -> str:
+        """Return what a run would have to bring here before the step could even be compared with an earlier one, or the empty string."""
+        interpreter = self.places.of(step.component)
+        if interpreter.unbuilt:
+            return f"the packages of {interpreter.asked} would be installed first"
+        bound = {name: self.pipeline.values.get(one.name) if isinstance(one, FromPipeline) else one for name, one in step.inputs.items()}
+        missing = [name for name, one in bound.items() if isinstance(one, Asset) and not one.path.exists()]
+        return f"its input {missing[0]!r} would be fetched first" if missing else ""
 
     def events(self) -> Iterator[Event]:
         """Run, and yield what happens; interrupting it (KeyboardInterrupt) ends every child first.

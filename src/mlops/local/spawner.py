@@ -311,7 +311,8 @@ def _stream(number: int, name: str, encoding: str, errors: str) -> io.TextIOWrap
     return made
 
 
-_STREAMS = [(stream.name, stream.encoding, stream.errors or "strict") for stream in (sys.stdin, sys.stdout, sys.stderr)]
+# As this process was started with; where it is not itself the spawner but imports it, streams may be anything (a notebook's have no name).
+_STREAMS = [(getattr(each, "name", ""), each.encoding, each.errors or "strict") for each in (sys.stdin, sys.stdout, sys.stderr)]
 
 
 def _exit_code(stop: SystemExit) -> int:

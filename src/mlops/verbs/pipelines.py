@@ -125,9 +125,12 @@ def carry_on(path: Path, facts: dict[str, Any], *, as_json: bool) -> int:
 
 
 def _carry_out(running: LocalRun, *, as_json: bool, why: bool) -> int:
+    from mlops.local.mounts import warning
     from mlops.local.run import why_not
     from mlops.report.live import Tree
 
+    if told := warning(running.home):
+        print(f"  warning: {told}", file=sys.stderr)
     with Tree(live=False if as_json else None, quiet=as_json) as tree:
         for event in running.events():
             tree.apply(event)
