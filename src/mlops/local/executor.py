@@ -24,7 +24,7 @@ from mlops.files import unwritable, write_json
 from mlops.local import logs
 from mlops.local.messages import LOST, Messages, ended
 from mlops.local.progress import Watch
-from mlops.local.spawner import MINE, STEP_VARIABLE
+from mlops.local.spawner import MINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -235,7 +235,7 @@ class ProcessExecutor:
 
     def _environment(self, launch: Launch) -> dict[str, str]:
         """Return what a step has beside what the spawner has: its own variables."""
-        own = {**self.environment(launch), **launch.variables, STEP_VARIABLE: launch.step}
+        own = {**self.environment(launch), **launch.variables}
         return {MINE: self._base[MINE], **own} if MINE in self._base else own
 
     def warm_up(self) -> None:

@@ -98,7 +98,7 @@ class Children:
         if mark:
             self._outputs[name] = _Output(self.selector, log, mark, self.tell)
         argv = list(plain_python(command)) if self.warm else []
-        environment = {**os.environ, **self.variables, **(variables or {}), spawner.STEP_VARIABLE: name}
+        environment = {**os.environ, **self.variables, **(variables or {})}
         self._messages.send(
             op="run", id=name, argv=argv, command=command, imports=self.imports, cwd=str(cwd), env=environment, log=str(log)
         )
