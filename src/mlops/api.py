@@ -98,7 +98,7 @@ def _run(
     from mlops.tracking.reader import Tracker
 
     settings = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in inputs.items()}
-    assets = open_assets(root, state)
+    assets = open_assets(root, state, fetching=not dry)
     pipeline = read(file, settings, assets=assets)
     options = _options(root, settings, warm=warm, force=force)
     return LocalRun(pipeline, state, root, options, lambda record, p, o: Tracker(state, record, p, o), assets=assets, dry=dry, **more)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -14,6 +15,16 @@ from mlops.errors import PlatformError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+_ELSEWHERE = "set MLOPS_HOME to a folder that can be written, if this is the state folder"
+_MENDS = {
+    errno.EROFS: f"The file system is read-only: mount it for writing, or {_ELSEWHERE}",
+    errno.EACCES: f"Mend the folder's permissions, or {_ELSEWHERE}",
+    errno.EPERM: f"Mend the folder's permissions, or {_ELSEWHERE}",
+    errno.ENOLCK: "This file system has no locks: set MLOPS_HOME to a folder on a disk of this machine",
+    errno.EOPNOTSUPP: "This file system has no locks: set MLOPS_HOME to a folder on a disk of this machine",
+}
+"""What to do about a folder that cannot be written, by the error number."""
 
 
 def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o644, durable: bool = True) -> None:
@@ -83,10 +94,9 @@ def read_json(path: Path) -> Any:
 
 def unwritable(path: Path, error: OSError) -> PlatformError:
     """Return the error for a path that could not be written, with what to free or change."""
+    mend = _MENDS.get(error.errno or 0, "Free disk space or mend the folder's permissions")
     return PlatformError(
-        f"cannot write: {error.strerror or error}",
-        where=str(path),
-        hint="Free disk space or mend the folder's permissions, then run the same command again; nothing was lost.",
+        f"cannot write: {error.strerror or error}", where=str(path), hint=f"{mend}, then run the same command again; nothing was lost."
     )
 
 
@@ -117,6 +127,8 @@ def locked(path: Path, *, wait: bool = True, busy: str = "another mlops process 
         except BlockingIOError:
             owner = os.pread(handle, 200, 0).decode(errors="replace").strip()
             raise PlatformError(f"{busy}{f' ({owner})' if owner else ''}", where=str(path)) from None
+        except OSError as error:
+            raise unwritable(path, error) from error
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"pid {os.getpid()}".encode(), 0)
         yield

@@ -42,6 +42,8 @@ class Interpreter:
     """A digest of what is installed there, where it is not the project's own."""
     logs: bool = False
     """Whether it has an MLflow of its own."""
+    unbuilt: bool = False
+    """Whether it is still to be built, which was not wanted now."""
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -63,8 +65,13 @@ def own(image: Image | None) -> Interpreter:
     return Interpreter("", used) if image is None else Interpreter(image.name, used, differences(image, python, version_here))
 
 
-def built(image: Image, home: Path) -> Interpreter:
+def built(image: Image, home: Path, *, building: bool = True) -> Interpreter:
     """Return an interpreter with the pip packages that `image` asks for, built where it is new; the project's own where none are known.
+
+    Args:
+        image: What is asked for.
+        home: The state folder.
+        building: Otherwise one that is new is only told to be.
 
     Raises:
         PlatformError: uv is not there, or cannot install what is asked for.
@@ -75,6 +82,8 @@ def built(image: Image, home: Path) -> Interpreter:
     lines = [_absolute(line, image.base) for line in image.pip]
     key = hashlib.sha256(json.dumps([str(python), [_dated(line) for line in lines]]).encode()).hexdigest()[:32]
     folder = home / "interpreters" / key
+    if not building and not (folder / "installed.json").is_file():
+        return Interpreter(image.name, f"{len(lines)} packages from its conda file, which are not installed yet", unbuilt=True)
     with locked(folder.with_suffix(".lock")):
         facts = read_json(folder / "installed.json") or _build(image, python, lines, folder)
     differs = differences(image, facts["python"], facts["packages"].get)

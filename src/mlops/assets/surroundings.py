@@ -28,12 +28,14 @@ class Surroundings:
         home: The state folder.
         packages: `project`, or `conda_file`.
         assets: Who found what the run's inputs are; without one, whoever knows it now.
+        building: Whether an interpreter that is not there yet is built.
     """
 
     root: Path
     home: Path
     packages: str = "project"
     assets: LocalAssets | None = None
+    building: bool = True
     _by_content: dict[str, Interpreter] = field(default_factory=dict, init=False)
     _by_component: dict[int, tuple[Component, Interpreter]] = field(default_factory=dict, init=False)
 
@@ -71,7 +73,7 @@ class Surroundings:
         image = image_of(component.environment, base, self.known)
         if image is None or self.packages == "project":
             return own(image)
-        return built(image, self.home)
+        return built(image, self.home, building=self.building)
 
     def hand_on(self, component: Component, products: Mapping[str, Product], origin: str, name: str, *, again: bool) -> dict[str, str]:
         """Register and publish the outputs whose declarations say so; return output -> the reference by which it is found.

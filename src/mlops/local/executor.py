@@ -15,13 +15,14 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlops.engine.events import Canceled, Event, Failed, Finished, Product, Started
+from mlops.engine.events import Canceled, Event, Failed, Finished, Product, Progress, Started
 from mlops.errors import PlatformError
 from mlops.files import unwritable, write_json
 from mlops.local import logs
 from mlops.local.causes import cause
 from mlops.local.messages import LOST, ended
 from mlops.local.packages import PACKAGES, lay_environment
+from mlops.local.progress import Watch
 from mlops.local.warm import MINE, Spawner, inherited
 
 if TYPE_CHECKING:
@@ -34,9 +35,8 @@ if TYPE_CHECKING:
     from mlops.local.snapshot import Code, Snapshot
 
 UNMADE = "unmade"  # the type of an output, file or folder, that the step itself makes
-_LOOK_EVERY = 1.0  # seconds between two looks at the size of what steps print
+_LOOK_EVERY = 1.0  # seconds between two looks at what steps print: how much it is, and how far they say that they are
 GRACE = 5.0  # seconds between SIGTERM and SIGKILL
-STEP_VARIABLE = "MLOPS_STEP_ID"  # as in spawner.py, whose imports are not needed here
 _IMPORT_TIME = ("OMP_", "OPENBLAS_", "MKL_", "PYTHON", "LD_")
 
 
@@ -72,6 +72,7 @@ class _Running:
     spawner: Spawner
     warm: bool
     began: float
+    watch: Watch
     deadline: float | None = None
     ended_because: str = ""
     canceled: bool = False
@@ -91,6 +92,7 @@ class ProcessExecutor:
         warm: Whether plain Python steps are forked from a process that has their imports already.
         imports: The modules that the steps of this run will import, in the order in which they are wanted.
         early: A spawner that was started already.
+        measured: Gives what steps have logged last, by step, as far as somebody knows.
     """
 
     launches: Mapping[str, Launch]
@@ -101,6 +103,8 @@ class ProcessExecutor:
     warm: bool = True
     imports: list[str] = field(default_factory=list)
     early: Spawner | None = None
+    measured: Callable[[], Mapping[str, str]] = dict
+    _look_at: float = 0.0
     _waiting: deque[tuple[Task, str, Launch]] = field(default_factory=deque)
     _running: dict[str, _Running] = field(default_factory=dict)
     _ready: deque[Event] = field(default_factory=deque)
@@ -135,6 +139,8 @@ class ProcessExecutor:
                     self._take(message, key.fileobj)  # type: ignore[arg-type]
             if not come:
                 self._enforce()
+            if time.monotonic() >= self._look_at:
+                self._look()
             self._fill()
         return self._ready.popleft()
 
@@ -193,11 +199,12 @@ class ProcessExecutor:
             log=str(launch.folder / "log.txt"),
         )
         deadline = time.monotonic() + launch.timeout if launch.timeout else None
-        self._running[launch.step] = _Running(launch, spawner, warm, time.monotonic(), deadline)
+        watch = Watch(launch.folder, driven=launch.job is not None)
+        self._running[launch.step] = _Running(launch, spawner, warm, time.monotonic(), watch, deadline)
 
     def _environment(self, launch: Launch) -> dict[str, str]:
         """Return what a step has beside what the spawner has: its own variables."""
-        own = {**self.environment(launch), **launch.variables, STEP_VARIABLE: launch.step}
+        own = {**self.environment(launch), **launch.variables}
         return {MINE: self._base[MINE], **own} if MINE in self._base else own
 
     def _spawner(self, *, warm: bool) -> Spawner:
@@ -214,10 +221,19 @@ class ProcessExecutor:
         look = [_LOOK_EVERY] if self._running else []
         return max(0.0, min([t - time.monotonic() for t in times] + look, default=0.0)) if times or look else None
 
+    def _look(self) -> None:
+        """Keep the logs within their bounds, and tell how far each running step is, where it has said something new."""
+        self._look_at = time.monotonic() + _LOOK_EVERY
+        measured = self.measured() if self._running else {}
+        for name, running in self._running.items():
+            logs.hollow(running.launch.folder / "log.txt")
+            news = running.watch.news(measured.get(name, ""))
+            if news:
+                self._ready.append(Progress(name, news))
+
     def _enforce(self) -> None:
         moment = time.monotonic()
         for running in self._running.values():
-            logs.hollow(running.launch.folder / "log.txt")
             if running.killed_at is not None and running.killed_at <= moment:
                 running.killed_at = None
                 running.spawner.messages.send(op="signal", id=running.launch.step, signal=signal.SIGKILL)
@@ -331,7 +347,7 @@ def _lines(log: Path) -> list[str]:
         with log.open("rb") as file:
             file.seek(0, os.SEEK_END)
             file.seek(max(0, file.tell() - 32_768))
-            return file.read().decode(errors="replace").splitlines()
+            return logs.readable(file.read().decode(errors="replace"))
     except OSError:
         return []
 

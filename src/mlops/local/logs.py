@@ -2,12 +2,15 @@
 
 The step writes into the file itself, so nothing slows it down and nothing is lost when the engine is killed. While it runs, the blocks in
 the middle of the file are given back to the disk, again and again; when it has ended, a line says how much was left out.
+
+A program that draws a bar writes over its own line, with a carriage return: what a terminal would show at the end of that is what a reader sees.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +19,21 @@ if TYPE_CHECKING:
 HEAD = TAIL = 8 << 20  # bytes
 _PUNCH_HOLE = 0x01 | 0x02  # and keep the size
 _BLOCK = 1 << 16
+_CONTROL = r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f]"  # colours, cursor movements, backspaces; not the tab
+
+
+def overwritten(line: str) -> str:
+    """Return what is left of a line whose beginning was written over again and again: the last of it."""
+    return next((part for part in reversed(line.split("\r")) if part.strip()), "") if "\r" in line else line
+
+
+def readable(text: str) -> list[str]:
+    """Return the lines of a log as a terminal would leave them, without what moves its cursor."""
+    return [_plain(overwritten(line)) for line in text.removesuffix("\n").split("\n")] if text else []
+
+
+def _plain(line: str) -> str:
+    return line if line.isprintable() else re.sub(_CONTROL, "", line)
 
 
 def hollow(log: Path) -> None:

@@ -93,7 +93,7 @@ class LocalRun:
     _launches: dict[str, Launch] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self.places = Surroundings(self.root, self.home, self.options.packages, self.assets)
+        self.places = Surroundings(self.root, self.home, self.options.packages, self.assets, building=not self.dry)
         for step in self.pipeline.steps.values():
             self.places.of(step.component)
         self.digests = Digests(self.home / "digests.json")
@@ -112,10 +112,20 @@ class LocalRun:
         for name in graphlib.TopologicalSorter(self._needs()).static_order():
             step = self.pipeline.steps[name]
             made = [need for need in step.needs if need not in products]
-            verdict = Stale(f"needs {made[0]}, which runs") if made else self._freshness(step.component, self._prepare(step, products))
+            reason = f"needs {made[0]}, which runs" if made else self._first(step)
+            verdict = Stale(reason) if reason else self._freshness(step.component, self._prepare(step, products))
             if isinstance(verdict, Fresh):
                 products[name] = verdict.outputs
             yield name, verdict
+
+    def _first(self, step: Step) -> str:
+        """Return what a run would have to bring here before the step could even be compared with an earlier one, or the empty string."""
+        interpreter = self.places.of(step.component)
+        if interpreter.unbuilt:
+            return f"the packages of {interpreter.asked} would be installed first"
+        bound = {name: self.pipeline.values.get(one.name) if isinstance(one, FromPipeline) else one for name, one in step.inputs.items()}
+        missing = [name for name, one in bound.items() if isinstance(one, Asset) and not one.path.exists()]
+        return f"its input {missing[0]!r} would be fetched first" if missing else ""
 
     def events(self) -> Iterator[Event]:
         """Run, and yield what happens; interrupting it (KeyboardInterrupt) ends every child first.
@@ -127,6 +137,7 @@ class LocalRun:
         state = "canceled"
         executor = ProcessExecutor(self._launches, self._variables, self.digests, self.snapshot, self.options.workers, self.options.warm)
         executor.imports, executor.early = self._imports(), self.early
+        executor.measured = lambda: self._tracker.measured() if self._tracker else {}
         try:
             yield self._tell(RunStarted(self.record.facts["run"], self.record.facts["name"], self._title(), self._needs()))
             for event in self._steps(executor):

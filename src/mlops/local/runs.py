@@ -1,6 +1,6 @@
 """Run folders: `.mlops/runs/<n>/`, one a run, readable by a person and left behind by every run however it ends.
 
-events.jsonl    the events as they came, each written at once: the journal
+events.jsonl    the events as they came, each written at once: the journal; without the progress of running steps, which is in run.json
 run.json        what is going on, or how it ended: inputs, steps, outputs, reasons. Written whole at the beginning and the end, and in
                 between as often as it costs little; who reads it adds what the journal has in addition
 steps/<step>/   code/ (the working directory), outputs/, log.txt
@@ -171,8 +171,13 @@ class RunRecord:
             self._described.setdefault(step, {}).update(facts)
 
     def apply(self, event: events.Event) -> None:
-        """Take an event into the record: into the journal at once, and into run.json before long."""
+        """Take an event into the record: into the journal at once, and into run.json before long; of a step's progress the newest, into that alone."""
         with self._writing:
+            if isinstance(event, events.Progress):
+                self.facts["steps"].setdefault(event.step, {})["progress"] = event.text
+                if time.monotonic() >= self._next_write:
+                    self.write()
+                return
             line = {"at": now(), **events.to_json(event)}
             described = self._described.pop(getattr(event, "step", ""), None)
             if described:
@@ -224,8 +229,8 @@ def _apply(facts: dict[str, Any], line: Mapping[str, Any], began: float) -> None
         return
     own = facts["steps"].setdefault(step, {})
     own.update(line.get("facts", {}))
-    if kind == "Progress":
-        return
+    if kind != "Started":
+        own.pop("progress", None)
     told = {name: value for name, value in line.items() if name not in _NOT_TOLD and value not in ("", (), [], None)}
     own.update(told, state="running" if kind == "Started" else kind.lower())
     if kind == "Started":

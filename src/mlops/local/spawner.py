@@ -24,11 +24,13 @@ import signal
 import sys
 import time
 import types
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Container
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 HARMLESS_THREADS = {"jemalloc_bg_thd"}  # pyarrow's allocator: it has fork handlers of its own, and starts the thread anew
-STEP_VARIABLE = "MLOPS_STEP_ID"
 MINE = "OPENBLAS_NUM_THREADS"  # the one variable that this process has for itself: without threads it can be forked
 MESSAGES = 3  # the messages move here from standard output, so that what an import prints is not among them
 
@@ -43,7 +45,7 @@ def _prctl(option: int, value: int) -> None:
 
 
 def become_subreaper() -> None:
-    """Become the parent of what a step leaves behind, so that it can be found and ended."""
+    """Become the parent of what is left behind by processes below this one, so that it can be found and ended."""
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
@@ -76,7 +78,7 @@ class Spawner:
                 self.bring(self.modules.pop(0))
         for pid in self.children:
             _end_group(pid, signal.SIGKILL)
-        _end_descendants()
+        _end_children()
 
     def read(self) -> None:
         data = os.read(0, 1 << 20)
@@ -127,7 +129,7 @@ class Spawner:
             if name is None:
                 continue
             _end_group(pid, signal.SIGKILL)
-            _end_orphans(name, alone=not self.children)
+            _end_children(self.children)
             _tell(event="exited", id=name, code=os.waitstatus_to_exitcode(status))
 
 
@@ -176,29 +178,19 @@ def _own_children() -> list[int]:
         return []
 
 
-def _end_descendants() -> None:
-    """End every process below this one: what a child leaves behind becomes a child of this process when its parent ends."""
+def _end_children(but: Container[int] = ()) -> None:
+    """End every child of this process but some, and what then becomes its child.
+
+    A step that runs is the parent of what it has left behind, in whatever session; when it ends, that becomes a child of this process. So a
+    child that is no step was left by one that has ended.
+    """
     deadline = time.monotonic() + 2
-    while (pids := _own_children()) and time.monotonic() < deadline:
+    while (pids := [pid for pid in _own_children() if pid not in but]) and time.monotonic() < deadline:
         for pid in pids:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
+                os.waitpid(pid, os.WNOHANG)
         time.sleep(0.002)
-
-
-def _end_orphans(name: str, *, alone: bool) -> None:
-    """End what a step left behind in sessions of its own: as the subreaper, this process became its parent.
-
-    One that is just being started has no environment to tell whose it is; where no other step runs it can only be this one's.
-    """
-    mark = f"{STEP_VARIABLE}={name}".encode()
-    for pid in _own_children():
-        with contextlib.suppress(OSError):
-            if alone or mark in _read(f"/proc/{pid}/environ").split(b"\0"):
-                os.kill(pid, signal.SIGKILL)
 
 
 def _child(request: dict[str, Any], *, warm: bool) -> NoReturn:
@@ -228,6 +220,7 @@ def _become(request: dict[str, Any]) -> None:
     """Leave everything of the parent's behind that a fresh process would not have."""
     os.setsid()
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    become_subreaper()
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
@@ -311,7 +304,8 @@ def _stream(number: int, name: str, encoding: str, errors: str) -> io.TextIOWrap
     return made
 
 
-_STREAMS = [(stream.name, stream.encoding, stream.errors or "strict") for stream in (sys.stdin, sys.stdout, sys.stderr)]
+# As this process was started with; where it is not itself the spawner but imports it, streams may be anything (a notebook's have no name).
+_STREAMS = [(getattr(each, "name", ""), each.encoding, each.errors or "strict") for each in (sys.stdin, sys.stdout, sys.stderr)]
 
 
 def _exit_code(stop: SystemExit) -> int:

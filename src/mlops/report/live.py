@@ -133,7 +133,7 @@ def _update(line: _Line, event: Any) -> None:
 
 def _words(line: _Line) -> Words:
     mark, style = _MARKS[line.state]
-    seconds = time.time() - line.began if line.state == "running" else line.seconds
+    seconds = max(0.0, time.time() - line.began) if line.state == "running" else line.seconds
     text = line.text if len(line.text) <= _TEXT or line.state in {"failed", "skipped"} else line.text[: _TEXT - 1] + "…"
     return [
         ("  " if line.stage else "  ├─ ", "dim"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.errors import MlopsError, UsageError
 from mlops.files import read_json
+from mlops.local.logs import readable
 from mlops.local.runs import read_run
 from mlops.report.comparison import mapping, mappings
 from mlops.report.figures import line, plain
@@ -99,7 +100,7 @@ def log_tail(folder: Path, facts: Mapping[str, Any], lines: int = 30) -> list[st
             text = file.read().decode("utf-8", errors="replace")
     except OSError:
         return tail
-    return [plain(row) for row in text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n").split("\n")[-lines:]]
+    return [plain(row) for row in readable(text.rstrip())[-lines:]]
 
 
 def _read(path: Path) -> Piece:

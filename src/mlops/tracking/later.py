@@ -6,6 +6,7 @@ so; the next run that opens MLflow, and `mlops ui`, bring it in first, with its 
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +16,7 @@ from mlops.engine import events
 from mlops.errors import MlopsError
 from mlops.files import locked, write_atomic
 from mlops.local.runs import Origin, RunRecord, read_run
+from mlops.tracking.server import connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,19 +48,40 @@ def catch_up(home: Path) -> None:
         return
     with locked(home / "mlflow.later.lock"):
         for mark in sorted((home / "runs").glob(f"*/{MARK}"), key=lambda path: path.parent.name.zfill(12)):
-            mark.unlink(missing_ok=True)
-            try:
+            facts = None
+            with contextlib.suppress(MlopsError):
                 facts = read_run(mark.parent)
-            except MlopsError:
-                continue
             if facts:
+                _forget(home, mark.parent, facts)
                 _write_down(home, mark.parent, facts)
+            mark.unlink(missing_ok=True)
+
+
+def _began(facts: dict[str, Any]) -> float:
+    return datetime.fromisoformat(facts["started"]).timestamp()
+
+
+def _forget(home: Path, folder: Path, facts: dict[str, Any]) -> None:
+    """Delete what an earlier try has written of a run: one that was killed, or had written all and not yet taken the mark away."""
+    client = connect(home)
+    experiment = client.get_experiment_by_name(facts["experiment"])
+    if experiment is None:
+        return
+    same = f"attributes.start_time = {int(_began(facts) * 1000)} and tags.`slipway.run` = '{facts['run']}'"
+    for parent in client.search_runs([experiment.experiment_id], same):
+        if parent.data.tags.get("slipway.folder") != str(folder) or "mlflow.parentRunId" in parent.data.tags:
+            continue
+        below = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
+        while steps := client.search_runs([experiment.experiment_id], below, max_results=1000):
+            for step in steps:
+                client.delete_run(step.info.run_id)
+        client.delete_run(parent.info.run_id)
 
 
 def _write_down(home: Path, folder: Path, facts: dict[str, Any]) -> None:
     from mlops.tracking.reader import Tracker
 
-    record = RunRecord(folder, facts, datetime.fromisoformat(facts["started"]).timestamp())
+    record = RunRecord(folder, facts, _began(facts))
     who = Origin(facts["user"], facts["commit"], facts["dirty"])
     tracker = Tracker(home, record, _Told(facts["experiment"], facts.get("tags", {})), who, behind=True)
     tracker.open()
@@ -68,9 +91,12 @@ def _write_down(home: Path, folder: Path, facts: dict[str, Any]) -> None:
 
 
 def _events(journal: Path) -> Iterator[tuple[events.Event, float]]:
-    """Yield what the tracker wants to know of a journal, and when it was."""
-    for line in journal.read_text(encoding="utf-8").splitlines():
-        told = json.loads(line)
+    """Yield what the tracker wants to know of a journal, and when it was; a last line that was cut is not told."""
+    for line in journal.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            told = json.loads(line)
+        except ValueError:
+            continue
         step, seconds = told.get("step", ""), told.get("seconds", 0.0)
         at = told["at"] if isinstance(told["at"], float) else datetime.fromisoformat(told["at"]).timestamp()
         if told["event"] == "Started":

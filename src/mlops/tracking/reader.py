@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from mlops.engine import events
 from mlops.errors import PlatformError
 from mlops.local.runs import alive
+from mlops.tracking.database import Looks
 from mlops.tracking.server import connect, experiment_id, tracking_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from mlops.local.runs import Origin, RunRecord
 
@@ -62,9 +63,15 @@ class Tracker:
     _parent: str = ""
     _client: Any = None
     _experiment: str = ""
+    _logging: set[str] = field(default_factory=set)
+    """The steps that run and may log."""
+    _measured: Mapping[str, str] = field(default_factory=dict)
+    _metrics: dict[str, Mapping[str, float]] = field(default_factory=dict)
+    _looking: bool = False
 
     def __post_init__(self) -> None:
         self.uri = tracking_uri(self.home)
+        self._looks = Looks(self.uri)
         self._inbox.put(self._open)
         self._thread = threading.Thread(target=self._work, daemon=True)
         if os.environ.get("MLFLOW_TRACKING_URI"):
@@ -91,6 +98,7 @@ class Tracker:
         self.open()
         self._inbox.put(lambda: self._begin(step, time.time(), wanted=True))
         self._drain()
+        self._logging.add(step)
         return {**given, "MLFLOW_RUN_ID": self._runs[step], "MLFLOW_EXPERIMENT_ID": self._experiment}
 
     def apply(self, event: events.Event, at: float | None = None) -> None:
@@ -100,10 +108,31 @@ class Tracker:
             self._inbox.put(lambda: self._begin(event.step, event.at))
         elif isinstance(event, events.Finished | events.Failed | events.Canceled):
             status = {"Finished": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}[type(event).__name__]
+            self._logging.discard(event.step)
             self._inbox.put(lambda: self._end(event.step, status, at))
         elif isinstance(event, events.RunFinished):
             status = {"completed": "FINISHED", "failed": "FAILED"}.get(event.state, "KILLED")
             self._inbox.put(lambda: self._finish(status, at))
+
+    def measured(self) -> Mapping[str, str]:
+        """Return by step which metrics the running ones have logged last, as far as is known, and have that looked up again behind the caller."""
+        if self._logging and not self._looking and self._looks.due():
+            self._looking = True
+            steps = tuple(self._logging)
+            self._inbox.put(lambda: self._look(steps))
+        return self._measured
+
+    def _look(self, steps: Iterable[str]) -> None:
+        """Read what steps have logged; of a store that does not answer now, nothing is known, and the next look is for later."""
+        try:
+            now = {step: self._client.get_run(self._runs[step]).data.metrics for step in steps}
+        except Exception:  # noqa: BLE001 - of any store; whoever must write to it says what is wrong with it
+            return
+        finally:
+            self._looks.done()
+            self._looking = False
+        self._measured = {step: _newest(self._metrics.get(step, {}), found) or self._measured.get(step, "") for step, found in now.items()}
+        self._metrics.update(now)
 
     def close(self) -> None:
         """Wait until everything is written, or note that it is still to be.
@@ -242,3 +271,9 @@ class Tracker:
             self._client.set_tag(self._parent, f"slipway.reused.{step}", reason)
         self._client.set_terminated(self._parent, status, end_time=int(at * 1000))
         self.record.write()
+
+
+def _newest(before: Mapping[str, float], now: Mapping[str, float]) -> str:
+    """Return the metrics that changed, at most three, in one line; how busy the machine is is not among them."""
+    changed = [f"{name} {value:.4g}" for name, value in now.items() if before.get(name) != value and not name.startswith("system/")]
+    return ", ".join(changed[:3])

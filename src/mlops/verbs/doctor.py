@@ -113,6 +113,8 @@ def _git(root: Path) -> Finding:
 
 
 def _state(home: Path) -> Finding:
+    from mlops.local.mounts import warning
+
     try:
         home.mkdir(parents=True, exist_ok=True)
         probe = home / ".doctor"
@@ -126,6 +128,8 @@ def _state(home: Path) -> Finding:
             said=f"{home}: {error.strerror}",
             mend=f"chmod u+w {home}, or set MLOPS_HOME to a folder that can be written",
         )
+    if told := warning(home):
+        return Finding("state", good=False, said=told.partition(": ")[0], mend=told.partition(": ")[2])
     return Finding("state", free > 1, f"{home}, {free:.0f} GB free", "free disk space: a run of the example needs 0.2 GB")
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlops.api import place, read
 from mlops.errors import UsageError
@@ -16,7 +15,6 @@ from mlops.verbs.pipelines import given
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
 
 
 def graph(arguments: argparse.Namespace) -> int:
@@ -41,44 +39,19 @@ def graph(arguments: argparse.Namespace) -> int:
 def logs(arguments: argparse.Namespace) -> int:
     """Print what the steps of a run wrote; with --follow, until it ends."""
     from mlops.local.runs import alive, find_run, read_run
+    from mlops.report.tail import Tail
 
     folder = find_run(place()[1], arguments.run)
     steps = (read_run(folder) or {}).get("steps", {})
     if arguments.step and arguments.step not in steps and not alive(folder):
         raise UsageError(f"run {folder.name} has no step {arguments.step!r}", hint=f"Its steps: {', '.join(steps) or 'none'}")
-    told: dict[str, int] = {}
+    tail = Tail(folder, arguments.step or "")
     while True:
         running = arguments.follow and alive(folder)
-        _tell_logs(folder, (read_run(folder) or {}).get("steps", {}), arguments.step, told)
+        tail.show((read_run(folder) or {}).get("steps", {}), over=not running)
         if not running:
             return 0
         time.sleep(0.2)
-
-
-def _tell_logs(folder: Path, steps: Mapping[str, Any], only: str, told: dict[str, int]) -> None:
-    """Print what came since the last time: `told` holds how many bytes of each log that is."""
-    for name, facts in steps.items():
-        if only and name != only:
-            continue
-        log = folder / str(facts.get("log", ""))
-        new = _new_bytes(log, told.get(name, 0))
-        if facts.get("state") == "reused" and name not in told:
-            told[name] = 0
-            print(f"== {name}: reused, so it wrote nothing in this run", flush=True)
-        elif new:
-            if name not in told or list(told)[-1] != name:
-                print(f"== {name}", flush=True)
-            told[name] = told.pop(name, 0) + len(new)  # now the last of them
-            sys.stdout.write(new.decode("utf-8", "replace"))
-            sys.stdout.flush()
-
-
-def _new_bytes(path: Path, start: int) -> bytes:
-    if not path.is_file():
-        return b""
-    with path.open("rb") as file:
-        file.seek(start)
-        return file.read()
 
 
 def diff(arguments: argparse.Namespace) -> int:

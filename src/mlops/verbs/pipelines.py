@@ -130,9 +130,12 @@ def carry_on(path: Path, facts: dict[str, Any], *, as_json: bool) -> int:
 
 
 def _carry_out(running: LocalRun, *, as_json: bool, why: bool) -> int:
+    from mlops.local.mounts import warning
     from mlops.local.run import why_not
     from mlops.report.live import Tree
 
+    if told := warning(running.home):
+        print(f"  warning: {told}", file=sys.stderr)
     with Tree(live=False if as_json else None, quiet=as_json) as tree:
         for event in running.events():
             tree.apply(event)
@@ -227,7 +230,8 @@ def show(arguments: argparse.Namespace) -> int:
         print(f"  input {name:<16} {value.get('value', value.get('asset', value.get('path', '')))}  {value.get('digest', '')[:19]}")
     for name, step in facts["steps"].items():
         seconds = f"{step['seconds']:.1f} s" if step.get("seconds") is not None else ""
-        print(f"  {name:<14} {step.get('state', 'waiting'):<9} {seconds:>8}  {step.get('summary') or step.get('reason', '')}")
+        said = step.get("summary") or step.get("progress") or step.get("reason", "")
+        print(f"  {name:<14} {step.get('state', 'waiting'):<9} {seconds:>8}  {said}")
     for name, value in facts["outputs"].items():
         print(f"  output {name:<15} {value['path']}  {value['digest'][:19]}")
     print(*_handed_on(facts), f"  folder {folder}", sep="\n")

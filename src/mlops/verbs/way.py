@@ -45,9 +45,12 @@ def show(workspace: Workspace, make: Callable[[Callable[[Event], None]], Deliver
     Raises:
         MlopsError: What the delivery raised, after the screen.
     """
+    from mlops.local.mounts import warning
     from mlops.report.live import Tree
     from mlops.report.screen import closing
 
+    if told := warning(workspace.home):
+        print(f"  warning: {told}", file=sys.stderr)
     with Tree(live=False if arguments.json else None, quiet=arguments.json) as tree:
         delivery = make(tree.apply)
         error: MlopsError | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -49,6 +50,20 @@ def here(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Workshop:
     return shop
 
 
+def test_a_dry_run_installs_and_fetches_nothing_and_says_what_a_run_would(here: Workshop, capsys: pytest.CaptureFixture[str]) -> None:
+    address = "{type: uri_file, path: 'https://example.invalid/numbers.csv'}"
+    job = "{type: command, command: 'cat ${{inputs.data}} > ${{outputs.out}}', environment: azureml:any@latest, inputs: {data: DATA}, outputs: {out: {type: uri_file}}}"
+    here.write("pipeline.yml", f"type: pipeline\njobs:\n  far: {job.replace('DATA', address)}\n")
+    for file, reason in (
+        ("job.yml", "the packages of some/image would be installed first"),
+        ("pipeline.yml", "its input 'data' would be fetched first"),
+    ):
+        assert main(["run", file, "--dry-run", "--json"]) == 0
+        (verdict,) = json.loads(capsys.readouterr().out).values()
+        assert verdict == {"would": "run", "reason": reason}
+    assert not [path for path in here.home.rglob("*") if path.is_file()]
+
+
 @pytest.mark.slow
 def test_a_step_runs_with_the_packages_of_its_conda_file_built_once(here: Workshop, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "job.yml", "--why"]) == 0
@@ -59,6 +74,8 @@ def test_a_step_runs_with_the_packages_of_its_conda_file_built_once(here: Worksh
     assert "1 packages from its conda file" in capsys.readouterr().err
     built = next((here.home / "interpreters").glob("*/installed.json"))
     before = built.stat().st_mtime_ns
+    assert main(["run", "job.yml", "--dry-run"]) == 0
+    assert "reuse" in capsys.readouterr().out
     assert main(["run", "job.yml"]) == 0
     assert (read_runs(here.home)[0]["steps"]["job"]["state"], built.stat().st_mtime_ns) == ("reused", before)
 

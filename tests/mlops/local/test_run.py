@@ -1,5 +1,7 @@
 """Pipelines run for real: processes, files, logs."""
 
+import contextlib
+import itertools
 import json
 import os
 import signal
@@ -287,19 +289,54 @@ def test_a_state_folder_that_cannot_be_written_is_one_clear_error(project, place
         run(project)
 
 
+@contextlib.contextmanager
+def mounted(place, options):
+    """A file system of its own at `place`, where the machine lets us mount one."""
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)], capture_output=True, check=False).returncode:
+        pytest.skip("this machine does not let tests mount a file system")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_a_file_system_that_becomes_read_only_is_one_clear_error_and_what_was_there_is_reused_later(project, tmp_path):
+    """E6: EROFS, for root too."""
+    from mlops.errors import PlatformError
+
+    with mounted(tmp_path / "disk", "size=8m") as disk:
+        project.home = disk / "state"
+        run(project)
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        with pytest.raises(PlatformError, match="cannot write: Read-only file system") as caught:
+            run(project)
+        assert "mount it for writing, or set MLOPS_HOME" in caught.value.hint
+        subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
+        assert reasons(run(project)[0]) == {}
+
+
 def test_a_full_disk_is_one_clear_error(project, tmp_path):
     """E6: ENOSPC, on a real file system of 64 kB where the machine lets us mount one."""
     from mlops.errors import PlatformError
 
-    small = tmp_path / "small"
-    small.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)], capture_output=True).returncode:
-        pytest.skip("this machine does not let tests mount a file system")
-    try:
+    with mounted(tmp_path / "small", "size=64k") as small:
         project.home = small / "state"
         project.write("code/make.py", "import sys\nopen(sys.argv[2], 'w').write('1 ' * 100_000)\n")
         with pytest.raises(PlatformError, match="No space left"):
             run(project)
             run(project, force=True)
-    finally:
-        subprocess.run(["umount", "-l", str(small)], check=True)
+
+
+def test_a_clock_that_goes_backwards_changes_neither_what_runs_nor_how_long_it_took(project, monkeypatch):
+    """E14: an hour back with every question, in the engine; the files it writes are from the true time."""
+    true, asked = time.time, itertools.count()
+    for name, unit in (("time", 1), ("time_ns", 10**9)):
+        monkeypatch.setattr(time, name, lambda unit=unit: type(unit)(true() * unit) - 3600 * unit * next(asked))
+    events, record = run(project)
+    assert set(reasons(events)) == {"make", "double", "count"}
+    assert all(0 <= event.seconds < 600 for event in events if isinstance(event, Finished | RunFinished))
+    assert record["state"] == read_run(project.home / "runs/1")["state"] == "completed"
+    assert reasons(run(project)[0]) == {}
+    project.edit("code/make.py", "count, out =", "count, out  =")
+    assert set(reasons(run(project)[0])) == {"make"}

@@ -14,6 +14,7 @@ from mlops.engine.events import Failed, Finished
 from mlops.errors import PlatformError
 from mlops.local.run import LocalRun, Options
 from mlops.spec.pipeline import load_pipeline
+from mlops.tracking import later
 from mlops.tracking.later import MARK, catch_up
 from mlops.tracking.reader import Tracker
 from mlops.tracking.server import connect
@@ -161,3 +162,63 @@ def test_the_runs_of_a_killed_process_are_ended_by_the_next_and_finished_ones_ar
     assert ended["clear-egret"] == "KILLED"
     assert "RUNNING" not in ended.values()
     assert {run.info.status for run in found if run.data.tags["slipway.run"] == "2"} == {"FINISHED"}
+
+
+LATER = """
+import os, signal, sys
+from pathlib import Path
+from mlops.tracking import later
+from mlops.tracking.server import connect
+
+home = Path(sys.argv[1])
+connect(home)  # MLflow is imported before the forks, and its connection closed
+
+
+def killed(place, name, times=1):
+    call, count = getattr(place, name), [0]
+
+    def instead(*given, **more):
+        count[0] += 1
+        if count[0] == times:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return call(*given, **more)
+
+    setattr(place, name, instead)
+
+
+def ended(act):
+    pid = os.fork()
+    if pid == 0:
+        act()
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+from mlflow import MlflowClient
+for place, name, times in ((MlflowClient, "create_run", 1), (MlflowClient, "create_run", 3), (MlflowClient, "set_terminated", 4), (Path, "unlink", 1), (MlflowClient, "delete_run", 2)):
+    assert ended(lambda: (killed(place, name, times), later.catch_up(home))) == -signal.SIGKILL, (name, times)
+assert ended(lambda: later.catch_up(home)) == 0
+assert ended(lambda: (killed(MlflowClient, "create_run"), later.catch_up(home))) == 0
+"""
+
+
+@pytest.mark.slow
+def test_a_run_that_is_written_down_later_is_there_once_whenever_the_writing_was_killed(project):
+    """E11: before it, in the middle, behind its last word, before its mark is taken away, and while the half of it is deleted."""
+    running = LocalRun(
+        load_pipeline(project.pipeline), project.home, project.root, Options(), lambda r, p, o: Tracker(project.home, r, p, o)
+    )
+    list(running.events())
+    done = subprocess.run([sys.executable, "-c", LATER, str(project.home)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    client = connect(project.home)
+    found = client.search_runs([client.get_experiment_by_name("numbers").experiment_id])
+    assert sorted(run.data.tags["mlflow.runName"] for run in found) == sorted([running.record.facts["name"], "make", "double", "count"])
+    assert {run.info.status for run in found} == {"FINISHED"}
+    assert len({run.data.tags.get("mlflow.parentRunId") for run in found}) == 2
+
+
+def test_a_line_of_the_journal_that_a_kill_has_cut_is_left_out(tmp_path):
+    journal = tmp_path / "events.jsonl"
+    journal.write_text('{"at": 5.0, "event": "Finished", "step": "a", "seconds": 1.0}\n{"at": 6.0, "eve')
+    assert [event.step for event, _ in later._events(journal)] == ["a"]

@@ -17,7 +17,9 @@ import time
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from mlops.local import spawner
+from mlops.local.logs import overwritten
 from mlops.local.messages import LOST, Messages
+from mlops.local.progress import progress_in
 from mlops.local.snapshot import plain_python
 
 if TYPE_CHECKING:
@@ -59,6 +61,8 @@ class Children:
         self.imports = list(imports)
         self.variables = dict(variables or {})
         self.running: set[str] = set()
+        self.tell: Callable[[str], None] | None = None
+        """Told the newest of what children say of their progress, where they print through a mark."""
         self.selector = selectors.DefaultSelector()
         self._heard: list[dict[str, Any]] = []
         self._outputs: dict[str, _Output] = {}
@@ -92,9 +96,9 @@ class Children:
             mark: Where given, what it prints goes to the driver's own output, each line behind this; `log` is then only a pipe.
         """
         if mark:
-            self._outputs[name] = _Output(self.selector, log, mark)
+            self._outputs[name] = _Output(self.selector, log, mark, self.tell)
         argv = list(plain_python(command)) if self.warm else []
-        environment = {**os.environ, **self.variables, **(variables or {}), spawner.STEP_VARIABLE: name}
+        environment = {**os.environ, **self.variables, **(variables or {})}
         self._messages.send(
             op="run", id=name, argv=argv, command=command, imports=self.imports, cwd=str(cwd), env=environment, log=str(log)
         )
@@ -199,8 +203,8 @@ class _Output:
     The child's log is a named pipe, held open at this end so that a child never waits for a reader.
     """
 
-    def __init__(self, selector: selectors.BaseSelector, path: Path, mark: str) -> None:
-        self.path, self.mark = path, mark
+    def __init__(self, selector: selectors.BaseSelector, path: Path, mark: str, tell: Callable[[str], None] | None) -> None:
+        self.path, self.mark, self._tell = path, mark, tell
         self._selector = selector
         self._rest = b""
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -215,6 +219,14 @@ class _Output:
             while data := os.read(self._handle, 1 << 16):
                 *lines, self._rest = (self._rest + data).split(b"\n")
                 self._print(lines)
+                if b"\r" in self._rest:  # a bar: of what is written over the last alone is kept
+                    self._rest = b"\r" + next((part for part in reversed(self._rest.split(b"\r")) if part.strip()), b"")
+                self._say([*lines, self._rest])
+
+    def _say(self, lines: list[bytes]) -> None:
+        newest = next((line for line in reversed(lines) if line.strip()), b"")
+        if self._tell and (progress := progress_in(newest[-500:].decode(errors="replace"))):
+            self._tell(f"{self.mark} {progress}")
 
     def close(self) -> None:
         """Print the rest, and take the pipe away."""
@@ -226,4 +238,4 @@ class _Output:
 
     def _print(self, lines: list[bytes]) -> None:
         for line in lines:
-            print(f"{self.mark} {line.decode(errors='replace')}", flush=True)
+            print(f"{self.mark} {overwritten(line.decode(errors='replace'))}", flush=True)

@@ -126,6 +126,7 @@ def run(job: Job) -> None:
     everyone = ranks(replace(plan, ports=free_ports(plan.size)))
     command = job.fill(job.job["command"])
     with Children(read_code(command, job.code).imports, warm=job.warm, variables=shared_cores(plan.size)) as children:
+        children.tell = job.tell
         for rank in everyone:
             pipe = job.folder / f"{rank.name}.pipe"
             children.start(rank.name, command, cwd=job.code, log=pipe, variables=rank.variables, mark=f"[{rank.name}]")

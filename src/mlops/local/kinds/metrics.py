@@ -9,14 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from mlops.tracking.database import Looks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-SHORTEST = 0.05
-"""Seconds between two looks, at least."""
+    from pathlib import Path
 
 
 def tracking_variables(folder: Path) -> dict[str, str]:
@@ -62,11 +61,7 @@ class Metrics:
         self.run_folder = folder.parents[1]
         self.parent = os.environ.get("MLFLOW_RUN_ID", "")
         self.experiment = os.environ.get("MLFLOW_EXPERIMENT_ID") or self._experiment(variables["MLFLOW_EXPERIMENT_NAME"])
-        uri = variables["MLFLOW_TRACKING_URI"]
-        self.database = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
-        self._seen: object = None
-        self._looked = 0.0
-        self.pause = SHORTEST
+        self.looks = Looks(variables["MLFLOW_TRACKING_URI"])
 
     def _experiment(self, name: str) -> str:
         found = self.client.get_experiment_by_name(name)
@@ -114,31 +109,9 @@ class Metrics:
         self.client.log_batch(self.parent, metrics=[self._metric(metric, value, at, 0)], params=best)
 
     def look(self, runs: Mapping[str, str], metric: str) -> dict[str, list[float]]:
-        """Return the histories of running trials, by their names, or nothing where it is too early or nothing was logged since.
-
-        A look that takes long is taken less often: a twentieth of one core's time goes into looking.
-        """
-        now = time.monotonic()
-        if now - self._looked < self.pause:
-            return {}
-        self._looked = now
-        if not self._changed():
+        """Return the histories of running trials, by their names, or nothing where it is too early or nothing was logged since."""
+        if not self.looks.due():
             return {}
         found = {name: self.history(run, metric) for name, run in runs.items()}
-        self.pause = max(SHORTEST, 20 * (time.monotonic() - now))
+        self.looks.done()
         return found
-
-    def _changed(self) -> bool:
-        if self.database is None:
-            return True
-        state = [_stamp(self.database), _stamp(self.database.with_name(self.database.name + "-wal"))]
-        changed, self._seen = state != self._seen, state
-        return changed
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size

@@ -131,6 +131,7 @@ class Parallel:
         self.tries: dict[int, int] = {}
         self.workers: dict[str, _Worker] = {}
         self.started = 0
+        self._tell()
         self.listener = socket.socket(socket.AF_UNIX)
         Path(SOCKET).unlink(missing_ok=True)
         self.listener.bind(SOCKET)
@@ -177,7 +178,11 @@ class Parallel:
 
     def _accept(self) -> None:
         connection = Connection(self.listener.accept()[0].detach())
-        _, (name, pandas) = connection.recv()
+        try:
+            _, (name, pandas) = connection.recv()
+        except (EOFError, OSError):  # one that was ended before it could say who it is: its end is told like any other
+            connection.close()
+            return
         worker = self.workers[name]
         worker.connection, worker.pandas = connection, pandas
         self.children.selector.register(connection, 1, lambda: self._hear(worker))
@@ -216,6 +221,7 @@ class Parallel:
             self._failed(batch, f"run() returned {count} for {batch.count} items", missing, result)
             return
         self.tally.results[batch.index] = result
+        self._tell()
         done, total = self.tally.ended, self.tally.total
         if total <= REPORTS or done * REPORTS // total != (done - 1) * REPORTS // total:
             print(f"mini-batch {done} of {total} done by {worker.name}: {_many(batch.count, 'item')}", flush=True)
@@ -233,7 +239,12 @@ class Parallel:
         self.tally.items += items
         if result is not None:
             self.tally.results[batch.index] = result
+        self._tell()
         self.tally.check()
+
+    def _tell(self) -> None:
+        failed = f", {len(self.tally.failed)} failed" if self.tally.failed else ""
+        self.job.tell(f"{self.tally.ended} of {_many(self.tally.total, 'mini-batch')}{failed}")
 
     def _give_out(self) -> None:
         for worker in self.workers.values():

@@ -151,7 +151,7 @@ class Sweep:
             times += [running.began + self.limits["trial_timeout"] for running in self.running.values() if not running.ended_because]
         times += [running.kill_at for running in self.running.values() if running.kill_at is not None]
         if self.policy:
-            times.append(now + self.metrics.pause)
+            times.append(now + self.metrics.looks.pause)
         return max(0.0, min(times) - now) if times else None
 
     def _watch(self) -> None:
@@ -213,7 +213,9 @@ class Sweep:
         value = trial.best(self.goal)
         said = [f"trial {trial.number} of {self.total} {trial.state}{f' ({trial.reason})' if trial.reason else ''}"]
         said += [f"{self.metric} {shown_value(value)}"] if value is not None else []
-        said += [f"best {shown_value(best.best(self.goal))} (trial {best.number})"] if best else []
+        leads = [f"best {shown_value(best.best(self.goal))} (trial {best.number})"] if best else []
+        said += leads
+        self.job.tell(", ".join([f"{len(self.ended)} of {self.total} trials", *leads]))
         print("; ".join([*said, shown_parameters(trial.parameters)]), flush=True)
 
     def _write(self) -> None:

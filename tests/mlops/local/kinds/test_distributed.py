@@ -8,6 +8,8 @@ import time
 import psutil
 import pytest
 
+from mlops.engine.events import Progress
+from mlops.local import executor
 from mlops.local.kinds.distributed import Layout, layout, ranks
 
 STEP = """
@@ -35,6 +37,18 @@ def test_each_process_of_a_pytorch_step_knows_its_rank_and_its_lines_are_marked_
     facts, log = site.run(warm=warm, tracked=False)
     assert facts["state"] == "finished"
     assert marked(log) == ["[rank 0] 0 0 0 4 2", "[rank 1] 1 1 0 4 2", "[rank 2] 2 0 1 4 2", "[rank 3] 3 1 1 4 2"]
+
+
+def test_the_bar_of_a_rank_is_told_while_it_is_drawn_and_is_one_line_of_the_log(site, monkeypatch):
+    monkeypatch.setattr(executor, "_LOOK_EVERY", 0.02)
+    bar = "import os, sys, time\nfor n in range(9):\n    sys.stdout.write(f'\\r{n}%|#| {n}/9 [00:01<00:02, 1it/s]'); sys.stdout.flush()\n"
+    site.write("src/bar.py", f"{bar}    while n == 4 and not os.path.exists('go'): time.sleep(0.01)\nprint()\n")
+    site.step(STEP.format(command="python bar.py", distribution="{type: pytorch}").replace("instance_count: 2", "instance_count: 1"))
+    running = site.running(tracked=False)
+    for event in running.events():
+        if isinstance(event, Progress) and event.text == "[rank 0] 4 %, 4/9, 00:02 left":
+            (site.folder / "code/go").touch()
+    assert marked((site.folder / "log.txt").read_text()) == ["[rank 0] 8%|#| 8/9 [00:01<00:02, 1it/s]"]
 
 
 @pytest.mark.slow

@@ -7,6 +7,8 @@ from datetime import datetime
 import pandas as pd
 import pytest
 
+from mlops.engine.events import Progress
+from mlops.local import executor
 from mlops.local.kinds.batches import Batch, cut, size_in
 from mlops.local.kinds.parallel import _portable
 
@@ -63,6 +65,17 @@ def test_each_file_is_given_to_run_once_and_what_it_returns_is_in_the_order_of_t
     assert rows(site) == ["10", "11", "12", "13", "14"]
     assert facts["summary"] == "3 mini-batches: 5 items"
     assert "] ready" in log
+
+
+def test_how_many_mini_batches_are_done_is_told_while_the_others_run(site, monkeypatch):
+    monkeypatch.setattr(executor, "_LOOK_EVERY", 0.02)
+    wait = "    while '4.txt' in mini_batch[0] and not Path('go').exists(): time.sleep(0.01)\n    return ["
+    parallel(site, script=SCORE.replace("    return [", wait))
+    running = site.running(tracked=False)
+    for event in running.events():
+        if isinstance(event, Progress) and event.text == "2 of 3 mini-batches":
+            (site.folder / "code/go").touch()
+    assert rows(site) == ["10", "11", "12", "13", "14"]
 
 
 @pytest.mark.slow
@@ -133,6 +146,21 @@ def test_a_worker_that_dies_fails_its_mini_batch_only(site):
     _, log = site.run(tracked=False)
     assert rows(site) == ["12", "13", "14"]
     assert "mini-batch 0 failed: its worker ended with exit code 9" in log
+
+
+@pytest.mark.slow
+def test_what_workers_answer_after_the_step_has_failed_changes_nothing(site):
+    """Both wait for each other, so that the second failure is there while the first is being acted on."""
+    both = "Path(f'{os.getpid()}.pid').touch()\n    while len(list(Path('.').glob('*.pid'))) < 2: time.sleep(0.001)\n    raise ValueError('no')\n"
+    parallel(site, script=SCORE.replace("    return [", f"    {both}    return ["), more=f"{QUICK}\nmini_batch_error_threshold: 0")
+    assert site.run(tracked=False)[0]["reason"] == "1 mini-batch failed, more than mini_batch_error_threshold 0: ValueError: no"
+
+
+def test_who_connects_and_is_gone_before_it_said_who_it_is_harms_nobody(site):
+    gone = "import socket\n    with socket.socket(socket.AF_UNIX) as one: one.connect('../workers.socket')\n    global add"
+    parallel(site, script=SCORE.replace("global add", gone))
+    site.run(tracked=False)
+    assert rows(site) == ["10", "11", "12", "13", "14"]
 
 
 @pytest.mark.slow

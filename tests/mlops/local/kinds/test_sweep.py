@@ -77,6 +77,7 @@ def test_the_best_trials_outputs_become_the_steps_and_each_trial_has_a_run_of_it
     assert {(r.data.params["x"], r.data.metrics["loss"], r.info.status) for r in runs} >= {("3", 1.0, "FINISHED"), ("5", 5.0, "FINISHED")}
     assert client.get_run(facts["mlflow_run"]).data.tags["best_child_run_id"] == trials(tracked)[2]["run"]
     assert "trial 2 of 5 completed; loss 1; best 1 (trial 2); x=3" in log
+    assert (tracked.folder / "progress.txt").read_text().strip() == "5 of 5 trials, best 1 (trial 2)"
 
 
 @pytest.mark.slow
