@@ -4,6 +4,7 @@ using 'main.bicep'
 param project = 'flights'
 param environment = 'production'
 param costOwner = 'flights-team'
+param models = ['flights']
 
 param trainingVmSize = 'Standard_D4s_v5'
 param trainingMaxNodes = 4
@@ -11,4 +12,21 @@ param trainingPriority = 'Dedicated'
 param logRetentionDays = 365
 param storageRedundancy = 'Standard_ZRS'
 
-param deployerPrincipalId = readEnvironmentVariable('AZURE_DEPLOYER_ID', '')
+// private puts storage, vault, images, workspace and endpoints into a network of their own; docs/azure.md says what that asks of you.
+param network = 'public'
+
+// Who signs in without a secret: workflows of this repository in the environment `production`; for Azure DevOps what the service connection shows.
+param githubRepository = readEnvironmentVariable('AZURE_GITHUB_REPOSITORY', '')
+param devopsIssuer = readEnvironmentVariable('AZURE_DEVOPS_ISSUER', '')
+param devopsSubject = readEnvironmentVariable('AZURE_DEVOPS_SUBJECT', '')
+
+// Object ids of Entra groups: 'data-scientists', readers, callers.
+param groups = {}
+
+// The registry that environments share; here models are only taken out of it.
+param registryGroup = 'rg-flights-shared'
+param registryName = readEnvironmentVariable('AZURE_REGISTRY_NAME', '')
+
+param alertEmails = ['flights-team@example.com']
+param monthlyBudget = 1000
+param budgetStart = '2027-01-01'

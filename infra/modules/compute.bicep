@@ -1,11 +1,15 @@
 // Machines for training: none while nothing runs, no SSH, no local account; jobs act as the identity that is given.
+param name string
 param workspaceName string
 param location string
 param tags object
-param identityId string
+param identityName string
 param vmSize string
 param maxNodes int
 param priority string
+param private bool
+
+var identityId = resourceId('Microsoft.ManagedIdentity/userAssignedIdentities', identityName)
 
 resource workspace 'Microsoft.MachineLearningServices/workspaces@2026-05-01' existing = {
   name: workspaceName
@@ -13,7 +17,7 @@ resource workspace 'Microsoft.MachineLearningServices/workspaces@2026-05-01' exi
 
 resource cluster 'Microsoft.MachineLearningServices/workspaces/computes@2026-05-01' = {
   parent: workspace
-  name: 'cpu-cluster'
+  name: name
   location: location
   tags: tags
   identity: {
@@ -29,6 +33,7 @@ resource cluster 'Microsoft.MachineLearningServices/workspaces/computes@2026-05-
       osType: 'Linux'
       vmSize: vmSize
       vmPriority: priority
+      enableNodePublicIp: !private
       remoteLoginPortPublicAccess: 'Disabled'
       scaleSettings: {
         minNodeCount: 0
@@ -38,5 +43,3 @@ resource cluster 'Microsoft.MachineLearningServices/workspaces/computes@2026-05-
     }
   }
 }
-
-output name string = cluster.name

@@ -1,7 +1,30 @@
-// An identity that has no password, for machines that act: its roles are granted before anything runs as it.
+// An identity that has no password, for machines that act. Where a CI system is to sign in as it, the system's own token is believed,
+// for one deployment environment and for nothing else.
 param name string
 param location string
 param tags object
+
+@description('GitHub: the subject of the token, as repo:owner/name:environment:staging. Empty: none.')
+param githubSubject string = ''
+
+@description('Azure DevOps: what the service connection shows. Empty: none.')
+param devopsIssuer string = ''
+param devopsSubject string = ''
+
+var github = empty(githubSubject) ? [] : [
+  {
+    name: 'github'
+    issuer: 'https://token.actions.githubusercontent.com'
+    subject: githubSubject
+  }
+]
+var devops = empty(devopsSubject) ? [] : [
+  {
+    name: 'azure-devops'
+    issuer: devopsIssuer
+    subject: devopsSubject
+  }
+]
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   name: name
@@ -9,5 +32,18 @@ resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' 
   tags: tags
 }
 
-output id string = identity.id
-output principalId string = identity.properties.principalId
+// One after the other: the service refuses two at once for one identity.
+@batchSize(1)
+resource trusted 'Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials@2024-11-30' = [
+  for token in concat(github, devops): {
+    parent: identity
+    name: token.name
+    properties: {
+      issuer: token.issuer
+      subject: token.subject
+      audiences: ['api://AzureADTokenExchange']
+    }
+  }
+]
+
+output clientId string = identity.properties.clientId

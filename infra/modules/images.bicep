@@ -2,37 +2,41 @@
 param name string
 param location string
 param tags object
+param private bool
+param logsName string
 
-@description('Object ids of the identities that pull images.')
-param pullers array
-
-var acrPull = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '7f951dda-4ed3-4680-a7ca-43fe172d538d')
+resource logs 'Microsoft.OperationalInsights/workspaces@2026-03-01' existing = {
+  name: logsName
+}
 
 resource registry 'Microsoft.ContainerRegistry/registries@2025-11-01' = {
-  // checkov:skip=CKV_AZURE_139:private networking is a variant of its own and not written yet: docs/azure.md; until then every caller signs in with Entra
+  // checkov:skip=CKV_AZURE_139:a parameter of each environment: with network private there is no public address, with public every caller signs in with Entra
+  // checkov:skip=CKV_AZURE_163:the sku is Standard or Premium, which both scan; it is chosen by the parameter network, and a choice is not read there
   // checkov:skip=CKV_AZURE_166:quarantine needs a scanner that releases images; without one nothing could be pulled
   name: name
   location: location
   tags: tags
   sku: {
-    name: 'Standard'
+    name: private ? 'Premium' : 'Standard'
   }
   properties: {
     adminUserEnabled: false
     anonymousPullEnabled: false
+    publicNetworkAccess: private ? 'Disabled' : 'Enabled'
+    networkRuleBypassOptions: 'AzureServices'
   }
 }
 
-resource mayPull 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for puller in pullers: {
-    name: guid(registry.id, puller, acrPull)
-    scope: registry
-    properties: {
-      principalId: puller
-      principalType: 'ServicePrincipal'
-      roleDefinitionId: acrPull
-    }
+resource access 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'to-logs'
+  scope: registry
+  properties: {
+    workspaceId: logs.id
+    logs: [
+      {
+        categoryGroup: 'audit'
+        enabled: true
+      }
+    ]
   }
-]
-
-output id string = registry.id
+}

@@ -33,5 +33,16 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
   }
 }
 
-output insightsId string = insights.id
-output logsId string = logs.id
+resource queries 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'to-logs'
+  scope: logs
+  properties: {
+    workspaceId: logs.id
+    logs: [
+      {
+        categoryGroup: 'audit'
+        enabled: true
+      }
+    ]
+  }
+}

@@ -2,10 +2,16 @@
 param name string
 param location string
 param tags object
+param private bool
+param logsName string
+
+resource logs 'Microsoft.OperationalInsights/workspaces@2026-03-01' existing = {
+  name: logsName
+}
 
 resource vault 'Microsoft.KeyVault/vaults@2026-02-01' = {
-  // checkov:skip=CKV_AZURE_109:private networking is a variant of its own and not written yet: docs/azure.md; until then every caller signs in with Entra
-  // checkov:skip=CKV_AZURE_189:private networking is a variant of its own and not written yet: docs/azure.md; until then every caller signs in with Entra
+  // checkov:skip=CKV_AZURE_109:a parameter of each environment: with network private the default action is Deny, with public every caller signs in with Entra
+  // checkov:skip=CKV_AZURE_189:a parameter of each environment: with network private there is no public address, with public every caller signs in with Entra
   name: name
   location: location
   tags: tags
@@ -19,7 +25,24 @@ resource vault 'Microsoft.KeyVault/vaults@2026-02-01' = {
     enableSoftDelete: true
     enablePurgeProtection: true
     softDeleteRetentionInDays: 90
+    publicNetworkAccess: private ? 'Disabled' : 'Enabled'
+    networkAcls: {
+      bypass: 'AzureServices'
+      defaultAction: private ? 'Deny' : 'Allow'
+    }
   }
 }
 
-output id string = vault.id
+resource access 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'to-logs'
+  scope: vault
+  properties: {
+    workspaceId: logs.id
+    logs: [
+      {
+        categoryGroup: 'audit'
+        enabled: true
+      }
+    ]
+  }
+}

@@ -1,20 +1,26 @@
-// The workspace. Its system identity reaches storage, vault and images (the service grants it the roles when it creates the workspace);
-// CI's identity may submit jobs and deploy, and may not change compute, roles or the workspace itself.
+// The workspace. Its system identity reaches storage, vault and images: the service grants it the roles when it creates the workspace.
 param name string
 param location string
 param tags object
-param storageId string
-param vaultId string
-param imagesId string
-param insightsId string
+param storageName string
+param vaultName string
+param imagesName string
+param insightsName string
+param logsName string
+param private bool
 
-@description('Object ids of the identities that submit jobs, register models and deploy.')
-param deployers array
+@description('private: hosts that jobs may reach beside the services of the workspace.')
+param allowedHosts array
 
-var dataScientist = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', 'f6c7c914-8db3-469d-8ca1-694a8f32e121')
+@description('private: the cluster that builds images, since the registry then has no public address for the service that does otherwise.')
+param imageBuildCluster string
+
+resource logs 'Microsoft.OperationalInsights/workspaces@2026-03-01' existing = {
+  name: logsName
+}
 
 resource workspace 'Microsoft.MachineLearningServices/workspaces@2026-05-01' = {
-  // checkov:skip=CKV_AZURE_243:private networking is a variant of its own and not written yet: docs/azure.md; until then every caller signs in with Entra
+  // checkov:skip=CKV_AZURE_243:a parameter of each environment: with network private there is no public address, with public every caller signs in with Entra
   name: name
   location: location
   tags: tags
@@ -28,27 +34,44 @@ resource workspace 'Microsoft.MachineLearningServices/workspaces@2026-05-01' = {
   }
   properties: {
     friendlyName: name
-    storageAccount: storageId
-    keyVault: vaultId
-    containerRegistry: imagesId
-    applicationInsights: insightsId
+    storageAccount: resourceId('Microsoft.Storage/storageAccounts', storageName)
+    keyVault: resourceId('Microsoft.KeyVault/vaults', vaultName)
+    containerRegistry: resourceId('Microsoft.ContainerRegistry/registries', imagesName)
+    applicationInsights: resourceId('Microsoft.Insights/components', insightsName)
     systemDatastoresAuthMode: 'Identity'
-    publicNetworkAccess: 'Enabled'
+    publicNetworkAccess: private ? 'Disabled' : 'Enabled'
+    managedNetwork: {
+      isolationMode: private ? 'AllowOnlyApprovedOutbound' : 'Disabled'
+    }
+    imageBuildCompute: private ? imageBuildCluster : null
     v1LegacyMode: false
   }
 }
 
-resource mayDeploy 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for deployer in deployers: {
-    name: guid(workspace.id, deployer, dataScientist)
-    scope: workspace
+// One after the other: the service refuses two changes of a managed network at once.
+@batchSize(1)
+resource reachable 'Microsoft.MachineLearningServices/workspaces/outboundRules@2026-05-01' = [
+  for (host, index) in allowedHosts: if (private) {
+    parent: workspace
+    name: 'host-${index}'
     properties: {
-      principalId: deployer
-      principalType: 'ServicePrincipal'
-      roleDefinitionId: dataScientist
+      type: 'FQDN'
+      category: 'UserDefined'
+      destination: host
     }
   }
 ]
 
-output name string = workspace.name
-output id string = workspace.id
+resource events 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'to-logs'
+  scope: workspace
+  properties: {
+    workspaceId: logs.id
+    logs: [
+      {
+        categoryGroup: 'allLogs'
+        enabled: true
+      }
+    ]
+  }
+}

@@ -45,6 +45,7 @@ _SET = _argument("--set", action="append", default=[], metavar="inputs.NAME=VALU
 _RUN = _argument("run", nargs="?", default="latest", metavar="RUN", help="number, name or latest (the default)")
 _FORCE = _argument("--force", action="store_true", help="run every step, whatever is there already")
 _ENVIRONMENT = {"metavar": "ENVIRONMENT", "help": "staging or production"}
+_GROUP = _argument("--group", metavar="NAME", default="", help="the resource group (default: rg-<project>-<environment>)")
 _REASON = _argument("--reason", metavar="TEXT", default="", help="why, for the record")
 
 _CONTRACT = _argument("--contract", metavar="FILE", default="", help="the contract, a *.odcs.yml file; with one in data/, none is needed")
@@ -533,6 +534,65 @@ VERBS = {
             _argument("--out", default="dist", metavar="FOLDER", help="where to (default: dist)"),
             _argument("--sbom", action="store_true", help="write the bill of materials too (CycloneDX)"),
             _MODEL,
+        ),
+    ),
+    "infra": Verb(
+        "infra:infra",
+        "an environment's resources on Azure: show what would change (what-if), ask, change it (make infra)",
+        "mlops infra staging --what-if",
+        (
+            _argument(
+                "environment", metavar="ENVIRONMENT", help="staging, production or shared: infra/ENVIRONMENT.bicepparam says what it is"
+            ),
+            _argument("--what-if", action="store_true", help="only show"),
+            _argument(
+                "--location",
+                metavar="REGION",
+                default="",
+                help="make the resource group there, where there is none yet: az account list-locations",
+            ),
+            _GROUP,
+        ),
+    ),
+    "infra-destroy": Verb(
+        "infra:infra_destroy",
+        "name what the end of an environment on Azure would cost, have its resource group's name typed, and delete it",
+        "mlops infra-destroy staging",
+        (
+            _argument("environment", metavar="ENVIRONMENT", help="staging, production or shared"),
+            _GROUP,
+        ),
+        facts=False,
+    ),
+    "costs": Verb(
+        "costs:costs",
+        "estimate what a pipeline would cost, before it is submitted: hours of its steps times prices of their machines (infra/prices.yml)",
+        "mlops costs src/pipelines/train.yml --hours train=2",
+        (
+            _argument("file", nargs="?", metavar="FILE", help="a pipeline or job"),
+            _argument("--where", choices=("azure", "local"), default="azure", help="where it would run (default: azure)"),
+            _argument("--env", metavar="ENVIRONMENT", default="staging", help="whose training machines (default: staging)"),
+            _argument(
+                "--hours",
+                action="append",
+                default=[],
+                metavar="[STEP=]HOURS",
+                help="how long a step takes, or without STEP each one that no run here has shown; without any, the newest runs here say it",
+            ),
+            _argument(
+                "--refresh",
+                nargs="*",
+                metavar="SIZE",
+                help="ask the public price list first, for these sizes or all that are in use, and write the file",
+            ),
+            _argument(
+                "--from",
+                dest="source",
+                metavar="ADDRESS",
+                default="https://prices.azure.com/api/retail/prices",
+                help="where the price list is",
+            ),
+            _SET,
         ),
     ),
     "doctor": Verb(
