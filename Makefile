@@ -18,6 +18,7 @@ reason = $${REASON:+--reason "$$REASON"}
 settings = $${SET:+--set "$$SET"}
 ready := .venv/.ready
 tools := .venv/tools/.ready
+scan := .venv/scan/.ready
 tables := .venv/tables/.ready
 compile := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade
 
@@ -32,6 +33,11 @@ $(ready): requirements.lock pyproject.toml src/mlops/setup.sh
 $(tools): src/mlops/audit.lock | $(ready)
 	@uv venv --quiet --clear --python .venv/bin/python .venv/tools
 	@uv pip sync --quiet --python .venv/tools/bin/python --require-hashes --link-mode "$${UV_LINK_MODE:-hardlink}" src/mlops/audit.lock
+	@touch $@
+
+$(scan): src/mlops/scan.lock | $(ready)
+	@uv venv --quiet --clear --python .venv/bin/python .venv/scan
+	@uv pip sync --quiet --python .venv/scan/bin/python --require-hashes --link-mode "$${UV_LINK_MODE:-hardlink}" $<
 	@touch $@
 
 $(tables): benchmarks/adoptions/tables.lock | $(ready)
@@ -97,7 +103,7 @@ check: $(ready)  ## lint, types and quick tests, in under a minute
 pages: $(ready)  ## links, verbs and names on every page, in seconds
 	@pytest tests/contract/test_layout.py
 
-test: $(ready) $(tools)  ## every test, but for those of `make workflows`
+test: $(ready) $(tools) $(scan)  ## every test, but for those of `make workflows`
 	@pytest -n 2 -m "not workflows"
 
 workflows: $(ready) $(tools)  ## GitHub's workflows and Azure's pipelines, run here on a small fork: minutes
@@ -126,6 +132,7 @@ clean:  ## end the endpoints, then remove .venv and all state in .mlops
 lock: $(ready)  ## resolve requirements.lock and the locks of tools and tables anew, after a change of what they are made from
 	@$(compile) pyproject.toml src/mlops/requirements.in -o requirements.lock
 	@$(compile) src/mlops/audit.in -o src/mlops/audit.lock
+	@$(compile) src/mlops/scan.in -o src/mlops/scan.lock
 	@$(compile) --no-deps benchmarks/adoptions/tables.in -o benchmarks/adoptions/tables.lock
 
 .PHONY: infra infra-destroy

@@ -132,11 +132,10 @@ def refreshed(prices: Prices, sizes: Sequence[str], address: str = PRICE_LIST) -
         PlatformError: The list cannot be reached, or does not answer as it is documented.
     """
     hourly: dict[str, dict[str, float]] = {}
-    for item in _items(address, _question(prices.region, sizes), prices.currency):
-        size, priority = str(item.get("armSkuName")), _priority(item)
-        if priority and size in sizes:
+    for size, priority, price in _entries(address, _question(prices.region, sizes), prices.currency):
+        if size in sizes:
             known = hourly.setdefault(size, {})
-            known[priority] = max(known.get(priority, 0.0), float(item["retailPrice"]))
+            known[priority] = max(known.get(priority, 0.0), price)
     return hourly, [size for size in sizes if size not in hourly]
 
 
@@ -158,32 +157,40 @@ def _priority(item: Mapping[str, Any]) -> str | None:
     return "LowPriority" if sku.endswith("Low Priority") else "Dedicated"
 
 
-def _items(address: str, question: str, currency: str) -> Iterator[Mapping[str, Any]]:
-    import httpx
-
-    page: str | None = address
+def _entries(address: str, question: str, currency: str) -> Iterator[tuple[str, str, float]]:
+    """Read the list page by page: machine size, priority and price of each entry that has one of ours."""
+    page = address
     given: dict[str, str] | None = {"currencyCode": f"'{currency}'", "$filter": question}
     for _ in range(_MOST_PAGES):
-        try:
-            answer = httpx.get(str(page), params=given, timeout=30.0, follow_redirects=False)
-            answer.raise_for_status()
-            told = answer.json()
-            items, following = told["Items"], told.get("NextPageLink")
-        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-            raise PlatformError(
-                f"the price list gave no answer that makes sense: {error!r}",
-                where=address,
-                hint="Try again later; the prices in the file are as they were.",
-            ) from error
-        yield from items
+        entries, following = _page(page, given, address)
+        yield from entries
         if not following:
             return
-        if (urlsplit(following).hostname, urlsplit(following).scheme) != (urlsplit(address).hostname, urlsplit(address).scheme):
+        if [urlsplit(following).scheme, urlsplit(following).hostname] != [urlsplit(address).scheme, urlsplit(address).hostname]:
             raise PlatformError(f"the price list goes on at another place: {following}", where=address, hint="Nothing was changed.")
         page, given = following, None
     raise PlatformError(
         f"the price list has more than {_MOST_PAGES} pages for this question", where=address, hint="Ask for fewer sizes at once."
     )
+
+
+def _page(page: str, given: Mapping[str, str] | None, address: str) -> tuple[list[tuple[str, str, float]], str]:
+    import httpx
+
+    try:
+        answer = httpx.get(page, params=given, timeout=30.0, follow_redirects=False)
+        answer.raise_for_status()
+        told = answer.json()
+        ours = [(item, priority) for item in told["Items"] if (priority := _priority(item))]
+        return [(str(item["armSkuName"]), priority, float(item["retailPrice"])) for item, priority in ours], str(
+            told.get("NextPageLink") or ""
+        )
+    except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PlatformError(
+            f"the price list gave no answer that makes sense: {error!r}",
+            where=address,
+            hint="Try again later; the prices in the file are as they were.",
+        ) from error
 
 
 def write_prices(root: Path, found: Mapping[str, Mapping[str, float]], today: date) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.api import place, read
 from mlops.errors import UsageError
+from mlops.spec.source import read as parsed
 from mlops.verbs.pipelines import given
 
 if TYPE_CHECKING:
@@ -99,7 +100,9 @@ def _lines(pipeline: Pipeline, runs: list[Mapping[str, Any]], hours: Mapping[str
             untold.append(name)
             continue
         job, default = _job(pipeline, name)
-        lines.append(line(name, machine_of(name, {**_own(step.component.place), **job}, default, cluster, prices), told, prices))
+        lines.append(
+            line(name, machine_of(name, {**_machine(step.component.place.source.value), **job}, default, cluster, prices), told, prices)
+        )
     if untold:
         raise UsageError(
             f"nobody knows how long {', '.join(untold)} would take",
@@ -109,21 +112,23 @@ def _lines(pipeline: Pipeline, runs: list[Mapping[str, Any]], hours: Mapping[str
 
 
 def _job(pipeline: Pipeline, name: str) -> tuple[Mapping[str, Any], str]:
-    """Return what the file says of a step, or of the pipeline that it is in, and the default compute. A job on its own is its own step."""
-    source = pipeline.steps[name].place.source.value
-    whole = source if isinstance(source, dict) else {}
-    jobs = whole.get("jobs")
-    own = (jobs.get(name) or jobs.get(name.split(".", maxsplit=1)[0]) or {}) if isinstance(jobs, dict) else whole
-    settings = whole.get("settings") if isinstance(whole.get("settings"), dict) else {}
-    return {key: own[key] for key in ("compute", "resources", "queue_settings") if own.get(key)}, str(
-        (settings or {}).get("default_compute") or ""
-    )
+    """Return what the file says of a step's machine, and the compute that holds where it says nothing."""
+    at = pipeline.steps[name].place
+    defaults = [_default_compute(source.value) for source in (at.source, parsed(pipeline.path))]
+    own: Any = at.source.value
+    for key in at.keys:
+        own = own[key]
+    return _machine(own), next(filter(None, defaults), "")
 
 
-def _own(component: Any) -> Mapping[str, Any]:
-    """What a component itself asks for."""
-    value = component.source.value
-    return {key: value[key] for key in ("compute", "resources", "queue_settings") if isinstance(value, dict) and value.get(key)}
+def _default_compute(told: Any) -> str:
+    settings = told.get("settings") if isinstance(told, dict) else None
+    return str(settings.get("default_compute") or "") if isinstance(settings, dict) else ""
+
+
+def _machine(told: Any) -> Mapping[str, Any]:
+    """What a mapping of the YAML says of a machine."""
+    return {key: told[key] for key in ("compute", "resources", "queue_settings") if isinstance(told, dict) and told.get(key)}
 
 
 def _print(arguments: argparse.Namespace, prices: Prices, lines: list[Line], rest: Range, whole: Range) -> None:
