@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TENTHS = 10
 _FLOORS = {"mean": 0.1, "median": 0.15, "by": 0.15}
 """In standard deviations; a quantile far out moves more than the middle."""
-SENSITIVE = {"mean", "spread", "by", "correlation", "order", "span", "length"}
+SENSITIVE = {"mean", "highest", "spread", "by", "correlation", "order", "span", "length"}
 """One row that is far enough out moves these: they are told, and stop nothing."""
 FEW = 4
 """Partitions below which a band is one of those days only: it tells, and stops nothing."""

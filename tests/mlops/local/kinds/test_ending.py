@@ -1,5 +1,6 @@
 """Steps of every kind that ignore SIGTERM and leave daemons: canceled, out of time, or failed on the way, none of their processes stays."""
 
+import shutil
 import time
 
 import psutil
@@ -56,7 +57,7 @@ def pids(tmp_path):
 
 
 @pytest.fixture
-def nasty(site, pids, monkeypatch, tmp_path):
+def nasty(site, pids, monkeypatch, tmp_path, request):
     """A function that writes a step of a kind, all of whose processes stay where they can."""
     for name in ("DATABRICKS_HOST", "SPARK_HOME"):
         monkeypatch.delenv(name, raising=False)
@@ -79,6 +80,8 @@ def nasty(site, pids, monkeypatch, tmp_path):
             monkeypatch.setenv("PYTHONPATH", str(package.parent))
             text = SPARK
         elif kind == "sweep":
+            site.home.mkdir(parents=True)
+            shutil.copy(request.getfixturevalue("database"), site.home / "mlflow.db")
             text = SWEEP.replace("COMMAND", command).replace("LIMITS", limits or "limits: {max_total_trials: 2, max_concurrent_trials: 2}")
         else:
             text = (DISTRIBUTED if kind == "distributed" else COMMAND).replace("COMMAND", command) + limits
@@ -104,7 +107,7 @@ def alive(pids):
 def test_a_canceled_step_of_any_kind_leaves_no_process(site, nasty, pids, kind):
     """E3, E8, E9: what `mlops cancel` does to the engine is what the end of its events does."""
     nasty(kind)
-    running = site.running(tracked=False)
+    running = site.running(tracked=kind == "sweep")
     events = running.events()
     while not isinstance(next(events), Started):
         pass
@@ -132,7 +135,7 @@ def test_a_step_that_is_out_of_time_leaves_no_process_not_even_while_another_ste
     other = "\n  other: {type: command, code: ./other, command: python other.py, environment: azureml:any@latest}\n"
     pipeline = site.root / "pipeline.yml"
     pipeline.write_text(pipeline.read_text() + other)
-    running = site.running(tracked=False)
+    running = site.running(tracked=kind == "sweep")
     for event in running.events():
         if isinstance(event, Failed):
             assert event.step == "it"
