@@ -7,8 +7,9 @@ from datetime import datetime
 import pandas as pd
 import pytest
 
-from mlops.local.kinds.batches import Batch, cut, size_in
+from mlops.local.kinds.batches import Batch, cut
 from mlops.local.kinds.parallel import _portable
+from mlops.spec.parallel import size_in
 
 STEP = """
 type: parallel
