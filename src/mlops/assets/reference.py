@@ -1,4 +1,7 @@
-"""What Azure ML's YAML calls an asset or a place: `azureml:name:1`, `azureml://registries/...`, `azureml://datastores/...`, as frozen values."""
+"""What Azure ML's YAML calls an asset or a place: `azureml:name:1`, `azureml://registries/...`, `azureml://datastores/...`, as frozen values.
+
+MLflow's name of a registered model, `models:/name/1`, is one, too.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ _ID = re.compile(
     re.IGNORECASE,
 )
 _SHORT = re.compile(r"azureml:(?P<name>[^/:@]+)(?:(?P<by>[:@])(?P<which>[^/@]+))?")
+_MODEL = re.compile(r"models:/(?P<name>[^/@]+)(?P<by>[/@])(?P<which>[^/@]+)")
 _DATASTORE = re.compile(
     r"azureml:(?://)?(?:subscriptions/[^/]+/resourcegroups/[^/]+/workspaces/[^/]+/)?datastores/(?P<store>[^/]+)(?:/paths(?:/(?P<path>.*))?)?/?",
     re.IGNORECASE,
@@ -61,7 +65,7 @@ class JobOutput:
 
 
 def parse(text: str) -> Reference | DatastorePath | JobOutput | None:
-    """Return what `text` refers to, or None where it is none of Azure ML's own references (a URL, a local path)."""
+    """Return what `text` refers to, or None where it is none of these (a URL, a local path)."""
     found = _DATASTORE.fullmatch(text)
     if found:
         return DatastorePath(found["store"], (found["path"] or "").strip("/"))
@@ -73,6 +77,10 @@ def parse(text: str) -> Reference | DatastorePath | JobOutput | None:
         version = found["which"] if (found["by"] or "").lower() == "versions" else None
         label = found["which"] if (found["by"] or "").lower() == "labels" else None
         return Reference(found["name"], version, label, found["registry"], KINDS[found["kind"].lower()])
+    found = _MODEL.fullmatch(text)
+    if found:
+        version, label = (found["which"], None) if found["by"] == "/" else (None, found["which"])
+        return Reference(found["name"], version if version != "latest" else None, label, None, "model")
     found = _SHORT.fullmatch(text)
     if found:
         return Reference(found["name"], found["which"] if found["by"] == ":" else None, found["which"] if found["by"] == "@" else None)

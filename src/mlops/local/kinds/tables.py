@@ -197,7 +197,8 @@ def _filtered(frame: pd.DataFrame, settings: Any) -> pd.DataFrame:
         tree = ast.parse(text.strip(), mode="eval")
     except SyntaxError as error:
         raise ValueError(f"{text!r} is no expression: {error.msg}") from error
-    return frame[_value(tree.body, frame)].reset_index(drop=True)
+    kept: pd.DataFrame = frame[_value(tree.body, frame)]
+    return kept.reset_index(drop=True)
 
 
 def _value(node: ast.AST, frame: pd.DataFrame) -> Any:
