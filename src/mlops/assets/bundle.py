@@ -15,6 +15,7 @@ import yaml
 from mlops.assets.lookup import COMPONENT_FILE
 from mlops.assets.objects import files_of
 from mlops.errors import UsageError
+from mlops.local.includes import zip_of
 from mlops.spec.references import is_reference
 from mlops.spec.source import Source, read
 
@@ -65,6 +66,11 @@ class _Bundle:
     def _copy_code(self, code: Path | None, includes: list[str]) -> None:
         """Lay out what is included, and the code over it: where both have a file, the code's stays."""
         for one in includes:
+            content = zip_of(Path(self.base, one).resolve())
+            if content is not None:
+                self.target.joinpath("code").mkdir(exist_ok=True)
+                self.target.joinpath("code", Path(one).name).write_bytes(content)
+                continue
             path = self._local(one)
             if path is None:
                 raise UsageError(f"additional_includes {one!r} is not on this machine", where=str(self.base))

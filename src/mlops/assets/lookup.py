@@ -5,6 +5,8 @@ Nothing is guessed: a rule of data/paths.yml comes first, then the one place tha
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mlops.assets.remote import Remote
+    from mlops.assets.repositories import Repositories
 
 COMPONENT_FILE = "component.yml"
 
@@ -55,6 +58,12 @@ class LocalAssets:
         from mlops.assets.remote import Remote
 
         return Remote(self.home / "assets" / "fetched")
+
+    @cached_property
+    def repositories(self) -> Repositories:
+        from mlops.assets.repositories import Repositories
+
+        return Repositories(self.home / "assets" / "fetched", self.remote.notes)
 
     def component(self, reference: str) -> Path:
         """Return the YAML file of a component, its code beside it.
@@ -90,6 +99,21 @@ class LocalAssets:
             if found is None:
                 raise
             return found
+
+    def code(self, reference: str) -> Path:
+        """Return the folder of code that an address of a repository names.
+
+        Raises:
+            UsageError: It is no such address.
+            PlatformError: It cannot be fetched.
+        """
+        ruled = self.rules.apply(reference)
+        if ruled:
+            return ruled
+        if not reference.startswith("git+"):
+            hint = f"Name a folder relative to this file, or a repository: git+https://HOST/OWNER/NAME\nOr map it: a line in {RULES_FILE}"
+            raise UsageError(f"code {reference!r} is not on this machine", hint=hint)
+        return self.repositories.get(reference, fetching=self.fetching)
 
     def environment(self, reference: str) -> Mapping[str, Any]:
         """Return what an environment asks for: `name`, `version`, `image`, `conda_file`; of a curated one nothing but its name is known here.
@@ -132,7 +156,9 @@ class LocalAssets:
         if isinstance(parsed, JobOutput):
             return self._of_run(parsed, reference)
         if isinstance(parsed, Reference):
-            return self._of_version(self._version(kind, reference))
+            return self._of_version(self._version(parsed.kind if parsed.kind in {"data", "model"} else kind, reference))
+        if reference.startswith("runs:/"):
+            return self._logged(reference)
         if reference.startswith("azureml:"):
             hint = "Known: azureml:NAME:VERSION, azureml:NAME@latest, azureml://datastores/NAME/paths/PATH, azureml://jobs/RUN/outputs/NAME"
             raise UsageError(f"{reference!r} is no reference that is known here", hint=f"{hint}\nOr map it: a line in {RULES_FILE}")
@@ -173,6 +199,29 @@ class LocalAssets:
         which = reference.version or (reference.label if reference.label not in LABELS else None)
         version = registry.resolve(reference.name, which) if which else next(iter(registry.versions(reference.name)), None)
         return registry.fetch(version) if version else None
+
+    def _logged(self, reference: str) -> Path:
+        """Return what a run logged into MLflow: `runs:/RUN/PATH`, by MLflow's id, or by the number or name that the run has here."""
+        from mlops.local.runs import find_run, read_run
+        from mlops.tracking.server import connect, tracking_uri
+
+        _, run, *below = reference.split("/", 2)
+        with contextlib.suppress(UsageError):
+            run = str((read_run(find_run(self.home, run)) or {}).get("mlflow_run", run))
+        target = self.home / "assets" / "fetched" / hashlib.sha256(f"{run} {below}".encode()).hexdigest()[:24]
+        connect(self.home)
+        from mlflow.artifacts import download_artifacts
+
+        target.mkdir(parents=True, exist_ok=True)
+        try:
+            found = download_artifacts(
+                f"runs:/{run}/{below[0] if below else ''}", dst_path=str(target), tracking_uri=tracking_uri(self.home)
+            )
+        except Exception as error:
+            said = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+            hint = f"Its artifacts: mlops ui\nOr map it: a line in {RULES_FILE}"
+            raise UsageError(f"{reference!r} is not on this machine: {said}", hint=hint) from error
+        return Path(found)
 
     def _in_datastore(self, reference: str) -> Path:
         found = self.place(reference)

@@ -1,4 +1,7 @@
-"""What Azure ML's YAML calls an asset or a place: `azureml:name:1`, `azureml://registries/...`, `azureml://datastores/...`, as frozen values."""
+"""What Azure ML's YAML calls an asset or a place: `azureml:name:1`, `azureml://registries/...`, `azureml://datastores/...`, as frozen values.
+
+MLflow's name of a registered model, `models:/name/1`, is one, too.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ _ID = (
     r"/(?P<kind>data|datasets|models|environments|components)/(?P<name>[^/]+)(?:/(?P<by>versions|labels)/(?P<which>[^/]+))?/?"
 )
 _SHORT = re.compile(r"azureml:(?P<name>[^/:@]+)(?:(?P<by>[:@])(?P<which>[^/@]+))?")
+_MODEL = r"models:/(?P<name>[^/@]+)(?P<by>[/@])(?P<which>[^/@]+)"
 _DATASTORE = r"azureml:(?://)?(?:subscriptions/[^/]+/resourcegroups/[^/]+/workspaces/[^/]+/)?datastores/(?P<store>[^/]+)(?:/paths(?:/(?P<path>.*))?)?/?"
 _JOB = r"azureml:(?://)?jobs/(?P<job>[^/]+)/outputs/(?P<output>[^/]+)(?:/paths(?:/(?P<path>.*))?)?/?"
 
@@ -58,7 +62,7 @@ class JobOutput:
 
 
 def parse(text: str) -> Reference | DatastorePath | JobOutput | None:
-    """Return what `text` refers to, or None where it is none of Azure ML's own references (a URL, a local path)."""
+    """Return what `text` refers to, or None where it is none of these (a URL, a local path)."""
     found = _SHORT.fullmatch(text)
     if found:
         return Reference(found["name"], found["which"] if found["by"] == ":" else None, found["which"] if found["by"] == "@" else None)
@@ -73,4 +77,8 @@ def parse(text: str) -> Reference | DatastorePath | JobOutput | None:
         version = found["which"] if (found["by"] or "").lower() == "versions" else None
         label = found["which"] if (found["by"] or "").lower() == "labels" else None
         return Reference(found["name"], version, label, found["registry"], KINDS[found["kind"].lower()])
+    found = re.fullmatch(_MODEL, text)
+    if found:
+        version, label = (found["which"], None) if found["by"] == "/" else (None, found["which"])
+        return Reference(found["name"], version if version != "latest" else None, label, None, "model")
     return None

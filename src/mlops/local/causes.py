@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from mlops.assets.images import normalized
+from mlops.assets.images import normalized, version_here
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,6 +30,7 @@ _CARD = re.compile(
     re.IGNORECASE,
 )
 _OTHER_VERSION = re.compile(r"^(?:\[[^\]]+\] )?(?:AttributeError|ImportError|TypeError|ModuleNotFoundError|NotImplementedError)\b")
+_FRAME = re.compile(r"/site-packages/(\w+)/")
 _CALLED = {
     "sklearn": "scikit-learn",
     "cv2": "opencv-python",
@@ -55,13 +56,13 @@ def cause(log: Sequence[str], differs: Iterable[str]) -> str:
             return _package(found["name"], lacks)
         if found := _PROGRAM.search(line):
             name = found["name"] or found["other"]
-            return f"there is no program {name} on this machine: install it; on Azure ML the step's container has it"
+            return f"there is no program {name} on this machine: install it (`uv pip install {name}`, where it is a Python package's)"
         if _NETWORK.search(line):
             return _unreachable(told)
         if _CARD.search(line):
             return "it needs a graphics card (CUDA), and none can be used here: on Azure ML it runs on a GPU compute"
-        if others and _OTHER_VERSION.search(line):
-            return f"it may need the versions that it asks for ({'; '.join(others[:3])}): {_CONDA}"
+        if _OTHER_VERSION.search(line):
+            return _version(told, others, lacks)
     return ""
 
 
@@ -76,6 +77,17 @@ def _package(module: str, lacks: Sequence[str]) -> str:
     if any(one.startswith("its packages are not known here") for one in lacks):
         return f"{said}: `uv pip install {name}`, or map its environment to one whose packages are known, in data/paths.yml"
     return f"{said}: `uv pip install {name}`, or name it in the step's conda file: {_CONDA}"
+
+
+def _version(told: Sequence[str], others: Sequence[str], lacks: Sequence[str]) -> str:
+    """Return what may be the reason of an error that other versions of packages do not make; nothing where none is known to be another."""
+    if others:
+        return f"it may need the versions that it asks for ({'; '.join(others[:3])}): {_CONDA}"
+    package = next((match[1] for line in reversed(told) if (match := _FRAME.search(line))), None)
+    version = version_here(_CALLED.get(package, package)) if package else None
+    if version is None or not any(one.startswith("its packages are not known here") for one in lacks):
+        return ""
+    return f"it may be written for another {package} than {version}: map its environment to one whose packages are known, in data/paths.yml; {_CONDA}"
 
 
 def _unreachable(told: Sequence[str]) -> str:

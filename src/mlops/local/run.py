@@ -326,7 +326,7 @@ class LocalRun:
     def _code(self, component: Component, command: str) -> Code:
         driven = component.job is not None
         code = read_driven(component, self.snapshot.code) if driven else self.snapshot.code(command, component.code)
-        return with_includes(code, component.includes)
+        return with_includes(code, component.includes, self.home / "cache" / "includes")
 
     def _driven(self, launch: Launch, component: Component, literals: Mapping[str, str], *, warm: bool) -> Launch:
         """Return the launch of a step that a driver of `kinds/` runs.

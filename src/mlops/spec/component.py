@@ -181,8 +181,7 @@ def _code(here: Here, value: Any) -> Path | None:
         return None
     text = str(value)
     if is_reference(text):
-        here.note(f"code {text!r} is not on this machine", "Name a folder relative to this file.")
-        return None
+        return here.found(lambda assets: assets.code(text), text, "Name a folder relative to this file.")
     folder = here.beside(text)
     if not folder.exists():
         here.note(f"there is no folder {text!r}", f"Paths are relative to this file: it would be {folder}")
@@ -195,7 +194,7 @@ def _includes(here: Here, value: Any) -> tuple[Path, ...]:
     found = []
     for index, text in enumerate(value if isinstance(value, list) else []):
         path = here.at(index).beside(str(text))
-        if not path.exists():
+        if not path.exists() and not (path.suffix == ".zip" and path.with_suffix("").is_dir()):  # which is then that folder as a zip
             here.at(index).note(f"there is no {text!r} to include", f"Paths are relative to this file: it would be {path}")
         found.append(path)
     return tuple(found)

@@ -14,11 +14,19 @@ if TYPE_CHECKING:
 
     from mlops.spec.reading import Here
 
-_SIZE = r"\s*\d+(\.\d+)?\s*(b|kb?|mb?|gb?|tb?)?\s*"
+_SIZE = r"\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>b|[kmgt]b?)?\s*"
+_UNITS = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+
+
+def size_in(text: str | int) -> tuple[float, bool] | None:
+    """Return a `mini_batch_size` as a number, and whether it is one of bytes: "10kb" -> (10240.0, True); None where it is none."""
+    found = re.fullmatch(_SIZE, str(text), re.IGNORECASE)
+    unit = found["unit"] if found else None
+    return (float(found["number"]) * _UNITS[unit[0].lower() if unit else "b"], unit is not None) if found else None
 
 
 def _mini_batch_size(value: Any) -> str | None:
-    right = isinstance(value, str | int) and not isinstance(value, bool) and re.fullmatch(_SIZE, str(value), re.IGNORECASE)
+    right = isinstance(value, str | int) and not isinstance(value, bool) and size_in(value) is not None
     return None if right else f"{value!r} is neither a number of files nor a size such as 10kb or 1mb"
 
 

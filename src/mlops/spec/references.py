@@ -30,6 +30,10 @@ class Assets(Protocol):
         """Return the file or folder of a stored model; `kind` is the declared type."""
         ...
 
+    def code(self, reference: str) -> Path:
+        """Return the folder of code in a repository."""
+        ...
+
     def environment(self, reference: str) -> Mapping[str, Any]:
         """Return what a stored environment says: `name`, `version`, `image`, `conda_file` (a mapping or None)."""
         ...

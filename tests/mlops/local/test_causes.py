@@ -1,5 +1,7 @@
 """Why a step failed, where its log says that this machine lacks something."""
 
+from importlib import metadata
+
 import pytest
 
 from mlops.local.causes import cause
@@ -25,6 +27,15 @@ CURATED = ("its packages are not known here: it is Microsoft's",)
 )
 def test_what_is_missing_is_told_with_what_to_do(line, differs, said):
     assert said in cause(["a line before", line, "and one behind"], differs)
+
+
+def test_an_error_out_of_a_package_names_the_version_where_what_is_asked_for_is_not_known():
+    lines = [
+        'File "/x/site-packages/pandas/core/generic.py", line 1, in __getattr__',
+        "AttributeError: 'DataFrame' object has no attribute 'append'",
+    ]
+    assert f"it may be written for another pandas than {metadata.version('pandas')}" in cause(lines, CURATED)
+    assert cause(lines, ()) == ""
 
 
 @pytest.mark.parametrize(

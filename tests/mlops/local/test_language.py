@@ -140,6 +140,19 @@ def test_additional_includes_lie_beside_the_code(ran, tmp_path):
     assert ran(HEAD + "jobs: {tell: {component: ./tell.yml}}", tell=tell)[0]["tell"] == "included"
 
 
+def test_a_zip_to_include_that_is_a_folder_is_made_of_it(ran, tmp_path):
+    (tmp_path / "shared/deep").mkdir(parents=True)
+    (tmp_path / "shared/deep/word.txt").write_text("zipped")
+    step = command(
+        "tell",
+        "python -c \"import zipfile; print(zipfile.ZipFile('shared.zip').read('deep/word.txt').decode())\"",
+        more="additional_includes: [./shared.zip]",
+    )
+    text = HEAD + "jobs: {tell: {component: ./tell.yml}}"
+    assert ran(text, tell=step)[0]["tell"] == "zipped"
+    assert ran(text, tell=step)[1]["tell"] == "reused"
+
+
 def test_a_limit_and_a_variable_may_be_bound_to_an_input_of_the_pipeline(ran):
     text = (
         HEAD

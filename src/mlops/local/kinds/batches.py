@@ -6,12 +6,12 @@ cut by their estimated size on disk, or by the values of `partition_keys`: one m
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import UsageError
-from mlops.local.kinds.tables import files_below, read_definition, read_rows
+from mlops.local.kinds.tables import files_below, read_rows, read_table
+from mlops.spec.parallel import size_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SOCKET = "../workers.socket"  # where workers are given them; relative, for the path of a socket is limited to a hundred characters
-_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
 @dataclass(frozen=True)
@@ -38,14 +37,6 @@ class Batch:
         return len(self.items)
 
 
-def size_in(text: str) -> tuple[float, bool]:
-    """Return a `mini_batch_size` as a number, and whether it has a unit: ("10kb" -> 10240.0, True)."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgtb]?)b?", text.strip().lower())
-    if match is None:
-        raise UsageError(f"mini_batch_size {text!r} is neither a number nor a size such as 10kb")
-    return float(match[1]) * _UNITS[match[2]], bool(text.strip().lower()[-1].isalpha())
-
-
 def cut(path: Path, size: str, keys: Sequence[str]) -> list[Batch]:
     """Return the mini-batches of an input.
 
@@ -57,13 +48,13 @@ def cut(path: Path, size: str, keys: Sequence[str]) -> list[Batch]:
     Raises:
         UsageError: The MLTable cannot be read here, or a partition key is not in the data.
     """
-    number, in_bytes = size_in(size)
-    definition = read_definition(path) if path.is_dir() else None
-    if definition is not None and definition.is_rows:
-        frame = read_rows(definition)
-        physical = sum(file.stat().st_size for file in definition.files)
+    number, in_bytes = size_in(size) or (1.0, False)
+    table = read_table(path) if path.is_dir() else None
+    if table is not None and table.is_rows:
+        frame = read_rows(table)
+        physical = sum(file.stat().st_size for file in table.files)
         return _by_values(frame, keys) if keys else _by_rows(frame, max(1, int(number * len(frame) / max(1, physical))))
-    files = files_below(path) if definition is None else definition.files
+    files = files_below(path) if table is None else table.files
     if keys:
         return _by_folders(path, files, keys)
     return _by_bytes(files, number) if in_bytes else _by_count(files, max(1, int(number)))

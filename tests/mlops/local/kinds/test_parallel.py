@@ -9,8 +9,9 @@ import pytest
 
 from mlops.engine.events import Progress
 from mlops.local import executor
-from mlops.local.kinds.batches import Batch, cut, size_in
+from mlops.local.kinds.batches import Batch, cut
 from mlops.local.kinds.parallel import _portable
+from mlops.spec.parallel import size_in
 
 STEP = """
 type: parallel
