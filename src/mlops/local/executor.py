@@ -198,9 +198,8 @@ class ProcessExecutor:
             env=self._environment(launch),
             log=str(launch.folder / "log.txt"),
         )
-        deadline = time.monotonic() + launch.timeout if launch.timeout else None
         watch = Watch(launch.folder, driven=launch.job is not None)
-        self._running[launch.step] = _Running(launch, spawner, warm, time.monotonic(), watch, deadline)
+        self._running[launch.step] = _Running(launch, spawner, warm, time.monotonic(), watch)
 
     def _environment(self, launch: Launch) -> dict[str, str]:
         """Return what a step has beside what the spawner has: its own variables."""
@@ -252,13 +251,20 @@ class ProcessExecutor:
             self._lost(spawner)
         elif message["event"] == "started":
             spawner.pids[message["id"]] = message["pid"]
-            if message["cold"] and message["id"] in self._running:
-                self._running[message["id"]].warm = False
+            if message["id"] in self._running:
+                self._begun(self._running[message["id"]], cold=bool(message["cold"]))
         elif message["id"] in self._running:
             running = self._running.pop(message["id"])
             logs.shorten(running.launch.folder / "log.txt")
             running.spawner.pids.pop(message["id"], None)
             self._ready.append(self._verdict(running, message["code"]))
+
+    @staticmethod
+    def _begun(running: _Running, *, cold: bool) -> None:
+        """The process is there: its time limit begins, for it is not the step that waited while imports were made for others."""
+        running.warm = running.warm and not cold
+        if running.launch.timeout:
+            running.deadline = time.monotonic() + running.launch.timeout
 
     def _lost(self, spawner: Spawner) -> None:
         """The spawner itself was killed: end what it started, and fail what ran in it."""

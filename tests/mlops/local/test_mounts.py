@@ -7,10 +7,10 @@ from mlops.local.mounts import network_file_system, warning
 
 TABLE = """\
 /dev/sda1 / ext4 rw,relatime 0 0
-server:/export/people /people nfs4 rw,vers=4.2 0 0
-tmpfs /people/ann/fast tmpfs rw 0 0
-//account.file.core.windows.net/code /share/my\\040code cifs rw 0 0
-blobfuse2 /share/blobs fuse.blobfuse2 rw 0 0
+server:/export/home /shared nfs4 rw,vers=4.2 0 0
+tmpfs /shared/ann/fast tmpfs rw 0 0
+//account.file.core.windows.net/code /far/my\\040code cifs rw 0 0
+blobfuse2 /far/blobs fuse.blobfuse2 rw 0 0
 /dev/sdb1 /over ext4 rw 0 0
 server:/over /over nfs rw 0 0
 proc /proc proc rw 0 0
@@ -21,12 +21,12 @@ odd
 @pytest.mark.parametrize(
     ("folder", "found"),
     [
-        ("/people/ann/project/.mlops", "nfs4 server:/export/people"),
-        ("/people", "nfs4 server:/export/people"),
-        ("/peopled/.mlops", None),
-        ("/people/ann/fast/.mlops", None),
-        ("/share/my code/.mlops", "cifs //account.file.core.windows.net/code"),
-        ("/share/blobs/x", "fuse.blobfuse2 blobfuse2"),
+        ("/shared/ann/project/.mlops", "nfs4 server:/export/home"),
+        ("/shared", "nfs4 server:/export/home"),
+        ("/sharedly/.mlops", None),
+        ("/shared/ann/fast/.mlops", None),
+        ("/far/my code/.mlops", "cifs //account.file.core.windows.net/code"),
+        ("/far/blobs/x", "fuse.blobfuse2 blobfuse2"),
         ("/over/.mlops", "nfs server:/over"),
         ("/srv/.mlops", None),
     ],

@@ -145,6 +145,17 @@ def test_a_step_that_hangs_is_ended_with_all_that_it_started(project):
     assert not processes(f"sleep 61{MINE}")
 
 
+@pytest.mark.slow
+def test_the_time_in_which_the_warm_process_imports_is_not_the_steps(project, tmp_path, monkeypatch):
+    """E8: the limit begins with the step's own process."""
+    (tmp_path / "heavy.py").write_text("import time\ntime.sleep(3)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
+    project.edit("code/make.py", "import sys", "import heavy, sys")
+    project.edit("make.yml", "command:", "limits: {timeout: 2}\ncommand:")
+    assert ends(run(project)[0])["make"] is Finished
+
+
 def test_what_a_step_leaves_running_ends_with_it(project):
     """E9: no background process writes into sealed outputs."""
     project.edit("code/make.py", "import sys", f"import subprocess, sys\nsubprocess.Popen(['sleep', '62{MINE}'], start_new_session=True)")

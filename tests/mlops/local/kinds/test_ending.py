@@ -121,11 +121,11 @@ def test_a_canceled_step_of_any_kind_leaves_no_process(site, nasty, pids, kind):
 @pytest.mark.parametrize(
     ("kind", "limits", "reason"),
     [
-        ("command", "limits: {timeout: 1}", "it ran longer than its limit"),
-        ("distributed", "limits: {timeout: 1}", "it ran longer than its limit"),
-        ("sweep", "limits: {max_total_trials: 2, max_concurrent_trials: 2, timeout: 1}", "the sweep ran longer than its limit"),
-        ("sweep", "limits: {max_total_trials: 2, max_concurrent_trials: 2, trial_timeout: 1}", "none of 2 trials completed"),
-        ("parallel", "retry_settings: {max_retries: 1, timeout: 1}\nmini_batch_error_threshold: 0", "mini-batch"),
+        ("command", "limits: {timeout: 2}", "it ran longer than its limit"),
+        ("distributed", "limits: {timeout: 4}", "it ran longer than its limit"),
+        ("sweep", "limits: {max_total_trials: 2, max_concurrent_trials: 2, timeout: 4}", "the sweep ran longer than its limit"),
+        ("sweep", "limits: {max_total_trials: 2, max_concurrent_trials: 2, trial_timeout: 2}", "none of 2 trials completed"),
+        ("parallel", "retry_settings: {max_retries: 1, timeout: 2}\nmini_batch_error_threshold: 0", "mini-batch"),
     ],
 )
 def test_a_step_that_is_out_of_time_leaves_no_process_not_even_while_another_step_runs(site, nasty, pids, kind, limits, reason):

@@ -1,7 +1,6 @@
 """Parallel steps: real worker processes over small files."""
 
 import textwrap
-import time
 from datetime import datetime
 
 import pandas as pd
@@ -132,13 +131,11 @@ def test_the_thresholds_may_stand_in_the_program_arguments(site):
 
 @pytest.mark.slow
 def test_a_run_that_takes_too_long_is_ended_and_another_worker_goes_on(site):
-    slow = SCORE.replace("    return [", "    if '0.txt' in mini_batch[0]: time.sleep(60)\n    return [")
-    parallel(site, script=slow, more="retry_settings: {max_retries: 0, timeout: 1}")
-    began = time.monotonic()
+    slow = SCORE.replace("    return [", "    if '0.txt' in mini_batch[0]: time.sleep(600)\n    return [")
+    parallel(site, script=slow, more="retry_settings: {max_retries: 0, timeout: 3}")
     _, log = site.run(tracked=False)
     assert rows(site) == ["12", "13", "14"]
-    assert "mini-batch 0 failed: run() took longer than 1 s" in log
-    assert time.monotonic() - began < 30
+    assert "mini-batch 0 failed: run() took longer than 3 s" in log
 
 
 @pytest.mark.slow
