@@ -19,6 +19,7 @@ LINES = 40
 
 _MODULE = re.compile(r"(?:ModuleNotFoundError|ImportError): No module named '?(?P<name>[\w.]+)'?")
 _PROGRAM = re.compile(r"sh: (?:line )?\d+: (?P<name>[\w./+-]+): (?:command )?not found$|\benv: \W(?P<other>[\w.+-]+)\W: No such file")
+_FILE = re.compile(r"sh: (?:line )?\d+: (?P<path>/\S+): No such file or directory$")
 _NETWORK = re.compile(
     r"Name or service not known|Temporary failure in name resolution|[Uu]nable to resolve host|Could not resolve host|getaddrinfo failed"
     r"|NameResolutionError|Network is unreachable|No address associated with hostname|Failed to resolve|nodename nor servname"
@@ -60,6 +61,8 @@ def cause(log: Sequence[str], differs: Iterable[str]) -> str:
         if found := _PROGRAM.search(line):
             name = found["name"] or found["other"]
             return f"there is no program {name} on this machine: install it (`uv pip install {name}`, where it is a Python package's)"
+        if found := _FILE.search(line):
+            return f"its command needs {found['path']}, a file of the container that it runs in on Azure ML: here there is none"
         if _NETWORK.search(line):
             return _unreachable(told)
         if _CARD.search(line):

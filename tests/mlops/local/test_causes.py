@@ -23,6 +23,7 @@ CURATED = ("its packages are not known here: it is Microsoft's",)
             "has no pandas.nowhere: it is another version than the script is for (pandas==1.3",
         ),
         ("/bin/bash: line 1: Rscript: command not found", (), "there is no program Rscript on this machine"),
+        ("/bin/bash: line 1: /opt/x/activate: No such file or directory", (), "its command needs /opt/x/activate, a file of the container"),
         ("/usr/bin/env: ‘julia’: No such file or directory", (), "there is no program julia on this machine"),
         ("wget: unable to resolve host address ‘a.blob.core.windows.net’", (), "a.blob.core.windows.net cannot be reached from here"),
         ("urllib.error.URLError: <urlopen error [Errno -2] Name or service not known>", (), "a host that it asks for cannot be reached"),
