@@ -108,6 +108,12 @@ def _build(image: Image, python: Path, lines: list[str], folder: Path) -> Mappin
     return facts
 
 
+def _is_other(image: Image) -> bool:
+    """Return whether the Python that is asked for is another than this one, and not on this machine."""
+    wanted = image.python
+    return wanted is not None and not f"{python_here()}.".startswith(f"{wanted}.") and _base(wanted) == _base(None)
+
+
 def _base(version: str | None) -> Path:
     """Return a Python of the version that is asked for, if this machine has one; else the one that runs this."""
     if version and not f"{python_here()}.".startswith(f"{version}."):
@@ -137,7 +143,9 @@ def _uv(image: Image, *words: str) -> str:
     if done.returncode:
         tail = "\n".join(line for line in done.stderr.splitlines()[-12:] if line.strip())
         hint = f"{tail}\nMend its conda file; or take the project's packages: `packages: project` in environments/local.yml"
-        raise PlatformError(f"the packages of {image.name} cannot be installed", where="uv", hint=hint)
+        python = _base(image.python)
+        lacks = f" for Python {python_here()}: it asks for {image.python}, which is not on this machine" if _is_other(image) else ""
+        raise PlatformError(f"the packages of {image.name} cannot be installed{lacks}", where=f"uv, {python}", hint=hint)
     return done.stdout
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -147,6 +148,8 @@ class LocalAssets:
         return found
 
     def _place(self, kind: str, reference: str, wanted: str) -> Path:
+        if wanted in FOLDER_TYPES:
+            reference = re.sub(r"(?<=/)\*+$", "", reference)  # `FOLDER/**` is the folder
         ruled = self.rules.apply(reference)
         if ruled:
             return ruled

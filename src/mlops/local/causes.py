@@ -19,6 +19,7 @@ LINES = 40
 
 _MODULE = re.compile(r"(?:ModuleNotFoundError|ImportError): No module named '?(?P<name>[\w.]+)'?")
 _PROGRAM = re.compile(r"sh: (?:line )?\d+: (?P<name>[\w./+-]+): (?:command )?not found$|\benv: \W(?P<other>[\w.+-]+)\W: No such file")
+_FILE = re.compile(r"sh: (?:line )?\d+: (?P<path>/\S+): No such file or directory$")
 _NETWORK = re.compile(
     r"Name or service not known|Temporary failure in name resolution|[Uu]nable to resolve host|Could not resolve host|getaddrinfo failed"
     r"|NameResolutionError|Network is unreachable|No address associated with hostname|Failed to resolve|nodename nor servname"
@@ -28,6 +29,9 @@ _CARD = re.compile(
     r"Found no NVIDIA driver|No CUDA GPUs are available|not compiled with CUDA|no CUDA-capable device|CUDA driver version is insufficient"
     r"|CUDA_HOME environment variable is not set|cuda is not available|NCCL .*(?:is not|isn't) (?:available|built)|No GPU(?:s)? (?:found|available)",
     re.IGNORECASE,
+)
+_WORKSPACE = re.compile(
+    r"KeyError: '(?:AZUREML_ARM|AZUREML_WORKSPACE|AZUREML_SERVICE)\w*'|DefaultAzureCredential failed|CredentialUnavailableError"
 )
 _OTHER_VERSION = re.compile(r"^(?:\[[^\]]+\] )?(?:AttributeError|ImportError|TypeError|ModuleNotFoundError|NotImplementedError)\b")
 _FRAME = re.compile(r"/site-packages/(\w+)/")
@@ -53,23 +57,31 @@ def cause(log: Sequence[str], differs: Iterable[str]) -> str:
     lacks, others = list(differs), [line for line in differs if line.endswith(" is used")]
     for line in reversed(told):
         if found := _MODULE.search(line):
-            return _package(found["name"], lacks)
+            return _package(found["name"], others, lacks)
         if found := _PROGRAM.search(line):
             name = found["name"] or found["other"]
             return f"there is no program {name} on this machine: install it (`uv pip install {name}`, where it is a Python package's)"
+        if found := _FILE.search(line):
+            return f"its command needs {found['path']}, a file of the container that it runs in on Azure ML: here there is none"
         if _NETWORK.search(line):
             return _unreachable(told)
         if _CARD.search(line):
             return "it needs a graphics card (CUDA), and none can be used here: on Azure ML it runs on a GPU compute"
+        if _WORKSPACE.search(line):
+            return "it calls the Azure ML workspace that it is in, and here it is in none: leave that part out where AZUREML_ARM_SUBSCRIPTION is not set"
         if _OTHER_VERSION.search(line):
             return _version(told, others, lacks)
     return ""
 
 
-def _package(module: str, lacks: Sequence[str]) -> str:
+def _package(module: str, others: Sequence[str], lacks: Sequence[str]) -> str:
     top = module.partition(".")[0]
-    said = f"the package {module} is not installed here"
     name = _CALLED.get(top, top)
+    version = version_here(name)
+    if version is not None and module != top:
+        why = f" ({'; '.join(others[:3])})" if others else ""
+        return f"{name} {version}, which is installed here, has no {module}: it is another version than the script is for{why}. {_CONDA}"
+    said = f"the package {module} is not installed here"
     if any(normalized(re.split(r"[^\w.-]", one, maxsplit=1)[0]) == normalized(name) for one in lacks):
         return f"{said}, and the step's conda file asks for it: {_CONDA}"
     if top == "azureml":

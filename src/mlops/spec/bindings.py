@@ -103,7 +103,10 @@ def bind(here: Here, declared: Input, value: Any, scope: Scope) -> Binding | Non
         return _from_pipeline(here, declared, ".".join(parts[2:]), scope)
     if parts[:2] == ("parent", "jobs") and len(parts) > 4 and parts[3] == "outputs":
         return FromStep(scope.prefix + parts[2], ".".join(parts[4:]))
-    here.note(f"unknown binding {text!r}", "A step's input knows ${{parent.inputs.NAME}} and ${{parent.jobs.STEP.outputs.NAME}}.")
+    here.note(
+        f"unknown binding {text!r}",
+        "A step's input knows ${{parent.inputs.NAME}}, ${{parent.jobs.STEP.outputs.NAME}} and ${{parent.jobs.STEP.inputs.NAME}}.",
+    )
     return None
 
 

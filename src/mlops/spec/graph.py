@@ -53,6 +53,8 @@ class Graph:
             if not _NAME.fullmatch(str(name)):
                 place.note(f"{name!r} cannot name a step", "Lower-case letters, digits and _ only, as on Azure ML.", at_key=True)
             body = {key: item if key in _OWN else filled(place.at(key), item, scope) for key, item in job.items()}
+            if isinstance(body.get("inputs"), dict):
+                body["inputs"] = {key: _as_beside(place.at("inputs", key), item, jobs) for key, item in body["inputs"].items()}
             written |= self._add_job(place, str(name), body, scope)
         return written
 
@@ -182,6 +184,27 @@ class _Ports:
     name: str
     inputs: Mapping[str, Input]
     outputs: Mapping[str, Output]
+
+
+def _as_beside(here: Here, value: Any, jobs: Mapping[str, Any]) -> Any:
+    """Return what an input is given; where that is an input of a job beside it, `${{parent.jobs.NAME.inputs.NAME}}`, what that one is given."""
+    seen: set[tuple[str, ...]] = set()
+    while True:
+        parts = expressions.whole(value.get("path", value.get("value")) if isinstance(value, dict) else value)
+        if parts is None or parts[:2] != ("parent", "jobs") or len(parts) < 5 or parts[3] != "inputs":
+            return value
+        job, name = jobs.get(parts[2]), ".".join(parts[4:])
+        given = job.get("inputs") if isinstance(job, dict) else None
+        if not isinstance(given, dict) or given.get(name) is None or parts in seen:
+            hint = (
+                did_you_mean(parts[2], jobs, label="steps")
+                if job is None
+                else did_you_mean(name, given or {}, label=f"given to {parts[2]}")
+            )
+            here.note(f"{parts[2]} is given no input {name!r} that this one could be", hint)
+            return None
+        seen.add(parts)
+        value = given[name]
 
 
 def _component(here: Here, name: str, kind: str, job: Mapping[str, Any], scope: Scope) -> Component | None:

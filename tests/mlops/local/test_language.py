@@ -153,6 +153,16 @@ def test_a_zip_to_include_that_is_a_folder_is_made_of_it(ran, tmp_path):
     assert ran(text, tell=step)[1]["tell"] == "reused"
 
 
+def test_an_input_may_be_what_the_step_beside_it_is_given(ran):
+    text = f"""\
+inputs: {{word: hello}}
+jobs:
+  one: {{command: "echo ${{{{inputs.word}}}}", {ENVIRONMENT}, inputs: {{word: "${{{{parent.inputs.word}}}}"}}}}
+  two: {{command: "echo ${{{{inputs.same}}}}", {ENVIRONMENT}, inputs: {{same: "${{{{parent.jobs.one.inputs.word}}}}"}}}}
+"""
+    assert ran(HEAD + text)[0] == {"one": "hello", "two": "hello"}
+
+
 def test_a_limit_and_a_variable_may_be_bound_to_an_input_of_the_pipeline(ran):
     text = (
         HEAD
