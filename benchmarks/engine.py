@@ -98,6 +98,7 @@ class Tool:
     packages: tuple[str, ...] = ()
     functions: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables of its own; `{folder}` in a value is the folder that it runs in."""
     no_op: bool = True
     """Whether it looks for what is done already."""
 
@@ -173,6 +174,161 @@ def _kedro(folder: Path, steps: list[Node]) -> None:
     )
 
 
+def _flow(text: str) -> Callable[[Path, list[Node]], None]:
+    """Return what writes flow.py: the steps, how one is run as a process of the interpreter that runs everybody's steps, and `text`."""
+
+    def write(folder: Path, steps: list[Node]) -> None:
+        asked = [(step.number, step.before, step.words.split()) for step in steps]
+        (folder / "flow.py").write_text(
+            f"import subprocess\nSTEPS = {asked!r}\n\n\ndef run(words):\n"
+            f"    subprocess.run([{sys.executable!r}, 'step.py', *words], cwd={str(folder)!r}, check=True)\n\n\n{text}"
+        )
+
+    return write
+
+
+PREFECT = """
+from prefect import flow, task
+from prefect.task_runners import ThreadPoolTaskRunner
+
+
+@task
+def one(words):
+    run(words)
+
+
+@flow(task_runner=ThreadPoolTaskRunner(max_workers=2))
+def steps():
+    made = {}
+    for number, before, words in STEPS:
+        made[number] = one.submit(words, wait_for=[made[before]] if before is not None else [])
+    for future in made.values():
+        future.result()
+
+
+steps()
+"""
+REDUN = """
+from redun import task
+
+redun_namespace = "bench"
+
+
+@task()
+def one(words, before):
+    run(words)
+    return words[-1]
+
+
+@task()
+def main():
+    made = {}
+    for number, before, words in STEPS:
+        made[number] = one(words, made.get(before))
+    return list(made.values())
+"""
+DAGSTER = """
+from dagster import In, Nothing, Out, job, multiprocess_executor, op
+
+
+def one(number, before, words):
+    @op(name=f"s{number}", ins={"before": In(Nothing)} if before is not None else {}, out=Out(Nothing))
+    def made():
+        run(words)
+
+    return made
+
+
+@job(executor_def=multiprocess_executor.configured({"max_concurrent": 2}))
+def steps():
+    made = {}
+    for number, before, words in STEPS:
+        node = one(number, before, words)
+        made[number] = node() if before is None else node(made[before])
+"""
+ZENML = """
+from zenml import pipeline, step
+
+
+@step
+def one(words: list) -> None:
+    run(words)
+
+
+@pipeline
+def steps():
+    for number, before, words in STEPS:
+        one(words, id=f"s{number}", after=[f"s{before}"] if before is not None else [])
+
+
+steps()
+"""
+KFP = """
+from kfp import dsl, local
+
+
+@dsl.component
+def one(folder: str, python: str, words: list) -> None:
+    import subprocess
+
+    subprocess.run([python, "step.py", *words], cwd=folder, check=True)
+
+
+@dsl.pipeline
+def steps(folder: str, python: str):
+    made = {}
+    for number, before, words in STEPS:
+        made[number] = one(folder=folder, python=python, words=words)
+        if before is not None:
+            made[number].after(made[before])
+
+
+local.init(runner=local.SubprocessRunner(use_venv=False))
+steps(folder=FOLDER, python=PYTHON)
+"""
+
+
+def _kfp(folder: Path, steps: list[Node]) -> None:
+    _flow(f"FOLDER, PYTHON = {str(folder)!r}, {sys.executable!r}\n{KFP}")(folder, steps)
+
+
+def _redun(folder: Path, steps: list[Node]) -> None:
+    (folder / ".redun").mkdir()
+    (folder / ".redun/redun.ini").write_text("[backend]\ndb_uri = sqlite:///redun.db\n\n[executors.default]\ntype = local\nmax_workers = 2\n")
+    _flow(REDUN)(folder, steps)
+
+
+def _dagster(folder: Path, steps: list[Node]) -> None:
+    (folder / "state").mkdir()
+    (folder / "state/dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    _flow(DAGSTER)(folder, steps)
+
+
+def _metaflow(folder: Path, steps: list[Node]) -> None:
+    """A layer of one step is a step, a wider one a fan-out and what joins it; each of Metaflow's steps is a process, and so is step.py in it."""
+    layers: list[list[Node]] = []
+    depth: dict[int, int] = {}
+    for step in steps:
+        depth[step.number] = 0 if step.before is None else depth[step.before] + 1
+        layers += [[]] * (depth[step.number] == len(layers))
+        layers[depth[step.number]] = [*layers[depth[step.number]], step]
+    lines = ["from metaflow import FlowSpec, step", "", "", "class Steps(FlowSpec):"]
+    for number, layer in enumerate(layers):
+        here, after = "start" if number == 0 else f"layer{number}", "end" if number + 1 == len(layers) else f"layer{number + 1}"
+        words = [step.words.split() for step in layer]
+        if len(layer) == 1:
+            lines += [f"    @step\n    def {here}(self):\n        run({words[0]!r})\n        self.next(self.{after})\n"]
+            continue
+        lines += [
+            f"    @step\n    def {here}(self):\n        self.words = {words!r}\n        self.next(self.each{number}, foreach='words')\n",
+            f"    @step\n    def each{number}(self):\n        run(self.input)\n        self.next(self.join{number})\n",
+            f"    @step\n    def join{number}(self, inputs):\n        self.next(self.{after})\n",
+        ]
+    lines += ["    @step\n    def end(self):\n        pass\n", "", "if __name__ == '__main__':\n    Steps()\n"]
+    _flow("\n".join(lines))(folder, steps)
+
+
+QUIET = {"DO_NOT_TRACK": "1"}
 TOOLS = (
     Tool(OURS, _ours, (str(Path(sys.executable).with_name("mlops")), "run", "pipeline.yml"), environment={"MLOPS_HOME": "state"}),
     Tool("bash, a loop", _bash, ("bash", "run.sh"), no_op=False),
@@ -181,7 +337,40 @@ TOOLS = (
     Tool("DVC", _dvc, ("dvc", "repro", "--quiet"), ("dvc",), environment={"DVC_NO_ANALYTICS": "1"}),
     Tool("doit", _doit, ("doit",), ("doit",), functions=True),
     Tool("Luigi", _luigi, ("python", "flow.py"), ("luigi",), functions=True),
-    Tool("Kedro", _kedro, ("python", "flow.py"), ("kedro",), functions=True, no_op=False, environment={"DO_NOT_TRACK": "1"}),
+    Tool("Kedro", _kedro, ("python", "flow.py"), ("kedro",), functions=True, no_op=False, environment=QUIET),
+    Tool("redun", _redun, ("redun", "run", "flow.py", "main"), ("redun",), environment=QUIET),
+    Tool(
+        "Metaflow",
+        _metaflow,
+        ("python", "flow.py", "--quiet", "--no-pylint", "run", "--max-workers", "2", "--max-num-splits", "10000"),
+        ("metaflow",),
+        environment={"METAFLOW_USER": "bench", "METAFLOW_DATASTORE_SYSROOT_LOCAL": "state", "METAFLOW_HOME": "state"},
+        no_op=False,
+    ),
+    Tool(
+        "Prefect",
+        _flow(PREFECT),
+        ("python", "flow.py"),
+        ("prefect",),
+        environment={"PREFECT_HOME": "{folder}/state", "PREFECT_LOGGING_LEVEL": "ERROR", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", **QUIET},
+        no_op=False,
+    ),
+    Tool(
+        "Dagster",
+        _dagster,
+        ("dagster", "job", "execute", "-f", "flow.py", "-j", "steps"),
+        ("dagster",),
+        environment={"DAGSTER_HOME": "{folder}/state", "DAGSTER_DISABLE_TELEMETRY": "yes"},
+        no_op=False,
+    ),
+    Tool(
+        "ZenML",
+        _flow(ZENML),
+        ("python", "flow.py"),
+        ("zenml[local]",),
+        environment={"ZENML_CONFIG_PATH": "{folder}/state", "ZENML_ANALYTICS_OPT_IN": "false", "AUTO_OPEN_DASHBOARD": "false", **QUIET},
+    ),
+    Tool("kfp.local", _kfp, ("python", "flow.py"), ("kfp",), no_op=False),
 )
 
 
@@ -271,7 +460,7 @@ def _seconds(tool: Tool, folder: Path) -> float:
     done = subprocess.run(
         command,
         cwd=folder,
-        env=kept | {"PATH": path} | dict(tool.environment),
+        env=kept | {"PATH": path} | {name: value.format(folder=folder) for name, value in tool.environment.items()},
         capture_output=True,
         text=True,
         timeout=4 * LONGEST,
