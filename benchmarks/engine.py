@@ -271,7 +271,7 @@ KFP = """
 from kfp import dsl, local
 
 
-@dsl.component
+@dsl.component(install_kfp_package=False)
 def one(folder: str, python: str, words: list) -> None:
     import subprocess
 
@@ -361,6 +361,7 @@ TOOLS = (
         environment={
             "PREFECT_HOME": "{folder}/state",
             "PREFECT_LOGGING_LEVEL": "ERROR",
+            "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             **QUIET,
         },
