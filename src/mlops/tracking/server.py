@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.errors import PlatformError
 from mlops.files import locked
-from mlops.tracking import blank
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,6 +59,8 @@ def connect(home: Path) -> Any:
 @contextlib.contextmanager
 def _new_database(home: Path, uri: str, version: str) -> Iterator[None]:
     """Give a home without a database of its own an empty one, where one is kept; otherwise keep the one that MLflow makes."""
+    from mlops.tracking import blank
+
     own = home / "mlflow.db"
     if uri != f"sqlite:///{own}" or own.exists() or blank.lay(own, version):
         yield
