@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mlops.cli import VERBS, main
+from mlops.local.warm import Spawner
 from mlops.verbs.pipelines import given
 
 MLOPS = Path(sys.executable).with_name("mlops")
@@ -168,3 +169,15 @@ def test_a_reader_that_closes_the_pipe_gets_no_traceback(here):
         f"{MLOPS} --help | head -1; {MLOPS} check *.yml | true", shell=True, capture_output=True, text=True, env=os.environ
     )
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [["run", "nothing.yml"], ["run", "pipeline.yml"]])
+def test_the_process_that_starts_steps_is_gone_when_the_verb_is(here, capsys, monkeypatch, words):
+    """It is started before the pipeline is read, whatever comes of that."""
+    started = []
+    begin = Spawner.__init__
+    monkeypatch.setattr(Spawner, "__init__", lambda self: started.append(self) or begin(self))
+    main(words)
+    capsys.readouterr()
+    assert started
+    assert all(spawner.process.returncode is not None for spawner in started)

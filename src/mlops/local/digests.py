@@ -7,14 +7,12 @@ per file. The inode's change time cannot be set back by a program, so an edit th
 from __future__ import annotations
 
 import os
+import stat
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from mlops.errors import MlopsError
 from mlops.files import digest_file, digest_folder, read_json, write_json
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _RACY_NS = 2_000_000_000
 
@@ -30,21 +28,24 @@ class Digests:
         except MlopsError:
             self.known = {}
 
-    def of(self, path: Path) -> str:
+    def of(self, path: Path | str) -> str:
         """Return `sha256:<hex>` of a file, or of a folder: the sorted names and digests of its files.
 
         Raises:
             OSError: It is not there or cannot be read.
         """
-        return digest_folder(path, self._file) if path.is_dir() else self._file(path)
+        now = os.stat(path)
+        return digest_folder(Path(path), self._file) if stat.S_ISDIR(now.st_mode) else self._digest(path, now)
 
     def _file(self, path: Path) -> str:
-        now = os.stat(path)
+        return self._digest(path, os.stat(path))
+
+    def _digest(self, path: Path | str, now: os.stat_result) -> str:
         facts = [now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino]
         known = self.known.get(str(path))
         if known and known[:4] == facts:
             return str(known[4])
-        digest = digest_file(path)
+        digest = digest_file(Path(path))
         # A file changed within the clock's grain could change again unseen: such a digest is not kept.
         if time.time_ns() - now.st_ctime_ns > _RACY_NS or not now.st_mode & 0o222:
             self.known[str(path)] = [*facts, digest]

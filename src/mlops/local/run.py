@@ -91,6 +91,7 @@ class LocalRun:
     _tracker: Tracker | None = field(default=None, init=False)
     _loopback: Loopback | None = field(default=None, init=False)
     _launches: dict[str, Launch] = field(default_factory=dict, init=False)
+    _recipes: dict[int, tuple[Component, Mapping[str, str]]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.places = Surroundings(self.root, self.home, self.options.packages, self.assets, building=not self.dry)
@@ -275,7 +276,8 @@ class LocalRun:
         literals = {
             name: _as_text(value, step.component.inputs[name].type) for name, value in values.items() if not isinstance(value, tuple | None)
         }
-        outputs = {name: (folder / "outputs" / name, declared.file_type) for name, declared in step.component.outputs.items()}
+        made = folder / "outputs"
+        outputs = {name: (made / name, declared.file_type) for name, declared in step.component.outputs.items()}
 
         def look_up(parts: tuple[str, ...]) -> str | None:
             name = ".".join(parts[1:])
@@ -370,18 +372,28 @@ class LocalRun:
     def _recipe(self, component: Component, code: Code, literals: Mapping[str, str], digests: Mapping[str, str]) -> Recipe:
         return Recipe(
             {
-                "the command": component.command,
-                **({} if component.job is None else {"the job": json.dumps(component.job, sort_keys=True)}),
-                "the environment": json.dumps(component.environment, sort_keys=True, default=str),
-                "the lock file": self.places.of(component).packages or self._lock_digest(),
-                **{f"variable {name}": value for name, value in component.environment_variables.items()},
+                **self._declared(component),
+                "the lock file": self.places.of(component).packages or self._lock_digest,
                 **{f"parameter {name}": value for name, value in literals.items()},
                 **{f"input {name}": digest for name, digest in digests.items()},
                 **{f"code {name}": self.snapshot.digest(path) for name, path in {**code.files, **code.ours}.items()},
-                **{f"output {name}": declared.type for name, declared in component.outputs.items()},
             }
         )
 
+    def _declared(self, component: Component) -> Mapping[str, str]:
+        """Return the parts of a recipe that a component itself says: the same for all steps that are one."""
+        if id(component) not in self._recipes:
+            parts = {
+                "the command": component.command,
+                "the environment": json.dumps(component.environment, sort_keys=True, default=str),
+                **{f"variable {name}": value for name, value in component.environment_variables.items()},
+                **{f"output {name}": declared.type for name, declared in component.outputs.items()},
+            }
+            job = {} if component.job is None else {"the job": json.dumps(component.job, sort_keys=True)}
+            self._recipes[id(component)] = component, parts | job
+        return self._recipes[id(component)][1]
+
+    @cached_property
     def _lock_digest(self) -> str:
         lock = self.root / "requirements.lock"
         return f"{sys.version.split()[0]} {self.digests.of(lock) if lock.is_file() else ''}"
@@ -398,7 +410,7 @@ class LocalRun:
     ) -> None:
         inputs = {name: {"value": value} for name, value in literals.items()}
         inputs |= {name: {"path": str(path), "digest": digest, **self.places.facts(path)} for name, (path, digest) in assets.items()}
-        log = str(Path("steps", step, "log.txt"))
+        log = f"steps/{step}/log.txt"
         self.record.describe_step(
             step, command=command, inputs=inputs, needs=list(self.pipeline.steps[step].needs), log=log, recipe=recipe.key
         )

@@ -162,7 +162,7 @@ class RunRecord:
     _writing: threading.RLock = field(default_factory=threading.RLock)
 
     def step_folder(self, step: str) -> Path:
-        return self.folder / "steps" / step
+        return self.folder.joinpath("steps", step)
 
     def describe_step(self, step: str, **facts: Any) -> None:
         """Add facts of a step that no event carries: its command, its inputs."""

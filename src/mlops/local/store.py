@@ -83,7 +83,7 @@ class Store:
     def whole(self, product: Product) -> bool:
         """Return whether an output is there, and still what it was."""
         try:
-            return self.digests.of(Path(product.path)) == product.digest
+            return self.digests.of(product.path) == product.digest
         except OSError:
             return False
 

@@ -6,6 +6,7 @@ An expression is only ever looked up, never evaluated.
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ _OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
 def whole(text: object) -> tuple[str, ...] | None:
     """Return the dotted parts where `text` is one expression and nothing else, or None."""
     match = _EXPRESSION.fullmatch(text.strip()) if isinstance(text, str) and "${{" in text else None
-    return tuple(match.group(1).split(".")) if match else None
+    return tuple(map(sys.intern, match.group(1).split("."))) if match else None
 
 
 def used(text: str) -> Iterator[tuple[str, ...]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import sys
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -207,7 +208,7 @@ class _Stream:
             tag = self.loader.resolve(yaml.ScalarNode, value, (True, False))
             if tag.removeprefix(_YAML) not in _PLAIN:
                 raise _UnusualError
-            known[value] = value if tag in texts else self.scalars.construct_object(yaml.ScalarNode(tag, value))
+            known[value] = sys.intern(value) if tag in texts else self.scalars.construct_object(yaml.ScalarNode(tag, value))
         return known[value]
 
 

@@ -9,6 +9,7 @@ Steps log with plain `mlflow.log_metric` and the like: the variables that MLflow
 
 from __future__ import annotations
 
+import itertools
 import os
 import queue
 import threading
@@ -24,11 +25,12 @@ from mlops.tracking.database import Looks
 from mlops.tracking.server import connect, experiment_id, tracking_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from mlops.local.runs import Origin, RunRecord
 
 _PATIENCE = 60.0
+_AT_ONCE, _BEHIND = 0, 1  # what a step waits for goes before what is only written down
 _NESTED = 200  # steps: of a larger run only those that log themselves get a nested run, for MLflow takes some 50 ms for each
 
 
@@ -57,7 +59,8 @@ class Tracker:
     pipeline: Tracked
     origin: Origin
     behind: bool = False
-    _inbox: queue.Queue[Callable[[], None] | None] = field(default_factory=queue.Queue)
+    _inbox: queue.PriorityQueue[tuple[int, int, Callable[[], None] | None]] = field(default_factory=queue.PriorityQueue)
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
     _runs: dict[str, str] = field(default_factory=dict)
     _error: Exception | None = None
     _parent: str = ""
@@ -72,7 +75,7 @@ class Tracker:
     def __post_init__(self) -> None:
         self.uri = tracking_uri(self.home)
         self._looks = Looks(self.uri)
-        self._inbox.put(self._open)
+        self._put(self._open, _AT_ONCE)
         self._thread = threading.Thread(target=self._work, daemon=True)
         if os.environ.get("MLFLOW_TRACKING_URI"):
             self.open()
@@ -96,7 +99,7 @@ class Tracker:
         if not wait:
             return given
         self.open()
-        self._inbox.put(lambda: self._begin(step, time.time(), wanted=True))
+        self._put(lambda: self._begin(step, time.time(), wanted=True), _AT_ONCE)
         self._drain()
         self._logging.add(step)
         return {**given, "MLFLOW_RUN_ID": self._runs[step], "MLFLOW_EXPERIMENT_ID": self._experiment}
@@ -105,21 +108,21 @@ class Tracker:
         """Write an event down, later and elsewhere; it happened `at` (seconds since the epoch), or now."""
         at = time.time() if at is None else at
         if isinstance(event, events.Started):
-            self._inbox.put(lambda: self._begin(event.step, event.at))
+            self._put(lambda: self._begin(event.step, event.at))
         elif isinstance(event, events.Finished | events.Failed | events.Canceled):
             status = {"Finished": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}[type(event).__name__]
             self._logging.discard(event.step)
-            self._inbox.put(lambda: self._end(event.step, status, at))
+            self._put(lambda: self._end(event.step, status, at))
         elif isinstance(event, events.RunFinished):
             status = {"completed": "FINISHED", "failed": "FAILED"}.get(event.state, "KILLED")
-            self._inbox.put(lambda: self._finish(status, at))
+            self._put(lambda: self._finish(status, at))
 
     def measured(self) -> Mapping[str, str]:
         """Return by step which metrics the running ones have logged last, as far as is known, and have that looked up again behind the caller."""
         if self._logging and not self._looking and self._looks.due():
             self._looking = True
             steps = tuple(self._logging)
-            self._inbox.put(lambda: self._look(steps))
+            self._put(lambda: self._look(steps))
         return self._measured
 
     def _look(self, steps: Iterable[str]) -> None:
@@ -145,13 +148,16 @@ class Tracker:
 
             later.note(self.record.folder)
             return
-        self._inbox.put(None)
+        self._put(None)
         self._thread.join()
         self._raise()
 
+    def _put(self, job: Callable[[], None] | None, when: int = _BEHIND) -> None:
+        self._inbox.put((when, next(self._numbers), job))
+
     def _drain(self) -> None:
         done = threading.Event()
-        self._inbox.put(done.set)
+        self._put(done.set, _AT_ONCE)
         done.wait(_PATIENCE)
         self._raise()
 
@@ -164,7 +170,7 @@ class Tracker:
             raise PlatformError(f"MLflow did not take the run: {first[:300]}", where=self.uri, hint=hint) from self._error
 
     def _work(self) -> None:
-        while (job := self._inbox.get()) is not None:
+        while (job := self._inbox.get()[2]) is not None:
             try:
                 # After a failure only the waiting are let go: nothing more is written.
                 if self._error is None or getattr(job, "__self__", None).__class__ is threading.Event:

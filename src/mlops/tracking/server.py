@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from mlops.errors import PlatformError
 from mlops.files import locked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _REACH_SECONDS = 3.0
@@ -40,11 +41,11 @@ def connect(home: Path) -> Any:
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    from mlflow import MlflowClient
+    from mlflow import MlflowClient, __version__
 
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     try:
-        with locked(home / "mlflow.lock"):
+        with locked(home / "mlflow.lock"), _new_database(home, uri, __version__):
             client = _opened(home, uri, lambda: MlflowClient(tracking_uri=uri, registry_uri=uri))
     except PlatformError:
         raise
@@ -53,6 +54,19 @@ def connect(home: Path) -> Any:
         hint = "If the file is broken, move it away: a new one is made, and .mlops/runs still has every run."
         raise PlatformError(f"MLflow's store cannot be used: {first}", where=uri, hint=hint) from error
     return client
+
+
+@contextlib.contextmanager
+def _new_database(home: Path, uri: str, version: str) -> Iterator[None]:
+    """Give a home without a database of its own an empty one, where one is kept; otherwise keep the one that MLflow makes."""
+    from mlops.tracking import blank
+
+    own = home / "mlflow.db"
+    if uri != f"sqlite:///{own}" or own.exists() or blank.lay(own, version):
+        yield
+        return
+    yield
+    blank.keep(own, version)
 
 
 def _opened(home: Path, uri: str, make: Callable[[], Any]) -> Any:

@@ -94,3 +94,14 @@ def test_pruning_says_what_would_go_and_removes_it_only_when_it_is_meant(project
     assert (told["gone"], len(read_runs(project.home))) == ([1, 2], 3)
     assert "removed  2 runs" in mlops(project, "prune", "--keep", "1").stdout
     assert [facts["run"] for facts in read_runs(project.home)] == [3]
+
+
+def test_a_run_whose_record_was_lost_to_a_power_cut_hides_no_other(project):
+    """E4: the record is synced when a run ends; before that the disk may have its name and none of its bytes."""
+    kept = run(project)
+    lost = project.home / "runs" / "2"
+    lost.mkdir()
+    for bytes_there in (b"", b"\0" * 4096):
+        (lost / "run.json").write_bytes(bytes_there)
+        assert [facts["run"] for facts in read_runs(project.home)] == [kept.facts["run"]]
+    assert run(project).facts["run"] == 3

@@ -1,6 +1,9 @@
+import shlex
+
 import pytest
 
 from mlops.errors import SpecError
+from mlops.spec import expressions
 from mlops.spec.expressions import fill
 from mlops.spec.pipeline import load_pipeline
 from mlops.spec.values import FromPipeline, FromStep, Literal
@@ -110,3 +113,21 @@ def test_an_input_without_a_value_is_a_mistake_only_when_the_file_is_run(project
     project.edit("pipeline.yml", "  n: 5", "  n: {type: uri_file}")
     assert "the pipeline's input 'n' has no value" in mistakes(project.pipeline)[0].message
     assert load_pipeline(project.pipeline, complete=False).values == {}
+
+
+def test_jobs_that_name_the_same_component_have_the_same_value_unless_they_set_something_over_it(project):
+    project.edit(
+        "pipeline.yml",
+        "jobs:\n",
+        "jobs:\n  again: {component: ./make.yml, type: command, inputs: {n: 1}}\n"
+        "  over: {component: ./make.yml, type: command, inputs: {n: 1}, environment_variables: {A: b}}\n",
+    )
+    steps = load_pipeline(project.pipeline).steps
+    assert steps["again"].component is steps["make"].component
+    assert steps["over"].component.environment_variables == {"A": "b"}
+    assert steps["again"].component.environment_variables == {}
+
+
+@pytest.mark.parametrize("command", ["python a.py  --n 1\t2\n", "python 'a b.py' \"c\" d\\ e", "", " x\u00a0y \x0b z", "a # b"])
+def test_a_command_is_split_into_words_as_a_shell_does(command):
+    assert expressions.words(command) == shlex.split(command)

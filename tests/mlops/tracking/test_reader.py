@@ -153,13 +153,13 @@ def test_the_runs_of_a_killed_process_are_ended_by_the_next_and_finished_ones_ar
     )
     assert subprocess.run([sys.executable, "-c", script, str(project.root)]).returncode == -signal.SIGKILL
     killed = {name: run.info.status for name, run in runs_of(project.home).items() if name != "make"}
-    assert killed == {"clear-egret": "RUNNING"}
+    assert killed == {"swift-finch": "RUNNING"}
     project.write("code/make.py", "import sys\nopen(sys.argv[2], 'w').write('0 1')")
     tracked(project)
     client = connect(project.home)
     found = client.search_runs([client.get_experiment_by_name("numbers").experiment_id])
     ended = {run.data.tags["mlflow.runName"]: run.info.status for run in found if run.data.tags["slipway.run"] == "1"}
-    assert ended["clear-egret"] == "KILLED"
+    assert ended["swift-finch"] == "KILLED"
     assert "RUNNING" not in ended.values()
     assert {run.info.status for run in found if run.data.tags["slipway.run"] == "2"} == {"FINISHED"}
 
