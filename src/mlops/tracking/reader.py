@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from mlops.local.runs import Origin, RunRecord
 
-_PATIENCE = 60.0
 _NESTED = 200  # steps: of a larger run only those that log themselves get a nested run, for MLflow takes some 50 ms for each
 
 
@@ -151,9 +150,11 @@ class Tracker:
         self._raise()
 
     def _drain(self) -> None:
+        """Wait for all that was put in before; the store's own limits of time end what does not answer, and a busy machine is only slow."""
         done = threading.Event()
         self._inbox.put(done.set)
-        done.wait(_PATIENCE)
+        while not done.wait(1.0) and self._thread.is_alive():
+            pass
         self._raise()
 
     def _raise(self) -> None:
