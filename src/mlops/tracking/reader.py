@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from mlops.local.runs import Origin, RunRecord
 
-_PATIENCE = 60.0
 _AT_ONCE, _BEHIND = 0, 1  # what a step waits for goes before what is only written down
 _NESTED = 200  # steps: of a larger run only those that log themselves get a nested run, for MLflow takes some 50 ms for each
 
@@ -156,9 +155,11 @@ class Tracker:
         self._inbox.put((when, next(self._numbers), job))
 
     def _drain(self) -> None:
+        """Wait for all that was put in at once before; the store's own limits of time end what does not answer, and a busy machine is only slow."""
         done = threading.Event()
         self._put(done.set, _AT_ONCE)
-        done.wait(_PATIENCE)
+        while not done.wait(1.0) and self._thread.is_alive():
+            pass
         self._raise()
 
     def _raise(self) -> None:
