@@ -17,6 +17,10 @@ home = pathlib.Path({home!r})
 words = sys.argv[1:]
 with (home / "calls.jsonl").open("a") as file:
     file.write(json.dumps(words) + "\\n")
+for word in words:
+    if word.startswith("@"):  # az reads such a word's value from the file
+        with (home / "read.jsonl").open("a") as file:
+            file.write(json.dumps([word[1:], pathlib.Path(word[1:]).read_text()]) + "\\n")
 answers = json.loads((home / "answers.json").read_text())
 key = max((key for key in answers if " ".join(words).startswith(key)), key=len, default=None)
 if key is None:
@@ -104,6 +108,12 @@ class Az:
     def calls(self) -> list[list[str]]:
         path = self.home / "calls.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+    @property
+    def read(self) -> dict[str, str]:
+        """Each file that a word named, and what was in it then."""
+        path = self.home / "read.jsonl"
+        return dict(json.loads(line) for line in path.read_text().splitlines()) if path.is_file() else {}
 
     def called(self, words: str) -> list[list[str]]:
         return [call for call in self.calls if " ".join(call).startswith(words)]
