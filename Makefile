@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV PYTHONPATH PYTHONHOME
 # password's ${NAME} may hold any sign.
 ENV ?= production
 RUN ?= latest
-given := MODEL VERSION ENV RUN REASON SET ROWS FROM ONLY DATA TARGET NAME TASK TIME GROUP DROP KEEP KEY METRIC POSITIVE TEST_SHARE DAY_FIRST LOCATION
+given := MODEL VERSION ENV RUN REASON SET ROWS FROM ONLY DATA TARGET NAME TASK TIME GROUP DROP KEEP KEY METRIC POSITIVE TEST_SHARE DAY_FIRST WHAT_IF LOCATION
 $(foreach name,$(given),$(eval override $(name) := $$(value $(name))))
 export $(given)
 model = $${MODEL:+--model "$$MODEL"}
@@ -136,8 +136,8 @@ lock: $(ready)  ## resolve requirements.lock and the locks of tools and tables a
 	@$(compile) --no-deps benchmarks/adoptions/tables.in -o benchmarks/adoptions/tables.lock
 
 .PHONY: infra infra-destroy
-infra: $(ready)  ## ENV=staging [WHAT_IF=1] [LOCATION=region]: an environment's resources on Azure: what would change, then asks
-	@mlops infra "$$ENV" $${WHAT_IF:+--what-if} $${LOCATION:+--location "$$LOCATION"}
+infra: $(ready)  ## ENV=staging [WHAT_IF=yes] [LOCATION=region]: an environment's resources on Azure: what would change, then asks
+	@case "$$WHAT_IF" in ''|no) only= ;; *) only=--what-if ;; esac; mlops infra "$$ENV" $$only $${LOCATION:+--location "$$LOCATION"}
 
 infra-destroy: $(ready)  ## ENV=staging: what the end of them would lose; asks for the name
 	@mlops infra-destroy "$$ENV"

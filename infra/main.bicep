@@ -274,7 +274,7 @@ module callers 'modules/callers.bicep' = [
 
 module registryAccess 'modules/registry-access.bicep' = if (!empty(registryName)) {
   name: 'registry-access-${stem}'
-  scope: resourceGroup(registryGroup)
+  scope: resourceGroup(empty(registryGroup) ? resourceGroup().name : registryGroup)
   params: {
     registryName: registryName
     publishes: registryPublishes

@@ -498,7 +498,9 @@ VERBS = {
         "what is wrong with the repository itself: secrets, workflows, packages (make audit)",
         "mlops audit --only secrets",
         (
-            _argument("--only", choices=("actionlint", "zizmor", "schemas", "secrets", "packages", "licences"), help="this check alone"),
+            _argument(
+                "--only", choices=("actionlint", "zizmor", "schemas", "bicep", "secrets", "packages", "licences"), help="this check alone"
+            ),
             _argument("--strict", action="store_true", help="fail where something was not looked at, as in CI"),
         ),
     ),

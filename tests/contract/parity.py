@@ -21,7 +21,7 @@ from mlops.settings import read_project
 from mlops.spec.source import read
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("ci", "deliver", "monitor", "retrain", "rollback")
+NAMES = ("ci", "deliver", "infra", "monitor", "retrain", "rollback")
 PAGE, BEGIN, END = ROOT / "docs/ci.md", "<!-- parity: begin -->", "<!-- parity: end -->"
 MODEL = next(iter(read_project(ROOT).models))
 """The model whose stages are looked at; those of others are the same."""
@@ -180,7 +180,7 @@ def _job(name, tree, job, inputs):
         if step.get("run", "").startswith("make ")
     )
     cache = str(_value(setup.get("cache", False), inputs)).lower() == "true"
-    return Job(name, job.get("environment", ""), job["timeout-minutes"], checkout.get("fetch-depth") == 0, cache, verbs)
+    return Job(name, _value(job.get("environment", ""), inputs), job["timeout-minutes"], checkout.get("fetch-depth") == 0, cache, verbs)
 
 
 def _value(text, inputs):
@@ -361,7 +361,19 @@ GITHUB_ONLY = {
 }
 _TOLD = "on Azure the pull request is told in the same run, whose job has the token for it; on GitHub by comment.yml"
 _REQUIRED = "GitHub requires one job by its name; on Azure the build validation policy requires the whole run"
+_VARIABLES = "on Azure a pipeline's variables are in the environment of its scripts by themselves; on GitHub they are handed on by name"
 DIFFERENT = {
+    "infra": {
+        "infra/infra: make infra is given": (
+            (
+                "AZURE_CLIENT_ID=${{ vars.AZURE_INFRA_CLIENT_ID }}, AZURE_GITHUB_REPOSITORY=${{ github.repository }}, "
+                "AZURE_SUBSCRIPTION_ID=${{ vars.AZURE_SUBSCRIPTION_ID }}, AZURE_TENANT_ID=${{ vars.AZURE_TENANT_ID }}, "
+                "ENV=input environment, WHAT_IF=input what_if, token"
+            ),
+            "ENV=input environment, WHAT_IF=input what_if, token",
+            _VARIABLES,
+        )
+    },
     "ci": {
         "stages": ("plan, check, try, required", "plan, check, try", _REQUIRED),
         "required: after": ("plan, check, try", "-", _REQUIRED),

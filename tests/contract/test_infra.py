@@ -13,6 +13,7 @@ import pytest
 from tests.contract.bicep import Later, Resource, evaluate, parameters, read
 
 from mlops.azure.roles import page, read_roles
+from mlops.settings import read_project
 
 ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"
@@ -22,9 +23,13 @@ CHECKOV = ROOT / ".venv/scan/bin/checkov"
 PAGE = (ROOT / "docs/azure.md").read_text()
 ONLY_PREVIEW = {"Microsoft.Insights/diagnosticSettings@2021-05-01-preview"}
 """Its only stable version is of 2016 and knows one setting by the name of `service`, without groups of categories: nobody documents it any more."""
+GIVEN = {path.stem: parameters(path, {}) for path in ENVIRONMENTS}
+PROJECT, MODELS = GIVEN["staging"]["project"], GIVEN["staging"]["models"]
+SHARED = f"rg-{PROJECT}-shared"
 EVERYTHING = {
-    "newEndpoints": ["flights"],
-    "registryName": "mlr-flights-shared",
+    "newEndpoints": MODELS,
+    "registryGroup": SHARED,
+    "registryName": "mlr-shared",
     "groups": {"data-scientists": "group-1", "readers": "group-2", "callers": "group-3"},
     "allowedHosts": ["packages.example.com"],
     "githubRepository": "owner/name",
@@ -44,14 +49,14 @@ by_name = {"ids": lambda path: path.name}
 @cache
 def asked(environment: str = "staging", network: str = "public", *, bare: bool = False) -> tuple[Resource, ...]:
     """Every resource of an environment, with all that its parameters can switch on; bare: as its file says."""
-    given = parameters(INFRA / f"{environment}.bicepparam", {})
+    given = GIVEN[environment]
     more = {} if bare else {**EVERYTHING, "network": network}
-    return tuple(evaluate(INFRA / "main.bicep", {**given, **more}, f"rg-flights-{environment}"))
+    return tuple(evaluate(INFRA / "main.bicep", {**given, **more}, f"rg-{PROJECT}-{environment}"))
 
 
 @cache
 def shared() -> tuple[Resource, ...]:
-    return tuple(evaluate(INFRA / "shared.bicep", parameters(INFRA / "shared.bicepparam", {}), "rg-flights-shared"))
+    return tuple(evaluate(INFRA / "shared.bicep", GIVEN["shared"], SHARED))
 
 
 def of(kind: str, resources: tuple[Resource, ...]) -> list[Resource]:
@@ -112,9 +117,10 @@ def test_each_deployment_environment_has_its_parameters() -> None:
 
 @pytest.mark.parametrize("environment", ["staging", "production"])
 def test_an_environment_can_be_made_as_its_file_says(environment: str) -> None:
-    assert parameters(INFRA / f"{environment}.bicepparam", {})["environment"] == environment
+    assert GIVEN[environment]["environment"] == environment
+    assert GIVEN[environment]["models"] == list(read_project(ROOT).models)
     names = {resource.name for resource in asked(environment, bare=True)}
-    assert f"mlw-flights-{environment}" in names
+    assert f"mlw-{PROJECT}-{environment}" in names
 
 
 def test_a_parameter_that_is_not_known_is_found() -> None:
@@ -141,12 +147,9 @@ def test_no_two_resources_are_one(environment: str, network: str) -> None:
 
 @pytest.mark.parametrize(("environment", "network"), VARIANTS)
 def test_every_resource_says_who_pays(environment: str, network: str) -> None:
-    silent = [
-        r.symbol
-        for r in (*asked(environment, network), *shared())
-        if r.body.get("tags", {}).get("cost-owner") != "flights-team" and not r.parent
-    ]
-    assert {r.symbol for r in (*asked(environment, network), *shared()) if r.kind in UNTAGGED} >= set(silent)
+    for resources, owner in ((asked(environment, network), GIVEN[environment]["costOwner"]), (shared(), GIVEN["shared"]["costOwner"])):
+        silent = {r.kind for r in resources if r.body.get("tags", {}).get("cost-owner") != owner and not r.parent}
+        assert silent <= UNTAGGED
 
 
 @pytest.mark.parametrize("path", BICEP + ENVIRONMENTS, **by_name)
@@ -174,7 +177,7 @@ def test_no_file_holds_or_hands_out_a_secret(path: Path) -> None:
     ],
 )
 def test_nothing_is_opened_by_a_key_where_an_identity_will_do(kind: str, setting: str, value: object) -> None:
-    assert [one.body["properties"][setting] for one in of(kind, asked())] == [value]
+    assert {one.body["properties"][setting] for one in of(kind, asked())} == {value}
 
 
 def test_logs_are_opened_by_no_key() -> None:
@@ -192,19 +195,19 @@ def test_an_endpoint_that_is_there_is_never_written() -> None:
     """To write it without its traffic takes the traffic away. Its alerts and logs are asked for all the same."""
     kinds = [resource.kind for resource in asked(bare=True)]
     assert f"{ML}/workspaces/onlineEndpoints" not in kinds
-    assert kinds.count("Microsoft.Insights/metricAlerts") == 2
+    assert kinds.count("Microsoft.Insights/metricAlerts") == 2 * len(MODELS)
 
 
 def test_an_endpoint_acts_as_an_identity_of_its_own() -> None:
-    endpoint, cluster = only(f"{ML}/workspaces/onlineEndpoints", asked()), only(f"{ML}/workspaces/computes", asked())
-    assert [path.rsplit("/", 1)[1] for path in endpoint.body["identity"]["userAssignedIdentities"]] == ["id-flights-staging-endpoint"]
-    assert [path.rsplit("/", 1)[1] for path in cluster.body["identity"]["userAssignedIdentities"]] == ["id-flights-staging-training"]
+    endpoint, cluster = of(f"{ML}/workspaces/onlineEndpoints", asked())[0], only(f"{ML}/workspaces/computes", asked())
+    assert [path.rsplit("/", 1)[1] for path in endpoint.body["identity"]["userAssignedIdentities"]] == [f"id-{PROJECT}-staging-endpoint"]
+    assert [path.rsplit("/", 1)[1] for path in cluster.body["identity"]["userAssignedIdentities"]] == [f"id-{PROJECT}-staging-training"]
 
 
 @pytest.mark.parametrize("environment", ["staging", "production"])
 def test_ci_signs_in_for_its_own_environment_and_for_no_other(environment: str) -> None:
     trusted = of("Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials", asked(environment))
-    assert {one.parent.name for one in trusted if one.parent} == {f"id-flights-{environment}-ci"}
+    assert {one.parent.name for one in trusted if one.parent} == {f"id-{PROJECT}-{environment}-ci"}
     told = {one.name: one.body["properties"] for one in trusted}
     assert told["github"]["subject"] == f"repo:owner/name:environment:{environment}"
     assert told["github"]["issuer"] == "https://token.actions.githubusercontent.com"
@@ -277,7 +280,7 @@ def test_what_has_logs_sends_them() -> None:
 
 def test_errors_latency_and_money_are_told_to_somebody() -> None:
     group = only("Microsoft.Insights/actionGroups", asked())
-    assert group.body["properties"]["emailReceivers"][0]["emailAddress"] == "flights-team@example.com"
+    assert group.body["properties"]["emailReceivers"][0]["emailAddress"] == GIVEN["staging"]["alertEmails"][0]
     alerts = of("Microsoft.Insights/metricAlerts", asked())
     assert {alert.body["properties"]["criteria"]["allOf"][0]["metricName"] for alert in alerts} == {
         "RequestsPerMinute",
@@ -291,9 +294,9 @@ def test_errors_latency_and_money_are_told_to_somebody() -> None:
 
 
 def test_the_registry_outlives_the_environments() -> None:
-    assert only(f"{ML}/registries", shared()).group == "rg-flights-shared"
-    assert {resource.group for resource in asked("production")} == {"rg-flights-production", "rg-flights-shared"}
-    assert {r.kind for r in asked("production") if r.group == "rg-flights-shared"} == {ASSIGNMENTS}
+    assert only(f"{ML}/registries", shared()).group == SHARED
+    assert {resource.group for resource in asked("production")} == {f"rg-{PROJECT}-production", SHARED}
+    assert {r.kind for r in asked("production") if r.group == SHARED} == {ASSIGNMENTS}
 
 
 def assignments(environment: str = "staging") -> set[tuple[str, str, str]]:
@@ -326,7 +329,7 @@ PLACES = {
 
 @pytest.mark.parametrize("environment", ["staging", "production"])
 def test_what_is_granted_is_what_the_table_says(environment: str) -> None:
-    publishes = environment == "staging"
+    publishes = GIVEN[environment].get("registryPublishes", False)
     told = {(grant.who, grant.role.key, PLACES[grant.scope]) for grant in read_roles(ROOT).grants if grant.always or publishes}
     assert assignments(environment) == told
 
@@ -336,14 +339,13 @@ def test_a_role_assignment_is_named_by_what_it_grants() -> None:
     one, other = ({r.name for r in of(ASSIGNMENTS, asked(environment))} for environment in ("staging", "production"))
     assert one.isdisjoint(other)
     assert {
-        r.name
-        for r in of(ASSIGNMENTS, tuple(evaluate(INFRA / "main.bicep", {**parameters(INFRA / "staging.bicepparam", {}), **EVERYTHING})))
+        r.name for r in of(ASSIGNMENTS, tuple(evaluate(INFRA / "main.bicep", {**GIVEN["staging"], **EVERYTHING}, f"rg-{PROJECT}-staging")))
     } == one
 
 
 def test_our_own_roles_are_for_this_group_alone() -> None:
     for one in of(DEFINITIONS, asked()):
-        assert [scope.rsplit("/", 1)[1] for scope in one.body["properties"]["assignableScopes"]] == ["rg-flights-staging"]
+        assert [scope.rsplit("/", 1)[1] for scope in one.body["properties"]["assignableScopes"]] == [f"rg-{PROJECT}-staging"]
 
 
 def test_the_page_has_the_table_of_roles() -> None:

@@ -42,10 +42,11 @@ RIGHTS = {
     "provenance": {"id-token": "write", "attestations": "write"},  # who signs, beside it, where a version came from
     "rollback": {"contents": "write", "deployments": "write"},
     "monitor": {"issues": "write"},  # one issue a model
+    "infra": {"id-token": "write"},  # who signs in to Azure
     "release": {"contents": "write", "id-token": "write", "attestations": "write"},  # tag and files; who made them
 }
 APPROVED = {"actions": "read", "pull-requests": "read"}  # a job behind production's gate asks who approved, and who wrote what is delivered
-ASKS_THE_SYSTEM = {"plan", "try", "comment", "train", "promote", "provenance", "rollback", "monitor", "release"}
+ASKS_THE_SYSTEM = {"plan", "try", "comment", "train", "promote", "provenance", "rollback", "monitor", "infra", "release"}
 """The verbs that get the job's token; what runs a change's own tests gets none."""
 TURNS = {
     "ci": {"group": "ci-${{ github.ref }}", "cancel-in-progress": True},
@@ -57,6 +58,7 @@ TURNS = {
     "retrain": {"group": "deliver", "cancel-in-progress": False, "queue": "max"},
     "rollback": {"group": "rollback", "cancel-in-progress": False},
     "monitor": {"group": "monitor", "cancel-in-progress": False},
+    "infra": {"group": "infra", "cancel-in-progress": False},
     "release": {"group": "release", "cancel-in-progress": False},
 }
 LEVELS = ["none", "read", "write"]
@@ -236,10 +238,10 @@ def test_the_check_of_bodies_is_awake(body: str) -> None:
     assert verb(body) is None
 
 
-@pytest.mark.parametrize(("name", "typed"), [("retrain", {"set"}), ("rollback", {"reason", "model"})])
+@pytest.mark.parametrize(("name", "typed"), [("retrain", {"set"}), ("rollback", {"reason", "model"}), ("infra", {"what_if"})])
 def test_what_somebody_types_into_azure_s_form_becomes_no_variable(name: str, typed: set[str]) -> None:
     """C2: `$(name)` would be filled with that variable, a secret one too, whatever stands before it."""
-    given = dict.fromkeys(typed, "$(System.AccessToken) $$(System.AccessToken)")
+    given = dict.fromkeys(typed, "$(System.AccessToken) $$(System.AccessToken)") | ({"environment": "staging"} if name == "infra" else {})
     found = load(lambda path: (ROOT / path).read_text(), f".azure-pipelines/{name}.yml", given)
     env = [
         word
@@ -247,7 +249,7 @@ def test_what_somebody_types_into_azure_s_form_becomes_no_variable(name: str, ty
         for job in stage.jobs
         for step in job.steps
         for key, word in step.env.items()
-        if key in {"SET", "REASON", "MODEL"}
+        if key in {"SET", "REASON", "MODEL", "ENV", "WHAT_IF"}
     ]
     assert any("System.AccessToken" in word for word in env)
     assert [word for word in env if "$(" in word] == []

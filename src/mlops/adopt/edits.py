@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 PIPELINES = ".azure-pipelines"
@@ -22,10 +23,9 @@ def renamed(root: Path, old: str, new: str) -> dict[str, str]:
         )
         made[path.relative_to(root).as_posix()] = re.sub(rf"(?m)^(\s*default:\s*){re.escape(old)}\s*$", rf"\g<1>{new}", text)
     for path in sorted((root / "infra").glob("*.bicepparam")):
-        text = path.read_text(encoding="utf-8")
-        made[path.relative_to(root).as_posix()] = text.replace(f"'{_short(old)}'", f"'{_short(new)}'").replace(
-            f"'{old}-team'", f"'{new}-team'"
-        )
+        text = _models_of(path, lambda names: _swapped(names, f"'{old}'", f"'{new}'"))
+        text = text.replace(f"param project = '{_short(old)}'", f"param project = '{_short(new)}'").replace(f"'{old}-team", f"'{new}-team")
+        made[path.relative_to(root).as_posix()] = text.replace(f"'rg-{_short(old)}-", f"'rg-{_short(new)}-")
     for path in sorted((root / "environments/images").rglob("*.yml")):
         text = path.read_text(encoding="utf-8")
         made[path.relative_to(root).as_posix()] = re.sub(rf"(?m)^name: {re.escape(old)}-", f"name: {new}-", text)
@@ -40,6 +40,8 @@ def added(root: Path, name: str, package: str) -> dict[str, str]:
         made[path.relative_to(root).as_posix()] = re.sub(
             r"(models:\s*\[)([^\]]*)(\])", lambda match: match[1] + _joined(match[2], name) + match[3], text
         )
+    for path in sorted((root / "infra").glob("*.bicepparam")):
+        made[path.relative_to(root).as_posix()] = _models_of(path, lambda names: _joined(names, f"'{name}'"))
     settings = root / "pyproject.toml"
     if settings.is_file():
         text = settings.read_text(encoding="utf-8")
@@ -61,6 +63,13 @@ def any_data(root: Path) -> dict[str, str]:
 
 def changed(root: Path, made: dict[str, str]) -> dict[str, str]:
     return {name: text for name, text in made.items() if (root / name).read_text(encoding="utf-8") != text}
+
+
+def _models_of(path: Path, edit: Callable[[str], str]) -> str:
+    """Return an environment's parameters on Azure with another list of models, where it has one."""
+    return re.sub(
+        r"(?m)^(param models = \[)([^\]]*)(\])", lambda match: match[1] + edit(match[2]) + match[3], path.read_text(encoding="utf-8")
+    )
 
 
 def _swapped(names: str, old: str, new: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.azure.names import ENVIRONMENT, PROJECT, group_name
+from mlops.azure.names import COST_OWNER, ENVIRONMENT, PROJECT, group_name
 from mlops.errors import PlatformError, UsageError
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def group_exists(az: Az, place: Place) -> bool:
 
 def create_group(az: Az, place: Place, location: str) -> None:
     """Make the resource group, with the tags of what will be in it."""
-    tags = (f"project={place.project}", f"environment={place.environment}", f"cost-owner={place.cost_owner}")
+    tags = (f"project={place.project}", f"environment={place.environment}", f"{COST_OWNER}={place.cost_owner}")
     az.ask("group", "create", "--name", place.group, "--location", location, "--tags", *tags)
 
 

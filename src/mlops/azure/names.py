@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+COST_OWNER = "cost-owner"
+"""The tag that says who pays: of every resource, run and endpoint."""
 PROJECT = re.compile(r"[a-z][a-z0-9]{2,9}")
 ENVIRONMENT = re.compile(r"[a-z][a-z0-9-]{1,10}[a-z0-9]")
 MODEL = re.compile(r"[a-z][a-z0-9-]{0,40}")

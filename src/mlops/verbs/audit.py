@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from mlops.api import place
+from mlops.audit.bicep import bicep
 from mlops.audit.packages import licences, packages
 from mlops.audit.policy import read_policy
 from mlops.audit.repository import TOOLS, Repository
@@ -29,6 +30,7 @@ CHECKS: dict[str, Callable[[Repository, Policy], Result]] = {
     "actionlint": actionlint,
     "zizmor": zizmor,
     "schemas": schemas,
+    "bicep": bicep,
     "secrets": secrets,
     "packages": packages,
     "licences": licences,

@@ -25,6 +25,7 @@ from mlops.azure.infra import (
     what_if,
 )
 from mlops.azure.infra import destroy as delete
+from mlops.azure.sign_in import in_ci, sign_in
 from mlops.ci.host import current
 from mlops.delivery.approval import approved_by
 from mlops.errors import JobFailed, UsageError
@@ -51,6 +52,8 @@ def infra(arguments: argparse.Namespace) -> int:
     root, _ = place()
     where = find_place(root, arguments.environment, arguments.group)
     az = find_az()
+    if in_ci(os.environ):
+        sign_in(az, os.environ)
     account = az.account(os.environ.get("AZURE_SUBSCRIPTION_ID", ""))
     if not arguments.json:
         _say_where(account, where)
@@ -136,14 +139,15 @@ def _say_changes(changes: tuple[Change, ...]) -> None:
 
 
 def _agreed(root: Path, where: Place, question: str) -> str:
-    """Return who agreed: in CI whoever approved the environment, else the person at this terminal.
-
-    What environments share is approved as production is.
-    """
+    """Return who agreed: in CI whoever approved the environment, else the person at this terminal."""
     host = current(os.environ)
     if host.context.system != "laptop":
-        environment = read_environment(root, "production" if where.environment == SHARED else where.environment)
-        return approved_by(environment, host) or "nobody has to"
+        if where.environment == SHARED:
+            raise UsageError(
+                "what environments share is no environment that somebody could approve in CI",
+                hint="Change it yourself: make infra ENV=shared",
+            )
+        return approved_by(read_environment(root, where.environment), host) or "nobody has to"
     if _typed(f"  {question} [yes/no] ").lower() not in {"y", "yes"}:
         raise JobFailed("nothing was changed")
     return "you"

@@ -1,13 +1,11 @@
 """A stand-in of the program `az` on the PATH: it writes down how it is called, and answers as az does (its forms, not its work)."""
 
 import json
-import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-flights-staging"
 PROGRAM = """\
@@ -17,6 +15,10 @@ home = pathlib.Path({home!r})
 words = sys.argv[1:]
 with (home / "calls.jsonl").open("a") as file:
     file.write(json.dumps(words) + "\\n")
+for word in words:
+    if word.startswith("@"):  # az reads such a word's value from the file
+        with (home / "read.jsonl").open("a") as file:
+            file.write(json.dumps([word[1:], pathlib.Path(word[1:]).read_text()]) + "\\n")
 answers = json.loads((home / "answers.json").read_text())
 key = max((key for key in answers if " ".join(words).startswith(key)), key=len, default=None)
 if key is None:
@@ -28,6 +30,50 @@ if "error" in answer:
 if answer["value"] is not None:
     print(json.dumps(answer["value"], indent=2))
 """
+
+
+PARAMETERS = """\
+using '{main}.bicep'
+
+param project = 'flights'
+param environment = '{environment}'
+param costOwner = 'flights-team'
+param models = ['flights']
+param trainingVmSize = 'Standard_D4s_v5'
+param trainingPriority = '{priority}'
+param githubRepository = readEnvironmentVariable('AZURE_GITHUB_REPOSITORY', '')
+"""
+PRICES = """\
+# Said by hand.
+# A second line.
+currency: USD
+region: eastus
+date: '2026-11-30'
+prices:
+  Standard_D4s_v5:
+    Dedicated: 0.192
+    LowPriority: 0.0384
+computes: {}
+assume:
+  start_minutes: 5
+  idle_minutes: 5
+  fastest: 0.5
+  slowest: 2
+"""
+
+
+def settle(place: Path) -> None:
+    """Write what the verbs read of a project: the template's own files may be a fork's by now."""
+    files = {
+        f"infra/{name}.bicepparam": PARAMETERS.format(main="main", environment=name, priority=priority)
+        for name, priority in (("staging", "LowPriority"), ("production", "Dedicated"))
+    }
+    files["infra/shared.bicepparam"] = PARAMETERS.format(main="shared", environment="shared", priority="")
+    files["infra/prices.yml"] = PRICES
+    files["environments/production.yml"] = "where: local\nserve: {port: 8801}\napproval: {required: true, by_author: false}\n"
+    for name, text in files.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(text)
 
 
 def entry(kind: str, name: str, **tags: str) -> dict:
@@ -105,6 +151,12 @@ class Az:
         path = self.home / "calls.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
+    @property
+    def read(self) -> dict[str, str]:
+        """Each file that a word named, and what was in it then."""
+        path = self.home / "read.jsonl"
+        return dict(json.loads(line) for line in path.read_text().splitlines()) if path.is_file() else {}
+
     def called(self, words: str) -> list[list[str]]:
         return [call for call in self.calls if " ".join(call).startswith(words)]
 
@@ -116,8 +168,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Az:
     program = home / "bin/az"
     program.write_text(PROGRAM.format(python=sys.executable, home=str(home)))
     program.chmod(0o755)
-    for folder in ("infra", "environments"):
-        shutil.copytree(ROOT / folder, place / folder)
+    settle(place)
     monkeypatch.chdir(place)
     monkeypatch.setenv("PATH", str(home / "bin"), prepend=":")
     for name in ("AZURE_SUBSCRIPTION_ID", "GITHUB_ACTIONS", "TF_BUILD"):

@@ -5,13 +5,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tests.mlops.azure.stand_in import settle
 
 from mlops.azure.estimate import Cluster, machine_of
 from mlops.azure.prices import read_prices
 from mlops.cli import main
 from mlops.errors import UsageError
 
-ROOT = Path(__file__).parents[3]
 PIPELINE = """\
 type: pipeline
 settings: {default_compute: azureml:cpu-cluster}
@@ -35,7 +35,7 @@ jobs:
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A pipeline of two steps: one on the environment's cluster (0.04 an hour), one on two machines of 1.00 an hour; it ran here twice."""
-    shutil.copytree(ROOT / "infra", tmp_path / "infra")
+    settle(tmp_path)
     prices = tmp_path / "infra/prices.yml"
     prices.write_text(
         "currency: EUR\nregion: westeurope\ndate: 2026-11-30\nprices:\n  Standard_D4s_v5: {Dedicated: 0.2, LowPriority: 0.04}\n"

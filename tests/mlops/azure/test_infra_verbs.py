@@ -149,10 +149,11 @@ def test_in_ci_without_it_nothing_changes(az: Az, monkeypatch, capsys, approvers
     assert az.called("deployment group create") == []
 
 
-def test_what_environments_share_takes_the_approval_of_production(az: Az, monkeypatch, capsys) -> None:
-    in_ci(monkeypatch)
-    assert main(["infra", "shared"]) == 1
-    assert "nobody approved this run for production" in capsys.readouterr().err
+def test_what_environments_share_is_changed_by_a_person(az: Az, monkeypatch, capsys) -> None:
+    in_ci(monkeypatch, "bob")
+    assert main(["infra", "shared"]) == 2
+    assert "no environment that somebody could approve" in capsys.readouterr().err
+    assert az.called("deployment group create") == []
 
 
 @pytest.mark.parametrize(

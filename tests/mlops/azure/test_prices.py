@@ -1,18 +1,16 @@
 """The price file, and the public price list that refreshes it, as a loopback server that answers in the documented form."""
 
 import json
-import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from tests.mlops.azure.stand_in import settle
 
 from mlops.azure.prices import read_prices
 from mlops.cli import main
-
-ROOT = Path(__file__).parents[3]
 
 
 def item(sku: str, price: float, **otherwise: object) -> dict:
@@ -98,7 +96,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def prices(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    shutil.copytree(ROOT / "infra", tmp_path / "infra")
+    settle(tmp_path)
     monkeypatch.chdir(tmp_path)
     server = PriceList()
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -175,7 +173,7 @@ def test_a_size_that_the_list_does_not_know_is_told(prices: PriceList, capsys, s
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("Dedicated: 0.192", "Dedicated: cheap", "prices.yml:11:16  error: 'cheap' is not a number"),
+        ("Dedicated: 0.192", "Dedicated: cheap", "prices.yml:8:16  error: 'cheap' is not a number"),
         ("Dedicated: 0.192", "Spot: 0.192", "'Spot' is not one of Dedicated, LowPriority"),
         ("slowest: 2", "slowness: 2", "'slowness' is not one of"),
         ("region: eastus", "place: eastus", "this file has the keys"),
