@@ -112,10 +112,20 @@ def _check_one(path: Path) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run one pipeline file, show it, and return the exit code of how it ended."""
     settings = given(arguments.set)
+    if arguments.where == "azure":
+        return _run_there(arguments, settings)
     running = prepare(arguments.file, settings, warm=not arguments.no_warm, force=arguments.force, dry=arguments.dry_run)
     if arguments.dry_run:
         return _dry_run(running, as_json=arguments.json)
     return _carry_out(running, as_json=arguments.json, why=arguments.why)
+
+
+def _run_there(arguments: argparse.Namespace, settings: dict[str, str]) -> int:
+    from mlops.verbs import remote
+
+    if arguments.dry_run or arguments.no_warm:
+        raise UsageError("--dry-run and --no-warm are about this machine", hint="Leave them out, or leave out --where azure.")
+    return remote.run(arguments.file, settings, arguments.environment, force=arguments.force, as_json=arguments.json)
 
 
 def carry_on(path: Path, facts: dict[str, Any], *, as_json: bool) -> int:

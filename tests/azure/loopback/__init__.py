@@ -1,10 +1,10 @@
 """A loopback of Azure: Entra ID, Resource Manager, one Azure ML workspace with its run history, and a storage account; see README.md.
 
-    with Loopback(folder) as azure:
-        environment = azure.variables(azure.scientist)     # for a process: where Azure is, and who it is there
-        azure.faults.add(Fault("PUT .*/jobs/", status=429, retry_after="1", times=2))
-        ...
-        assert azure.service.violations == [] and azure.strangers == []
+with Loopback(folder) as azure:
+    environment = azure.variables(azure.scientist)     # for a process: where Azure is, and who it is there
+    azure.faults.add(Fault("PUT .*/jobs/", status=429, retry_after="1", times=2))
+    ...
+    assert azure.service.violations == [] and azure.strangers == []
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ class Loopback:
         program = azurite.program(self.tools)
         storage = ending.enter_context(azurite.running(program, self.folder, account, key, self.certificates))
         address = f"https://localhost:{storage.port}/{account}"
-        blobs = BlobServiceClient(address, credential=key_of(account, key), connection_verify=str(self.certificates.authority), proxies={"https": ""})
+        blobs = BlobServiceClient(
+            address, credential=key_of(account, key), connection_verify=str(self.certificates.authority), proxies={"https": ""}
+        )
         ending.callback(blobs.close)
         place = (self.entra.tenant, str(uuid.uuid4()), "rg-loopback", "ws-loopback", REGION)
         self.workspace = Workspace(*place, storage, blobs)
@@ -121,8 +123,12 @@ class Loopback:
     def variables(self, who: Identity, *, tenant: str = "", secret: str = "") -> dict[str, str]:
         """Return the environment variables with which a process is at this Azure, signed in as `who`."""
         proxy = f"http://127.0.0.1:{self.proxy.port}"
-        signed = {"AZURE_TENANT_ID": tenant or self.entra.tenant, "AZURE_CLIENT_ID": who.client, "AZURE_CLIENT_SECRET": secret or who.secret}
-        ways = {name: proxy for name in ("HTTPS_PROXY", "https_proxy")}
+        signed = {
+            "AZURE_TENANT_ID": tenant or self.entra.tenant,
+            "AZURE_CLIENT_ID": who.client,
+            "AZURE_CLIENT_SECRET": secret or who.secret,
+        }
+        ways = dict.fromkeys(("HTTPS_PROXY", "https_proxy"), proxy)
         return {**signed, **ways, "NO_PROXY": "", "no_proxy": "", "REQUESTS_CA_BUNDLE": str(self.certificates.authority)}
 
     def place(self, **other: str) -> dict[str, str]:

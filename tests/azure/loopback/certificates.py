@@ -49,4 +49,6 @@ def _named(text: str) -> x509.Name:
 def _begun(issuer: x509.Name, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     made = x509.CertificateBuilder().issuer_name(issuer).subject_name(subject).public_key(key.public_key())
-    return made.serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(days=1))
+    return (
+        made.serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(days=1))
+    )

@@ -64,7 +64,9 @@ class Entra:
         self._know(tenant)
         who = next((one for one in self.identities if one.client == form.get("client_id")), None)
         if who is None:
-            raise Refused(400, "unauthorized_client", f"AADSTS700016: Application '{form.get('client_id')}' was not found in the directory.")
+            raise Refused(
+                400, "unauthorized_client", f"AADSTS700016: Application '{form.get('client_id')}' was not found in the directory."
+            )
         by_secret = form.get("client_secret") == who.secret
         if not by_secret and not (who.federated and form.get("client_assertion") == who.federated):
             raise Refused(401, "invalid_client", "AADSTS7000215: Invalid client secret provided.")
@@ -86,12 +88,16 @@ class Entra:
             told = "The access token has expired."
             raise Refused(401, "ExpiredAuthenticationToken", told, {"WWW-Authenticate": 'Bearer error="invalid_token"'}) from error
         except jwt.InvalidTokenError as error:
-            raise Refused(401, "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing or invalid.") from error
+            raise Refused(
+                401, "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing or invalid."
+            ) from error
         return next(one for one in self.identities if one.object == claims["oid"]), claims
 
     def _know(self, tenant: str) -> None:
         if tenant not in {self.tenant, "common", "organizations"}:
-            raise Refused(400, "invalid_tenant", f"AADSTS90002: Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID.")
+            raise Refused(
+                400, "invalid_tenant", f"AADSTS90002: Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID."
+            )
 
     def _signed(self, who: Identity, audience: str, lasts: int) -> str:
         now = int(time.time())

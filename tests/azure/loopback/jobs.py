@@ -102,9 +102,19 @@ class Jobs:
                 return 200, there
             self.workspace.refer(body)
             studio = {"jobServiceType": "Studio", "endpoint": f"https://ml.azure.com/runs/{name}?wsid={self.workspace.id}"}
-            services = {"Studio": studio, "Tracking": {"jobServiceType": "Tracking", "endpoint": self.workspace.told()["properties"]["mlFlowTrackingUri"]}}
-            own = {"experimentName": "Default", "displayName": name, "tags": {}, "properties": {}, **body["properties"], "services": services}
-            told = self.workspace._resource(f"jobs/{name}", name, own)  # noqa: SLF001 - of the same room
+            services = {
+                "Studio": studio,
+                "Tracking": {"jobServiceType": "Tracking", "endpoint": self.workspace.told()["properties"]["mlFlowTrackingUri"]},
+            }
+            own = {
+                "experimentName": "Default",
+                "displayName": name,
+                "tags": {},
+                "properties": {},
+                **body["properties"],
+                "services": services,
+            }
+            told = self.workspace._resource(f"jobs/{name}", name, own)
             job = self.found[name] = Job(name, told)
             if self.runs:
                 thread = threading.Thread(target=self._carry_out, args=(job,), daemon=True)
@@ -167,15 +177,21 @@ class Jobs:
             job.status = "Running"
             state = self._driven(job, file)
             job.status = {"completed": "Completed", "failed": "Failed"}.get(state, "Canceled")
-        except Exception as error:  # noqa: BLE001 - the service fails the job, and says why
+        except Exception as error:
             job.error, job.status = f"{type(error).__name__}: {error}", "Failed"
 
     def _driven(self, job: Job, file: Path) -> str:
-        kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(("AZURE", "HTTPS_", "MLFLOW", "MLOPS", "REQUESTS_"))}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.upper().startswith(("AZURE", "HTTPS_", "MLFLOW", "MLOPS", "REQUESTS_"))
+        }
         variables = {**kept, "MLOPS_HOME": str(self.folder / "home"), "PYTHONUNBUFFERED": "1"}
         words = [sys.executable, str(Path(__file__).with_name("driver.py")), str(file)]
         with (file.parent / "driver.log").open("wb") as log:
-            process = subprocess.Popen(words, cwd=file.parent, env=variables, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True)
+            process = subprocess.Popen(
+                words, cwd=file.parent, env=variables, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
+            )
             watching = threading.Thread(target=self._watch, args=(job, process), daemon=True)
             watching.start()
             state = ""
@@ -189,6 +205,8 @@ class Jobs:
                     self._happened(job, event)
             process.wait()
             watching.join()
+            if process.stdout:
+                process.stdout.close()
         if not state:
             job.error = (file.parent / "driver.log").read_text(encoding="utf-8", errors="replace")[-1000:]
         return "canceled" if job.wants_end.is_set() else state or "failed"
@@ -221,14 +239,18 @@ class Jobs:
 
     def _store(self, job: Job, step: Step, event: dict[str, Any]) -> None:
         if event["event"] == "Reused":
-            step.reused = next((self._made[made["path"]] for made in event["outputs"].values() if made["path"] in self._made), "an earlier run")
+            step.reused = next(
+                (self._made[made["path"]] for made in event["outputs"].values() if made["path"] in self._made), "an earlier run"
+            )
         types = self._types(job, step.name)
         for name, made in event["outputs"].items():
             self._made.setdefault(made["path"], step.run)
             below, path = f"azureml/{step.run}/{name}", Path(made["path"])
             client = self.workspace.blobs.get_container_client("azureml-blobstore")
             for file in [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file()):
-                client.upload_blob(below if file == path else f"{below}/{file.relative_to(path).as_posix()}", file.read_bytes(), overwrite=True)
+                client.upload_blob(
+                    below if file == path else f"{below}/{file.relative_to(path).as_posix()}", file.read_bytes(), overwrite=True
+                )
             step.outputs[name] = (types.get(name, "uri_folder"), below)
 
     def _types(self, job: Job, step: str) -> dict[str, str]:

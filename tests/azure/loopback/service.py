@@ -28,11 +28,22 @@ if TYPE_CHECKING:
     from .workspace import Workspace
 
 ARM = "management.azure.com"
-AUDIENCES = {ARM: {"https://management.azure.com", "https://management.core.windows.net"}, "api.azureml.ms": {"https://ml.azure.com", "https://management.azure.com"}}
+AUDIENCES = {
+    ARM: {"https://management.azure.com", "https://management.core.windows.net"},
+    "api.azureml.ms": {"https://ml.azure.com", "https://management.azure.com"},
+}
 _SCOPE = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.MachineLearningServices/workspaces/{workspace}"
 _OF = "Microsoft.MachineLearningServices/workspaces"
 _HISTORY = {"v1.0", "2023-06-01-preview"}
-VERSIONS = {"2022-02-01-preview", "2022-05-01", "2022-10-01", "2022-10-01-preview", "2023-02-01-preview", "2023-04-01", "2023-04-01-preview"}
+VERSIONS = {
+    "2022-02-01-preview",
+    "2022-05-01",
+    "2022-10-01",
+    "2022-10-01-preview",
+    "2023-02-01-preview",
+    "2023-04-01",
+    "2023-04-01-preview",
+}
 VERSIONS |= {"2023-06-01-preview", "2023-08-01-preview", "2023-10-01", "2024-01-01-preview", "2024-04-01", "2024-04-01-preview"}
 VERSIONS |= {"2024-10-01", "2024-10-01-preview", "2025-01-01-preview", "2025-06-01", "2025-09-01", "2025-12-01"}
 PAGE = 100
@@ -102,7 +113,11 @@ class Service:
             Route("/metadata/endpoints", self._open(self._metadata)),
             Route("/common/discovery/instance", self._open(lambda **_: (200, self.entra.discovery("common")))),
             Route("/{tenant}/v2.0/.well-known/openid-configuration", self._open(lambda at, **_: (200, self.entra.discovery(at["tenant"])))),
-            Route("/{tenant}/oauth2/v2.0/token", self._open(lambda at, form, **_: (200, self.entra.token(at["tenant"], form))), methods=["POST"]),
+            Route(
+                "/{tenant}/oauth2/v2.0/token",
+                self._open(lambda at, form, **_: (200, self.entra.token(at["tenant"], form))),
+                methods=["POST"],
+            ),
             Route("/{rest:path}", self._open(self._unknown), methods=["GET", "PUT", "POST", "PATCH", "DELETE"]),
         ]
         return Starlette(routes=routes)
@@ -115,7 +130,9 @@ class Service:
             host = next((name for name in AUDIENCES if request.url.hostname.endswith(name)), "")
             who, claims = self.entra.who(request.headers.get("authorization", ""))
             if claims["aud"] not in AUDIENCES.get(host, set()):
-                raise Refused(401, "InvalidAuthenticationTokenAudience", f"The audience {claims['aud']} is not one of {request.url.hostname}.")
+                raise Refused(
+                    401, "InvalidAuthenticationTokenAudience", f"The audience {claims['aud']} is not one of {request.url.hostname}."
+                )
             self._in_place(at)
             needed = f"{_OF}/{action.format(**at)}"
             if not grants(who.role, needed):
@@ -151,10 +168,21 @@ class Service:
             if answer is None:
                 status, told = carry_out(request, query, body)
                 headers = told.pop("_headers", {}) if isinstance(told, dict) else {}
-                answer = Response(status_code=status, headers=headers) if told is None or status == 202 else JSONResponse(told, status, headers)
+                answer = (
+                    Response(status_code=status, headers=headers) if told is None or status == 202 else JSONResponse(told, status, headers)
+                )
         except Refused as error:
             answer = _refusal(request, error)
-        call = Call(time.monotonic(), request.url.hostname or "", request.method, request.url.path, query, None if form else body, answer.status_code, action)
+        call = Call(
+            time.monotonic(),
+            request.url.hostname or "",
+            request.method,
+            request.url.path,
+            query,
+            None if form else body,
+            answer.status_code,
+            action,
+        )
         with self._lock:
             self.calls.append(call)
         return self._faulty(fault) if fault and fault.after else answer
@@ -195,13 +223,23 @@ class Service:
 
     def _discovery(self, **_: Any) -> tuple[int, Any]:
         api = f"https://{self.workspace.region}.api.azureml.ms"
-        return 200, dict.fromkeys(("api", "history", "experimentation", "catalog", "modelmanagement", "mlflow"), api) | {"studio": "https://ml.azure.com"}
+        return 200, dict.fromkeys(("api", "history", "experimentation", "catalog", "modelmanagement", "mlflow"), api) | {
+            "studio": "https://ml.azure.com"
+        }
 
     @staticmethod
     def _metadata(**_: Any) -> tuple[int, Any]:
         suffixes = {"storage": "core.windows.net", "keyVaultDns": "vault.azure.net"}
         login = {"loginEndpoint": f"https://{LOGIN}", "audiences": [f"https://{ARM}"]}
-        return 200, [{"name": "AzureCloud", "portal": "https://portal.azure.com", "resourceManager": f"https://{ARM}", "authentication": login, "suffixes": suffixes}]
+        return 200, [
+            {
+                "name": "AzureCloud",
+                "portal": "https://portal.azure.com",
+                "resourceManager": f"https://{ARM}",
+                "authentication": login,
+                "suffixes": suffixes,
+            }
+        ]
 
     def _workspace(self, **_: Any) -> tuple[int, Any]:
         return 200, self.workspace.told()
@@ -258,7 +296,9 @@ class Service:
         if start + PAGE < len(told):
             query = {"$continuationtoken": str(start + PAGE)}
             page |= {"continuationToken": str(start + PAGE)}
-            page["nextLink"] = f"https://{self.workspace.region}.api.azureml.ms/history/v1.0{self.workspace.id}/runs/{job.name}/children?{urlencode(query)}"
+            page["nextLink"] = (
+                f"https://{self.workspace.region}.api.azureml.ms/history/v1.0{self.workspace.id}/runs/{job.name}/children?{urlencode(query)}"
+            )
         return 200, page
 
     def _rundata(self, body: Any, **_: Any) -> tuple[int, Any]:
@@ -267,14 +307,34 @@ class Service:
 
     def _history(self, job: Job, step: Step | None) -> dict[str, Any]:
         made = step.outputs if step else job.outputs()
-        kinds = {"mlflow_model": "MLFlowModel", "custom_model": "CustomModel", "uri_file": "uri_file", "uri_folder": "uri_folder", "mltable": "mltable"}
-        outputs = {name: {"assetId": f"azureml://loopback/{below}", "type": kinds.get(kind, "uri_folder")} for name, (kind, below) in made.items()}
-        told = {"runId": job.name, "displayName": job.properties["displayName"], "status": job.status, "startTimeUtc": job.began, "outputs": outputs}
+        kinds = {
+            "mlflow_model": "MLFlowModel",
+            "custom_model": "CustomModel",
+            "uri_file": "uri_file",
+            "uri_folder": "uri_folder",
+            "mltable": "mltable",
+        }
+        outputs = {
+            name: {"assetId": f"azureml://loopback/{below}", "type": kinds.get(kind, "uri_folder")} for name, (kind, below) in made.items()
+        }
+        told = {
+            "runId": job.name,
+            "displayName": job.properties["displayName"],
+            "status": job.status,
+            "startTimeUtc": job.began,
+            "outputs": outputs,
+        }
         told |= {"experimentId": "experiment", "rootRunId": job.name, "properties": {}, "tags": {}}
         message = job.error
         if step:
             properties = {"azureml.isreused": "true", "azureml.reusedrunid": step.reused} if step.reused else {}
-            told |= {"runId": step.run, "parentRunId": job.name, "displayName": step.name, "status": step.status, "startTimeUtc": step.began}
+            told |= {
+                "runId": step.run,
+                "parentRunId": job.name,
+                "displayName": step.name,
+                "status": step.status,
+                "startTimeUtc": step.began,
+            }
             told |= {"properties": properties, **({"endTimeUtc": step.ended} if step.ended else {})}
             message = step.error
         return told | ({"error": {"error": {"code": "UserError", "message": message}}} if message else {})

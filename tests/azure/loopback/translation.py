@@ -122,7 +122,11 @@ class Files:
         """Return the file or folder that the blobs at a path are here, fetched where they are not yet."""
         client = self.workspace.blobs.get_container_client(container)
         target = self.store / container / path.rstrip("/")
-        names = [name for name in client.list_blob_names(name_starts_with=path) if name == path or not path or name.startswith(f"{path.rstrip('/')}/")]
+        names = [
+            name
+            for name in client.list_blob_names(name_starts_with=path)
+            if name == path or not path or name.startswith(f"{path.rstrip('/')}/")
+        ]
         for name in names:
             file = self.store / container / name
             if not file.exists():

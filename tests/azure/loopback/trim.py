@@ -32,7 +32,20 @@ CALLS = {
     "preview/2023-08-01-preview": {"/models/{name}/versions/{version}": "put"},
 }
 NOT_MADE = {"AutoMLJob", "FineTuningJob", "LabelingJob"}  # kinds of jobs that no file here submits
-PLAIN = {"type", "enum", "format", "required", "pattern", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "readOnly"}
+PLAIN = {
+    "type",
+    "enum",
+    "format",
+    "required",
+    "pattern",
+    "minimum",
+    "maximum",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "readOnly",
+}
 PLAIN |= {"discriminator", "x-ms-discriminator-value", "x-nullable", "$ref", "additionalProperties", "uniqueItems"}
 
 

@@ -133,7 +133,12 @@ class Workspace:
 
     @staticmethod
     def _unchanged(kind: str, name: str, version: str, before: dict[str, Any], after: dict[str, Any]) -> None:
-        fixed = {"codes": ("codeUri",), "data": ("dataUri", "dataType"), "models": ("modelUri", "modelType"), "components": ("componentSpec",)}
+        fixed = {
+            "codes": ("codeUri",),
+            "data": ("dataUri", "dataType"),
+            "models": ("modelUri", "modelType"),
+            "components": ("componentSpec",),
+        }
         fixed["environments"] = ("image", "condaFile", "build")
         changed = [key for key in fixed[kind] if before.get(key) != after.get(key)]
         if changed:
@@ -194,7 +199,11 @@ class Workspace:
         self.uploads.append(container)
         address = f"{self.account_url}/{container}"
         account = self.told()["properties"]["storageAccount"]
-        reference = {"blobUri": address, "storageAccountArmId": account, "credential": {"credentialType": "SAS", "sasUri": f"{address}?{signature}"}}
+        reference = {
+            "blobUri": address,
+            "storageAccountArmId": account,
+            "credential": {"credentialType": "SAS", "sasUri": f"{address}?{signature}"},
+        }
         kind = {"pendingUploadId": str(uuid.uuid4()), "pendingUploadType": "TemporaryBlobReference"}
         return {**kind, "blobReferenceForConsumption": reference}
 
