@@ -38,8 +38,7 @@ def azure(loopback: Loopback) -> Iterator[Loopback]:
     loopback.calls.clear()
     yield loopback
     loopback.faults.clear()
-    loopback.service.gone, loopback.jobs.runs, loopback.workspace.lag = False, True, 0.0
-    loopback.jobs.queue, loopback.entra.lifetime, loopback.scientist.role = 0.0, 3600.0, "AzureML Data Scientist"
+    loopback.service.gone, loopback.jobs.runs, loopback.entra.lifetime = False, True, 3600.0
     found, loopback.service.violations = loopback.service.violations, []
     assert found == []
 
@@ -77,6 +76,12 @@ class There:
     def record(self, number: int | str = "latest") -> dict:
         return json.loads(self.mlops("show", str(number), "--json")[1])
 
+    def follow(self, number: int | str = "latest") -> dict:
+        """Follow a run again to its end, which must be good, and return the record."""
+        code, out, errors = self.mlops("resume", str(number), "--json")
+        assert code == 0, errors + out
+        return json.loads(out)
+
     def puts(self, kind: str) -> list:
         """The bodies that were sent to create something of a kind."""
         return [call.body for call in self.azure.calls if call.method == "PUT" and f"/{kind}/" in call.path]
@@ -87,6 +92,7 @@ def there(project: Project, azure: Loopback, capsys: pytest.CaptureFixture[str],
     from mlops.azure import connection
 
     monkeypatch.setattr(connection, "PACE", 0.05)
+    monkeypatch.setattr(connection, "RETRIES", 2)
     for name in [name for name in os.environ if name.startswith("AZURE_")]:
         monkeypatch.delenv(name)
     made = There(project, azure, capsys, monkeypatch)

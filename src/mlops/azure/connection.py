@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 PACE = 1.0
 """Seconds between two requests while a job is followed, however many steps it has."""
 ARM = "https://management.azure.com/.default"
-_RETRIES, _LONGEST = 5, 20.0  # after a 429, a 5xx or a dropped connection; seconds between two tries where the service does not say
+RETRIES, _LONGEST = 5, 20.0  # after a 429, a 5xx or a dropped connection; seconds between two tries where the service does not say
 
 
 class Patience(RetryPolicy):  # type: ignore[misc]
@@ -106,7 +106,7 @@ def connect(settings: AzureSettings, environment: str) -> Connection:
         *place,
         show_progress=False,
         enable_telemetry=False,
-        retry_policy=Patience(retry_total=_RETRIES, retry_backoff_factor=0.4, retry_backoff_max=_LONGEST),
+        retry_policy=Patience(retry_total=RETRIES, retry_backoff_factor=0.4, retry_backoff_max=_LONGEST),
         per_retry_policies=[pace],
     )
     with told("find the workspace", where=where):

@@ -72,7 +72,7 @@ class Loopback:
         )
         ending.callback(blobs.close)
         place = (self.entra.tenant, str(uuid.uuid4()), "rg-loopback", "ws-loopback", REGION)
-        self.workspace = Workspace(*place, storage, blobs)
+        self.workspace = Workspace(*place, storage, blobs, faults=self.faults)
         self.workspace.prepare()
         self.jobs = Jobs(self.workspace, self.folder / "compute")
         ending.callback(self.jobs.close)

@@ -63,6 +63,8 @@ class _Judge:
         if value is None:
             return [] if schema.get("x-nullable") or node.get("x-nullable") else [f"{at}: null is not allowed"]
         leaf = Draft4Validator({key: node[key] for key in LEAF if key in node})
+        if isinstance(value, str) and "enum" in node:  # the service takes these in any case, and azure-ai-ml sends some in small letters
+            value = next((one for one in node["enum"] if one.lower() == value.lower()), value)
         found = [f"{at}: {error.message[:200]}" for error in leaf.iter_errors(value)]
         if isinstance(value, list) and "items" in node:
             return found + [one for n, entry in enumerate(value) for one in self.of(node["items"], entry, f"{at}[{n}]")]
@@ -91,7 +93,8 @@ class _Judge:
         if key is None or "x-ms-discriminator-value" in node:
             return node, ""
         said = value.get(key)
-        heirs = [one for one in self.definitions.values() if one.get("x-ms-discriminator-value") == said and self._is_of(one, node)]
+        named = [one for one in self.definitions.values() if str(one.get("x-ms-discriminator-value")).lower() == str(said).lower()]
+        heirs = [one for one in named if self._is_of(one, node)]
         return (heirs[0], "") if heirs else (node, f"{at}.{key}: {said!r} names nothing that the description knows")
 
     def _is_of(self, heir: dict[str, Any], base: dict[str, Any]) -> bool:

@@ -75,13 +75,12 @@ class Job:
 
 @dataclass
 class Jobs:
-    """The jobs of one workspace, and the machine that they run on: `folder` is its disk. `queue` is how long a job waits, in seconds."""
+    """The jobs of one workspace, and the machine that they run on: `folder` is its disk."""
 
     workspace: Workspace
     folder: Path
     runs: bool = True
     """Whether jobs are carried out; without, they are taken and wait for ever."""
-    queue: float = 0.0
     found: dict[str, Job] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
     _threads: list[threading.Thread] = field(default_factory=list)
@@ -168,7 +167,7 @@ class Jobs:
 
     def _carry_out(self, job: Job) -> None:
         job.status = "Preparing"
-        if job.wants_end.wait(self.queue):
+        if job.wants_end.wait(self.workspace.faults.queue):
             job.status = "Canceled"
             return
         try:

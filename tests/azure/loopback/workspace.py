@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
 from .entra import Refused
+from .faults import Faults
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from .azurite import Storage
 
 ASSETS = ("codes", "components", "data", "environments", "models")
-KINDS = {"workspaceblobstore": "azureml-blobstore", "workspaceartifactstore": "azureml"}
+KINDS = {"workspaceblobstore": "azureml-blobstore", "workspaceartifactstore": "azureml", "blobs": "blobs"}
 """Datastore -> its container."""
 
 
@@ -49,7 +50,7 @@ class Workspace:
     blobs: BlobServiceClient
     computes: set[str] = field(default_factory=lambda: {"cpu-cluster"})
     curated: set[str] = field(default_factory=set)
-    lag: float = 0.0
+    faults: Faults = field(default_factory=Faults)
     guid: str = field(default_factory=lambda: str(uuid.uuid4()))
     assets: dict[tuple[str, str, str], Asset] = field(default_factory=dict)
     uploads: list[str] = field(default_factory=list)
@@ -162,7 +163,7 @@ class Workspace:
         found = self.assets.get((kind, name, version))
         if kind == "environments" and found is None and f"{name}:{version}" in self.curated:
             return self._curated(name, version)
-        if found is None or time.monotonic() - found.created < self.lag:
+        if found is None or time.monotonic() - found.created < self.faults.lag:
             raise Refused(404, "ResourceNotFound", f"No {kind} {name}:{version} in workspace {self.name}.")
         return found.body
 
@@ -172,7 +173,7 @@ class Workspace:
         for (own_kind, own_name, _), asset in reversed(self.assets.items()):
             properties = asset.body["properties"].get("properties", {})
             same = properties.get("hash_sha256") == given["hash"] if "hash" in given else own_name == name
-            if own_kind == kind and same and time.monotonic() - asset.created >= self.lag:
+            if own_kind == kind and same and time.monotonic() - asset.created >= self.faults.lag:
                 told.append(asset.body)
         if kind == "environments":
             told += [self._curated(name, one.rpartition(":")[2]) for one in self.curated if one.rpartition(":")[0] == name]
@@ -230,11 +231,8 @@ class Workspace:
         if kind == "computes":
             if name not in self.computes:
                 raise Refused(400, "UserError", f"Compute target {name} was not found in workspace {self.name}.")
-        elif kind in ASSETS and version:
-            try:
-                self.find(kind, name, version)
-            except Refused as error:
-                raise Refused(400, "UserError", error.message) from error
+        elif kind in ASSETS and version and (kind, name, version) not in self.assets and f"{name}:{version}" not in self.curated:
+            raise Refused(400, "UserError", f"No {kind} {name}:{version} in workspace {self.name}.")
 
     def _resource(self, below: str, name: str, properties: dict[str, Any]) -> dict[str, Any]:
         kind = f"Microsoft.MachineLearningServices/workspaces/{below.partition('/')[0]}"
