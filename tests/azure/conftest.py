@@ -33,9 +33,10 @@ def loopback(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
 
 
 @pytest.fixture
-def azure(loopback: Loopback) -> Iterator[Loopback]:
-    """The same Azure with no faults turned on, whose requests must all have been right."""
+def azure(loopback: Loopback, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
+    """The same Azure with no faults turned on and a compute that has run nothing yet; all requests of the test must have been right."""
     loopback.calls.clear()
+    loopback.jobs.folder = tmp_path_factory.mktemp("compute")
     yield loopback
     loopback.faults.clear()
     loopback.service.gone, loopback.jobs.runs, loopback.entra.lifetime = False, True, 3600.0

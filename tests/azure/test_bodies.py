@@ -76,7 +76,9 @@ def test_the_bodies_are_those_of_azure_ai_ml(there, client, file):
     settings = {"model": str(CORPUS / "parts/data")} if file.stem == "batch" else {}
 
     def by_theirs():
-        return client.jobs.create_or_update(load_job(file, params_override=[{f"inputs.{key}.path": text} for key, text in settings.items()])).name
+        return client.jobs.create_or_update(
+            load_job(file, params_override=[{f"inputs.{key}.path": text} for key, text in settings.items()])
+        ).name
 
     def by_ours():
         from mlops.azure.assets import WorkspaceAssets

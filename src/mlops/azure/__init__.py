@@ -1,1 +1,1 @@
-"""Azure ML as the place where pipelines run: the only room that imports `azure`, and only where `--where azure` asks for it."""
+"""Azure Machine Learning: the only room that may import azure.*, and only where `--where azure` asks for it."""

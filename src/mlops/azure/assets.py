@@ -5,13 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from mlops.azure.failures import told
 from mlops.errors import UsageError
+from mlops.files import write_atomic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mlops.azure.connection import Connection
+
+
+_SERVICE = {"code", "creation_context", "id"}
+"""What the service adds to a component, and its code, which is there already."""
 
 
 class WorkspaceAssets:
@@ -36,9 +43,12 @@ class WorkspaceAssets:
         with told(f"find the component {reference}", where=reference):
             found = self.connect().client.components.get(name, version=version, label=label)
             path = self.folder / name / f"{found.version}.yml"
+            scratch = path.with_suffix(".whole.yml")
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.unlink(missing_ok=True)
-            found.dump(path)
+            scratch.unlink(missing_ok=True)
+            found.dump(scratch)
+        said = yaml.safe_load(scratch.read_text(encoding="utf-8"))
+        write_atomic(path, yaml.safe_dump({key: value for key, value in said.items() if key not in _SERVICE}))
         return path
 
     def data(self, reference: str, _kind: str) -> Path:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mlops.azure.failures import told
 from mlops.azure.following import ENDED, Progressed, Seen, seen_of, word
 from mlops.azure.store import Logs, fetch
-from mlops.azure.submission import job_of, name_of, submit
+from mlops.azure.submission import called, job_of, name_of, submit
 from mlops.engine.events import Event, Failed, RunFinished, RunStarted
 from mlops.errors import JobFailed, MlopsError, PlatformError
 from mlops.files import shown
@@ -75,7 +75,7 @@ class RemoteRun:
             self.record.write()
             self.record.close()
             raise
-        facts["job"].update(state="submitted", studio=str(made.studio_url or ""))
+        facts["job"].update(state="submitted", studio=str(made.studio_url or ""), called=called(job))
         self.record.write()
         return str(made.studio_url or "")
 
@@ -131,8 +131,9 @@ class RemoteRun:
         if self.record.facts["job"]["single"]:
             job, step = jobs.get(self.name), next(iter(self._told.needs))
             return [seen_of(step, self.name, job.status, str(job.compute or ""), job.properties or {})]
-        children = jobs.list(parent_job_name=self.name)
-        return [seen_of(str(one.display_name), one.name, one.status, one.compute or "", one.properties or {}) for one in children if one]
+        names = self.record.facts["job"].get("called", {})
+        found = [(names.get(str(one.display_name), str(one.display_name)), one) for one in jobs.list(parent_job_name=self.name) if one]
+        return [seen_of(step, one.name, one.status, one.compute or "", one.properties or {}) for step, one in found]
 
     def _log(self, step: str) -> Path:
         return self.record.step_folder(step) / "log.txt"

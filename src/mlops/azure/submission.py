@@ -54,6 +54,12 @@ def job_of(pipeline: Pipeline, settings: Mapping[str, str], *, force: bool = Fal
     return job
 
 
+def called(job: Job) -> dict[str, str]:
+    """Return what the service calls steps that have a name of their own to be shown -> the step."""
+    nodes = job.jobs if isinstance(job, PipelineJob) else {}
+    return {str(node.display_name): name for name, node in nodes.items() if getattr(node, "display_name", None)}
+
+
 def _override(pipeline: Pipeline, name: str, text: str) -> dict[str, Any]:
     if pipeline.inputs[name].type not in ASSET_TYPES:
         return {f"inputs.{name}": text}

@@ -125,7 +125,9 @@ def bring_logs(folder: Path, facts: Mapping[str, Any], only: str) -> None:
     logs, name = Logs(connection), facts["job"]["name"]
     try:
         with told("read the logs", where=name):
-            children = {str(one.display_name): one.name for one in connection.client.jobs.list(parent_job_name=name) if one}
+            called = facts["job"].get("called", {})
+            found = [(str(one.display_name), one.name) for one in connection.client.jobs.list(parent_job_name=name) if one]
+            children = {called.get(title, title): job for title, job in found}
             for step, job in children.items() if not facts["job"]["single"] else [(next(iter(facts["steps"]), name), name)]:
                 if only in {"", step}:
                     logs.grow(job, folder / "steps" / step / "log.txt")

@@ -257,7 +257,7 @@ class Jobs:
             return {name: one["jobOutputType"] for name, one in (job.properties.get("outputs") or {}).items()}
         reference = job.properties["jobs"][step]["componentId"]
         _, _, name, _, version = reference.rsplit("/", 4)
-        spec = self.workspace.find("components", name, version)["properties"]["componentSpec"]
+        spec = self.workspace.held("components", name, version)["properties"]["componentSpec"]
         return {name: one["type"] for name, one in (spec.get("outputs") or {}).items()}
 
     def _log(self, job: Job, step: Step) -> None:

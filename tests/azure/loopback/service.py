@@ -339,6 +339,10 @@ class Service:
             message = step.error
         return told | ({"error": {"error": {"code": "UserError", "message": message}}} if message else {})
 
+    @staticmethod
+    def _title(job: Job, step: Step) -> str:
+        return job.properties.get("jobs", {}).get(step.name, {}).get("display_name") or step.name
+
     def _resolved(self, body: Any, **_: Any) -> tuple[int, Any]:
         uris = {one: f"azureml:/{self.workspace.id.replace('/providers/Microsoft.MachineLearningServices', '')}" for one in body["values"]}
         told = {one: f"{uri}/datastores/workspaceblobstore/paths/{one.removeprefix('azureml://loopback/')}" for one, uri in uris.items()}

@@ -33,7 +33,9 @@ class Files:
         made = {
             "type": "pipeline",
             "experiment_name": properties.get("experimentName", "Default"),
-            "settings": {key: value for key, value in (properties.get("settings") or {}).items() if key.startswith("continue")},
+            "settings": {
+                key: value for key, value in (properties.get("settings") or {}).items() if key.startswith(("continue", "force_rerun"))
+            },
             "inputs": {name: self._input(name, given) for name, given in (properties.get("inputs") or {}).items()},
             "outputs": {name: {"type": given["jobOutputType"]} for name, given in (properties.get("outputs") or {}).items()},
             "jobs": {name: self._node(name, node) for name, node in properties["jobs"].items()},
@@ -96,7 +98,7 @@ class Files:
         found = _ARM.fullmatch(reference)
         short = _ASSET.fullmatch(reference)
         name, version = (found[2], found[3]) if found else (short[1], short[2]) if short else (reference, "")
-        return self.workspace.find(kind, name, version)["properties"]
+        return self.workspace.held(kind, name, version)["properties"]
 
     def code(self, reference: str) -> Path:
         """Return the folder that a code asset's bytes were fetched into."""

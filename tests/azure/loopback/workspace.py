@@ -161,9 +161,16 @@ class Workspace:
             Refused: There is none, or it is so new that it is not seen yet.
         """
         found = self.assets.get((kind, name, version))
+        if found is not None and time.monotonic() - found.created < self.faults.lag:
+            raise Refused(404, "ResourceNotFound", f"No {kind} {name}:{version} in workspace {self.name}, yet.")
+        return self.held(kind, name, version)
+
+    def held(self, kind: str, name: str, version: str) -> dict[str, Any]:
+        """Return one version as the service itself sees it, at once."""
+        found = self.assets.get((kind, name, version))
         if kind == "environments" and found is None and f"{name}:{version}" in self.curated:
             return self._curated(name, version)
-        if found is None or time.monotonic() - found.created < self.faults.lag:
+        if found is None:
             raise Refused(404, "ResourceNotFound", f"No {kind} {name}:{version} in workspace {self.name}.")
         return found.body
 
