@@ -81,10 +81,10 @@ def test_the_bodies_are_those_of_azure_ai_ml(there, client, file):
         ).name
 
     def by_ours():
+        from mlops.api import place, read
         from mlops.azure.assets import WorkspaceAssets
         from mlops.azure.connection import connect
         from mlops.azure.run import begin
-        from mlops.api import place, read
         from mlops.settings import read_environment
 
         root, home = place()

@@ -158,6 +158,27 @@ def test_an_interrupt_without_a_terminal_detaches_and_the_job_goes_on(there, mon
     assert "5 numbers" in there.mlops("logs", "1", "make")[1]
 
 
+def test_at_a_terminal_an_interrupt_asks_and_the_job_is_canceled(job, monkeypatch):
+    from mlops.azure.connection import Pace
+
+    wait, asked = Pace.wait, []
+
+    def interrupted(pace):
+        if pace.on and not asked:
+            raise KeyboardInterrupt
+        wait(pace)
+
+    job.azure.faults.queue = 600.0
+    monkeypatch.setattr(Pace, "wait", interrupted)
+    monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or "c")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert job.mlops("run", "job.yml", "--where", "azure")[0] == 1
+    assert "[d]etach" in asked[0]
+    assert job.record()["state"] == "canceled"
+    assert job.azure.jobs.get(next(iter(jobs_of(job)))).status == "Canceled"
+
+
 def test_a_job_is_canceled_from_another_terminal(job, monkeypatch):
     from mlops.azure.connection import Pace
 

@@ -56,7 +56,12 @@ def resume(folder: Path, facts: Mapping[str, Any], *, as_json: bool) -> int:
 
 
 def _submitted(running: RemoteRun, *, as_json: bool) -> int:
-    studio = running.submit()
+    number = running.record.facts["run"]
+    try:
+        studio = running.submit()
+    except KeyboardInterrupt:
+        print(f"\n  interrupted while it was submitted: mlops resume {number} finds the job, or submits it.", file=sys.stderr)
+        return INTERRUPTED
     if not as_json:
         print(f"  submitted as {running.name}  {studio}", flush=True)
     tree = Tree(live=False if as_json else None, quiet=as_json)
@@ -65,7 +70,6 @@ def _submitted(running: RemoteRun, *, as_json: bool) -> int:
             running.cancel()
         else:
             running.detach()
-            number = running.record.facts["run"]
             print(f"\n  detached: the job goes on. mlops resume {number} follows it again, mlops cancel {number} ends it.", file=sys.stderr)
             return INTERRUPTED
     return _closed(running, as_json=as_json)
