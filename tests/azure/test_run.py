@@ -51,6 +51,11 @@ def test_the_verbs_of_runs_know_it(there):
         {key: one[key] for key in ("kind", "name", "before", "after")} for one in changes
     ]
     assert there.mlops("cancel", "latest")[0] == 2
+    assert there.mlops("resume", "latest")[0] == 2
+    assert there.mlops("prune", "--keep", "1", "--dry-run")[0] == 0
+    code, out, errors = there.mlops("report", "latest", "--json")
+    assert code == 0, errors
+    assert "double" in Path(json.loads(out)["report"]).read_text()
 
 
 def test_a_command_of_its_own_runs_with_its_output(there):

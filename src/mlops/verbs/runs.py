@@ -37,6 +37,8 @@ def resume(arguments: argparse.Namespace) -> int:
         from mlops.verbs import remote
 
         return remote.resume(folder, facts, as_json=arguments.json)
+    if "job" in facts:
+        raise UsageError(f"run {folder.name} has ended on Azure ML", hint=f"mlops run {facts['pipeline']} --where azure runs it again.")
     if facts.get("model"):
         raise UsageError(f"run {folder.name} is part of a delivery", hint=f"mlops deliver --model {facts['model']} goes on with it.")
     return carry_on(root / facts["pipeline"], facts, as_json=arguments.json)
