@@ -48,6 +48,10 @@ $(tables): benchmarks/adoptions/tables.lock | $(ready)
 .PHONY: setup
 setup: $(ready)  ## make .venv from the lock file (every verb does so when it must)
 
+.PHONY: azure-acceptance
+azure-acceptance: $(ready)  ## ENV=staging: small jobs on the workspace of environments/staging.yml, and a report to send in
+	@python -m mlops.azure.acceptance "$$ENV"
+
 .PHONY: adopt
 adopt: $(ready)  ## DATA=file-or-url TARGET=column [NAME= TASK= TIME= GROUP= DROP=a,b KEEP= KEY= METRIC= POSITIVE= TEST_SHARE= DAY_FIRST=1 YES=1 DRY=1]: your own data in the example's place
 	@set -f; more=(); each() { local IFS=,; for word in $$2; do more+=("$$1" "$$word"); done; }; \

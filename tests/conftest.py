@@ -21,6 +21,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TOGETHER = {
+    "azure": "azure ml",
     "contract/test_pipelines.py": "pipelines",
     "project": "project",
     "mlops/contract": "contract",

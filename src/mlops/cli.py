@@ -252,7 +252,7 @@ VERBS = {
     ),
     "run": Verb(
         "pipelines:run",
-        "run an Azure ML pipeline or command job on this machine",
+        "run an Azure ML pipeline or command job on this machine, or on Azure ML",
         "mlops run src/pipelines/train.yml --set inputs.max_iter=50",
         (
             _argument("file", metavar="FILE", help="the job's YAML"),
@@ -260,6 +260,10 @@ VERBS = {
             _FORCE,
             _argument(
                 "--why", action="store_true", help="say of each step why it ran or was reused, and what has no effect on this machine"
+            ),
+            _argument("--where", choices=("local", "azure"), default="local", help="on this machine (the default), or on Azure ML"),
+            _argument(
+                "--environment", metavar="NAME", help="which file of environments/ names the workspace; with one that does, none is needed"
             ),
             _argument("--no-warm", action="store_true", help="start every step as a fresh process"),
             _argument("--dry-run", action="store_true", help="say of each step whether it would run or be reused, and why; start nothing"),

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 MODES = ("on", "dry-run", "off")
 MODEL_NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
 PLACES = ("local", "azure")
-"""Where an environment may run. `azure` is known, and refused until its room is built."""
+"""Where an environment may run."""
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 PACKAGES = ("project", "conda_file")
 METRICS_OF: Mapping[str, Mapping[str, str]] = {
     "binary": {"auc": "higher", "average_precision": "higher", "log_loss": "lower", "brier": "lower", "calibration_error": "lower"},
@@ -204,11 +205,23 @@ class MonitorSettings:
 
 
 @dataclass(frozen=True)
+class AzureSettings:
+    """Which Azure ML workspace an environment is: nothing is changed in another one, whoever is signed in and wherever."""
+
+    tenant: str
+    subscription: str
+    resource_group: str
+    workspace: str
+
+
+@dataclass(frozen=True)
 class Environment:
     """One file of `environments/`."""
 
     name: str
     where: str
+    azure: AzureSettings | None = None
+    """Where `where` is azure."""
     workers: int = 2
     warm: bool = True
     packages: str = "project"
@@ -310,10 +323,11 @@ def read_environment(root: Path, name: str, model: ModelSettings | None = None) 
     reader.mapping((), set(Environment.__dataclass_fields__) - {"name"})
     parts = {section: own if own and own.get((section,), None) is not None else reader for section in SECTIONS}
     given = {section for section, part in parts.items() if part.get((section,), None) is not None}
-    task = model.task if model else None
+    task, where = model.task if model else None, reader.choice(("where",), PLACES, "local")
     made = Environment(
         name=name,
-        where=reader.choice(("where",), PLACES, "local"),
+        where=where,
+        azure=_azure(reader) if where == "azure" or reader.get(("azure",), None) is not None else None,
         workers=reader.whole(("workers",), 2, least=1),
         warm=reader.truth(("warm",), default=True),
         packages=reader.choice(("packages",), PACKAGES, "project"),
@@ -325,8 +339,6 @@ def read_environment(root: Path, name: str, model: ModelSettings | None = None) 
         pull_request=_pull_request(parts["pull_request"]),
         monitor=_monitor(parts["monitor"], task),
     )
-    if made.where == "azure":
-        reader.note(("where",), "`where: azure` is not built yet", "Use where: local; docs/azure.md says what is planned.")
     reader.problems += own.problems if own else []
     reader.done()
     return made
@@ -381,6 +393,16 @@ def read_place(root: Path, name: str) -> str:
 def _part(root: Path, name: str) -> Reader | None:
     path = root / "environments" / f"{name}.yml"
     return Reader(read(path)) if path.is_file() else None
+
+
+def _azure(reader: Reader) -> AzureSettings:
+    reader.mapping(("azure",), AzureSettings.__dataclass_fields__)
+    made = AzureSettings(**{name: reader.text(("azure", name)) for name in AzureSettings.__dataclass_fields__})
+    for name in ("tenant", "subscription"):
+        value = getattr(made, name)
+        if value and not _GUID.fullmatch(value):
+            reader.note(("azure", name), f"{value!r} is no id of a {name}", "az account show prints both: tenantId and id.")
+    return made
 
 
 def _serve(reader: Reader) -> ServeSettings:

@@ -61,6 +61,9 @@ def edit(root, name, old, new):
     path.write_text(path.read_text().replace(old, new))
 
 
+AZURE = "where: local\nazure: {tenant: contoso, subscription: 00000000-0000-4000-8000-000000000000, resource_group: a, workspace: b}"
+
+
 def mistakes(root, old, new, name="environments/staging.yml"):
     edit(root, name, old, new)
     with pytest.raises(SpecError) as caught:
@@ -106,7 +109,7 @@ def test_an_unknown_key_is_told_with_its_line_its_text_and_the_nearest_known_one
         ("leakage: {mode: on}", "leakage: {mode: on, at_most: 1}", 7, "has no bound"),
         ("leakage: {mode: on}", "leak: {mode: on}", 7, "unknown key 'leak'"),
         ("where: local", "where: moon", 1, "one of local, azure"),
-        ("where: local", "where: azure", 1, "not built yet"),
+        ("where: local", AZURE, 2, "no id of a tenant"),
         ("columns: [origin]", "columns: origin", 4, "a list of words"),
     ],
 )

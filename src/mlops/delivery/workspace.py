@@ -69,11 +69,11 @@ class Workspace:
 
     @functools.cached_property
     def staging(self) -> Environment:
-        return read_environment(self.root, "staging", self.model)
+        return _served_here(read_environment(self.root, "staging", self.model))
 
     @functools.cached_property
     def production(self) -> Environment:
-        return read_environment(self.root, "production", self.model)
+        return _served_here(read_environment(self.root, "production", self.model))
 
     def environment(self, name: str) -> Environment:
         """Return an environment that models are deployed to.
@@ -84,6 +84,18 @@ class Workspace:
         if name not in ENVIRONMENTS:
             raise UsageError(f"there is no environment {name!r}", hint=did_you_mean(name, ENVIRONMENTS, label="environments"))
         return self.staging if name == "staging" else self.production
+
+
+def _served_here(environment: Environment) -> Environment:
+    """Return the environment.
+
+    Raises:
+        UsageError: It is on Azure ML, where pipelines run and nothing is deployed yet.
+    """
+    if environment.where == "azure":
+        hint = "Use where: local, and keep its section `azure`: mlops run FILE --where azure runs pipelines there (docs/azure.md)."
+        raise UsageError("deploying to Azure ML is not built yet", where=f"environments/{environment.name}.yml", hint=hint)
+    return environment
 
 
 def open_workspace(model: str | None) -> Workspace:

@@ -268,6 +268,28 @@ def open_run(home: Path, facts: Mapping[str, Any]) -> RunRecord:
     return record
 
 
+def reopen_run(folder: Path) -> RunRecord:
+    """Return the record of a run that is followed again, from where its journal ends.
+
+    Raises:
+        UsageError: Another process follows it.
+    """
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock)
+        raise UsageError(f"run {folder.name} is followed already", hint=f"mlops logs {folder.name} --follow") from error
+    os.ftruncate(lock, 0)
+    os.write(lock, f"{os.getpid()}\n".encode())
+    facts = read_json(folder / "run.json")
+    _replay(folder, facts)
+    facts["journal"] = (folder / "events.jsonl").stat().st_size if (folder / "events.jsonl").exists() else 0
+    facts.update(state="running")
+    facts.pop("error", None)
+    return RunRecord(folder, facts, datetime.fromisoformat(facts["started"]).timestamp(), _lock=lock)
+
+
 def _folders(runs: Path) -> Iterator[tuple[int, Path]]:
     for path in runs.iterdir() if runs.is_dir() else ():
         if path.name.isdigit():
@@ -295,7 +317,9 @@ def read_run(folder: Path) -> dict[str, Any] | None:
     if facts.get("state") == "running":
         killed = not alive(folder)
         _replay(folder, facts)
-        if killed and facts["state"] == "running":
+        if killed and facts["state"] == "running" and "job" in facts:
+            facts["state"], facts["error"] = "detached", f"nobody follows it here: mlops resume {facts['run']}"
+        elif killed and facts["state"] == "running":
             facts["state"], facts["error"] = "killed", "its process ended without a word"
     return facts
 

@@ -42,7 +42,14 @@ def logs(arguments: argparse.Namespace) -> int:
     from mlops.report.tail import Tail
 
     folder = find_run(place()[1], arguments.run)
-    steps = (read_run(folder) or {}).get("steps", {})
+    facts = read_run(folder) or {}
+    steps = facts.get("steps", {})
+    if "job" in facts and facts["state"] == "detached":
+        from mlops.verbs import remote
+
+        if arguments.follow:
+            return remote.resume(folder, facts, as_json=False)
+        remote.bring_logs(folder, facts, arguments.step)
     if arguments.step and arguments.step not in steps and not alive(folder):
         raise UsageError(f"run {folder.name} has no step {arguments.step!r}", hint=f"Its steps: {', '.join(steps) or 'none'}")
     tail = Tail(folder, arguments.step or "")

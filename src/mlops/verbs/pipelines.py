@@ -113,6 +113,8 @@ def _check_one(path: Path) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run one pipeline file, show it, and return the exit code of how it ended."""
     settings = given(arguments.set)
+    if arguments.where == "azure":
+        return _run_there(arguments, settings)
     if arguments.dry_run:
         return _dry_run(prepare(arguments.file, settings, force=arguments.force, dry=True), as_json=arguments.json)
     early = Spawner()  # it starts while the pipeline is read
@@ -121,6 +123,14 @@ def run(arguments: argparse.Namespace) -> int:
         return _carry_out(running, as_json=arguments.json, why=arguments.why)
     finally:
         early.close(idle=True)
+
+
+def _run_there(arguments: argparse.Namespace, settings: dict[str, str]) -> int:
+    from mlops.verbs import remote
+
+    if arguments.dry_run or arguments.no_warm:
+        raise UsageError("--dry-run and --no-warm are about this machine", hint="Leave them out, or leave out --where azure.")
+    return remote.run(arguments.file, settings, arguments.environment, force=arguments.force, as_json=arguments.json)
 
 
 def carry_on(path: Path, facts: dict[str, Any], *, as_json: bool) -> int:

@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlops.api import place
 from mlops.errors import PlatformError, UsageError
@@ -33,6 +33,12 @@ def resume(arguments: argparse.Namespace) -> int:
         raise UsageError(
             f"run {folder.name} is complete", hint=f"mlops run {facts['pipeline']} runs it again, as far as something changed."
         )
+    if "job" in facts and facts.get("state") == "detached":
+        from mlops.verbs import remote
+
+        return remote.resume(folder, facts, as_json=arguments.json)
+    if "job" in facts:
+        raise UsageError(f"run {folder.name} has ended on Azure ML", hint=f"mlops run {facts['pipeline']} --where azure runs it again.")
     if facts.get("model"):
         raise UsageError(f"run {folder.name} is part of a delivery", hint=f"mlops deliver --model {facts['model']} goes on with it.")
     return carry_on(root / facts["pipeline"], facts, as_json=arguments.json)
@@ -43,13 +49,26 @@ def cancel(arguments: argparse.Namespace) -> int:
     from mlops.local.runs import find_run, owner, read_run
 
     folder = find_run(place()[1], arguments.run)
+    facts = read_run(folder) or {}
+    if "job" in facts and facts["state"] in {"running", "detached"}:
+        return _cancel_there(folder, facts, as_json=arguments.json)
     if owner(folder) is None:
-        raise UsageError(f"run {folder.name} does not go on: it is {(read_run(folder) or {}).get('state')}", hint="mlops runs lists them.")
+        raise UsageError(f"run {folder.name} does not go on: it is {facts.get('state')}", hint="mlops runs lists them.")
     for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
         if _ended(folder, number):
             print(json.dumps({"run": int(folder.name), "state": "canceled"}) if arguments.json else f"  run {folder.name} is canceled")
             return 0
     raise PlatformError(f"run {folder.name} does not end", where=str(folder), hint="Its process waits for the disk or the kernel.")
+
+
+def _cancel_there(folder: Path, facts: dict[str, Any], *, as_json: bool) -> int:
+    from mlops.local.runs import alive
+    from mlops.verbs import remote
+
+    state, number = remote.cancel(folder, facts), int(folder.name)
+    hint = f"; mlops resume {number} brings what it left" if not alive(folder) else "; whoever follows it sees it end"
+    print(json.dumps({"run": number, "state": state}) if as_json else f"  run {number} is {state} on Azure ML{hint}")
+    return 0
 
 
 def _ended(folder: Path, number: int) -> bool:

@@ -1,0 +1,75 @@
+"""What references mean where a job goes to Azure ML: data, models and environments are the workspace's affair, and components are read from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from mlops.azure.failures import told
+from mlops.errors import UsageError
+from mlops.files import write_atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mlops.azure.connection import Connection
+
+
+_SERVICE = {"code", "creation_context", "id"}
+"""What the service adds to a component, and its code, which is there already."""
+
+
+class WorkspaceAssets:
+    """The assets of a workspace, as far as reading a job needs them. `connect` is asked for the workspace only where a component is in it.
+
+    Args:
+        folder: Where the files of components go.
+        connect: Returns the workspace.
+    """
+
+    def __init__(self, folder: Path, connect: Callable[[], Connection]) -> None:
+        self.folder = folder
+        self.connect = connect
+
+    def component(self, reference: str) -> Path:
+        """Return the YAML file of a registered component, whose ports a job is checked against.
+
+        Raises:
+            UsageError: There is none.
+        """
+        name, version, label = _parts(reference)
+        with told(f"find the component {reference}", where=reference):
+            found = self.connect().client.components.get(name, version=version, label=label)
+            path = self.folder / name / f"{found.version}.yml"
+            scratch = path.with_suffix(".whole.yml")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            scratch.unlink(missing_ok=True)
+            found.dump(scratch)
+        said = yaml.safe_load(scratch.read_text(encoding="utf-8"))
+        write_atomic(path, yaml.safe_dump({key: value for key, value in said.items() if key not in _SERVICE}))
+        return path
+
+    def data(self, reference: str, _kind: str) -> Path:
+        """Take a data asset or an address for what it says it is."""
+        return Path(reference)
+
+    def model(self, reference: str, _kind: str) -> Path:
+        """Take a model for what it says it is."""
+        return Path(reference)
+
+    def environment(self, reference: str) -> Mapping[str, Any]:
+        """Take an environment for what it says it is."""
+        name, version, _ = _parts(reference)
+        return {"name": name, "version": version or "", "image": reference, "conda_file": None}
+
+
+def _parts(reference: str) -> tuple[str, str | None, str | None]:
+    name, _, rest = reference.removeprefix("azureml:").partition("@")
+    if rest:
+        return name, None, rest
+    name, _, version = name.rpartition(":") if ":" in name else (name, "", "")
+    if not name:
+        raise UsageError(f"{reference!r} names no version", hint="azureml:NAME:VERSION or azureml:NAME@latest")
+    return name, version or None, None if version else "latest"

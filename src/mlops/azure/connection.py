@@ -1,0 +1,131 @@
+"""The way to one workspace: who signs in, whether it is the workspace that the environment's file names, and how patiently it is asked."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from azure.ai.ml import MLClient
+from azure.core.pipeline.policies import RetryPolicy, SansIOHTTPPolicy
+from azure.identity import (
+    AzureCliCredential,
+    ChainedTokenCredential,
+    EnvironmentCredential,
+    ManagedIdentityCredential,
+    WorkloadIdentityCredential,
+)
+
+from mlops.azure.failures import told
+from mlops.azure.tokens import tenant_of
+from mlops.errors import UsageError
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+    from mlops.settings import AzureSettings
+
+PACE = 1.0
+"""Seconds between two requests while a job is followed, however many steps it has."""
+ARM = "https://management.azure.com/.default"
+RETRIES, _LONGEST = 5, 20.0  # after a 429, a 5xx or a dropped connection; seconds between two tries where the service does not say
+
+
+class Patience(RetryPolicy):  # type: ignore[misc]
+    """Tries again a few times. A `Retry-After` is kept; without one the waits double and are spread, so that a hundred jobs do not come back at once."""
+
+    def get_backoff_time(self, settings: dict[str, Any]) -> float:
+        """Return the seconds to wait: between half of the doubled time and all of it."""
+        return float(super().get_backoff_time(settings)) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+
+
+@dataclass
+class Pace(SansIOHTTPPolicy):  # type: ignore[misc]
+    """Lets requests through no closer than `seconds` to one another, from the moment that it is turned on."""
+
+    seconds: float
+    on: bool = False
+    _last: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def on_request(self, _request: object) -> None:
+        """Wait for the next request's time."""
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait until one more request may be made, and count it."""
+        with self._lock:
+            if self.on:
+                time.sleep(max(0.0, self._last + self.seconds - time.monotonic()))
+            self._last = time.monotonic()
+
+
+@dataclass
+class Connection:
+    """One workspace that was found to be the one that is meant."""
+
+    settings: AzureSettings
+    environment: str
+    """The name of the environment's file."""
+    client: MLClient
+    credential: TokenCredential
+    pace: Pace
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What of it belongs into a run's record."""
+        return {"environment": self.environment, **vars(self.settings)}
+
+
+def connect(settings: AzureSettings, environment: str) -> Connection:
+    """Sign in, and find the workspace; nothing is changed.
+
+    Args:
+        settings: Where it is.
+        environment: The name of the file that says so, for what is told.
+
+    Raises:
+        UsageError: Whoever is signed in is of another tenant, or there is no such workspace.
+        PlatformError: Nobody is signed in, or Azure cannot be reached.
+    """
+    where = f"environments/{environment}.yml"
+    claimed = os.environ.get("AZURE_TENANT_ID", settings.tenant)
+    if claimed.lower() != settings.tenant.lower():
+        raise _stranger(claimed, settings.tenant, where)
+    pace, credential = Pace(PACE), _credential(settings.tenant)
+    with told("sign in", where=where):
+        tenant = tenant_of(credential.get_token(ARM).token)
+    if tenant.lower() != settings.tenant.lower():
+        raise _stranger(tenant, settings.tenant, where)
+    place = (settings.subscription, settings.resource_group, settings.workspace)
+    client = MLClient(
+        credential,
+        *place,
+        show_progress=False,
+        enable_telemetry=False,
+        retry_policy=Patience(retry_total=RETRIES, retry_backoff_factor=0.4, retry_backoff_max=_LONGEST),
+        per_retry_policies=[pace],
+    )
+    with told("find the workspace", where=where):
+        client.workspaces.get(settings.workspace)
+    return Connection(settings, environment, client, credential, pace)
+
+
+def _stranger(tenant: str, wanted: str, where: str) -> UsageError:
+    hint = f"az login --tenant {wanted}; in CI, the variable AZURE_TENANT_ID. Nothing was changed."
+    return UsageError(f"signed in to the tenant {tenant}, and this environment is of {wanted}", where=where, hint=hint)
+
+
+def _credential(tenant: str) -> TokenCredential:
+    """Return who signs in: what the variables say, a federated token, a managed identity, or whoever is signed in with `az login`."""
+    ways: list[TokenCredential] = []
+    if os.environ.get("AZURE_CLIENT_ID") and (os.environ.get("AZURE_CLIENT_SECRET") or os.environ.get("AZURE_CLIENT_CERTIFICATE_PATH")):
+        ways.append(EnvironmentCredential())
+    if os.environ.get("AZURE_FEDERATED_TOKEN_FILE"):
+        ways.append(WorkloadIdentityCredential())
+    if os.environ.get("IDENTITY_ENDPOINT") or os.environ.get("MSI_ENDPOINT"):
+        ways.append(ManagedIdentityCredential(client_id=os.environ.get("AZURE_CLIENT_ID")))
+    return ChainedTokenCredential(*ways, AzureCliCredential(tenant_id=tenant))

@@ -1,0 +1,283 @@
+"""One pipeline, run on Azure ML: from the frozen `Pipeline` to the same stream of events and the same run folder as on this machine."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from mlops.azure.failures import told
+from mlops.azure.following import ENDED, Progressed, Seen, seen_of, word
+from mlops.azure.store import Logs, fetch
+from mlops.azure.submission import called, job_of, name_of, submit
+from mlops.engine.events import Event, Failed, RunFinished, RunStarted
+from mlops.errors import JobFailed, MlopsError, PlatformError
+from mlops.files import shown
+from mlops.local.digests import Digests
+from mlops.local.runs import RunRecord, open_run, origin, read_runs, reopen_run
+from mlops.spec.values import Asset, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from mlops.azure.connection import Connection
+    from mlops.spec.values import Pipeline
+
+_TAIL = 10  # lines of a failed step's log that are told
+_LOOKS = 3  # at the steps, between two at the job, while steps go on
+
+
+@dataclass
+class RemoteRun:
+    """A job on Azure ML. `submit()` it, then iterate over `events()`, which may be left and called again: it goes on where it was."""
+
+    pipeline: Pipeline
+    record: RunRecord
+    root: Path
+    home: Path
+    connection: Connection
+    again: bool = False
+    """Whether it may have been submitted already, by a try whose answer was lost."""
+    _told: Progressed = field(init=False)
+    _queue: deque[str] = field(default_factory=deque, init=False)
+    _begun: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        outputs = {step.name: tuple(step.component.outputs) for step in self.pipeline.steps.values()}
+        self._told = Progressed(_top(self.pipeline), outputs)
+
+    @property
+    def name(self) -> str:
+        """The job's name."""
+        return str(self.record.facts["job"]["name"])
+
+    @property
+    def failed(self) -> str | None:
+        """The name of the first step that failed, or None."""
+        return next((name for name, facts in self.record.facts["steps"].items() if facts.get("state") == "failed"), None)
+
+    def submit(self) -> str:
+        """Upload what is not there yet and submit; return the job's page in the studio.
+
+        Raises:
+            MlopsError: It is refused, or Azure cannot be reached; the run's record says that it is not known whether the job is there.
+        """
+        facts = self.record.facts
+        try:
+            job = job_of(self.pipeline, facts["settings"], force=facts["force"])
+            made = submit(self.connection, job, self.name, f"{facts['name']} {facts['job']['key']}", again=self.again)
+        except BaseException as error:
+            if isinstance(error, MlopsError) and not isinstance(error, PlatformError):
+                facts.update(state="failed", error=error.message)
+            self.record.write()
+            self.record.close()
+            raise
+        facts["job"].update(state="submitted", studio=str(made.studio_url or ""), called=called(job))
+        self.record.write()
+        return str(made.studio_url or "")
+
+    def events(self) -> Iterator[Event]:
+        """Follow the job, and yield what happens, until it has ended; its logs and outputs are in the run's folder then.
+
+        Raises:
+            PlatformError: Azure cannot be reached any more. The job goes on, and so may the following.
+        """
+        if not self._begun:
+            self._begun = True
+            facts = self.record.facts
+            yield self._tell(RunStarted(facts["run"], facts["name"], self._title(), self._told.needs))
+        logs = Logs(self.connection)
+        try:
+            self.connection.pace.on = True
+            for event in self._following(logs):
+                yield self._tell(event)
+        except MlopsError:
+            self.record.write()
+            self.record.close()
+            raise
+        finally:
+            self.connection.pace.on = False
+            logs.close()
+
+    def _following(self, logs: Logs) -> Iterator[Event]:
+        state, looks = "", 0
+        with told("follow the job", where=self.name):
+            while not state:
+                yield from self._look(logs)
+                looks += 1
+                ended = all(self._told.states.get(step) in ENDED for step in self._told.needs)
+                if ended or not self._told.states or looks % _LOOKS == 0 or "Failed" in self._told.states.values():
+                    state = ENDED.get(word(self.connection.client.jobs.get(self.name).status), "")
+                elif self._told.running:
+                    self._one_log(logs)
+            yield from self._look(logs)
+            self.connection.pace.on = False
+            yield from self._told.rest(state)
+            self._all_logs(logs)
+        if state == "completed":
+            self._outputs()
+        yield self._end(state)
+
+    def _look(self, logs: Logs) -> Iterator[Event]:
+        for event in self._told.events(self._seen(), time.time()):
+            yield self._with_log(event, logs) if isinstance(event, Failed) else event
+
+    def _seen(self) -> list[Seen]:
+        """Ask for the steps as they are: two requests, and one more for each further hundred steps."""
+        jobs = self.connection.client.jobs
+        if self.record.facts["job"]["single"]:
+            job, step = jobs.get(self.name), next(iter(self._told.needs))
+            return [seen_of(step, self.name, job.status, str(job.compute or ""), job.properties or {})]
+        names = self.record.facts["job"].get("called", {})
+        found = [(names.get(str(one.display_name), str(one.display_name)), one) for one in jobs.list(parent_job_name=self.name) if one]
+        return [seen_of(step, one.name, one.status, one.compute or "", one.properties or {}) for step, one in found]
+
+    def _log(self, step: str) -> Path:
+        return self.record.step_folder(step) / "log.txt"
+
+    def _one_log(self, logs: Logs) -> None:
+        """Look at the log of the running step that was not looked at for longest."""
+        running = self._told.running
+        self._queue = deque([*(step for step in self._queue if step in running), *(step for step in running if step not in self._queue)])
+        step = self._queue.popleft()
+        self._queue.append(step)
+        self._describe(step)
+        logs.grow(self._told.runs[step], self._log(step))
+
+    def _all_logs(self, logs: Logs) -> None:
+        for step, run in self._told.runs.items():
+            if self.record.facts["steps"].get(step, {}).get("state") != "reused":
+                self._describe(step)
+                logs.grow(run, self._log(step))
+
+    def _describe(self, step: str) -> None:
+        self.record.describe_step(step, log=f"steps/{step}/log.txt", job=self._told.runs[step])
+
+    def _with_log(self, event: Failed, logs: Logs) -> Failed:
+        """Add the end of the step's log, which is brought first."""
+        logs.grow(self._told.runs[event.step], self._log(event.step))
+        self._describe(event.step)
+        log = self._log(event.step)
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+        return replace(event, log=shown(log, self.root), tail=tuple(lines[-_TAIL:]))
+
+    def _outputs(self) -> None:
+        """Bring the pipeline's outputs into the folders of the steps that made them."""
+        digests = Digests(self.home / "digests.json")
+        for name, bound in self.pipeline.outputs.items():
+            step = bound.step.partition(".")[0]
+            place = fetch(self.connection, self.name, name, self.record.step_folder(step) / "outputs" / bound.output)
+            if place is not None:
+                made = {"path": str(place), "digest": digests.of(place)}
+                self.record.facts["outputs"][name] = made
+                known = self.record.facts["steps"].get(step, {}).get("outputs", {})
+                self.record.describe_step(step, outputs={**known, bound.output: made})
+        digests.save()
+
+    def _end(self, state: str) -> Event:
+        facts = self.record.facts
+        if self.failed:
+            facts["error"] = f"{self.failed}: {facts['steps'][self.failed].get('reason')}"
+        elif state == "failed":
+            facts["error"] = f"the job failed on Azure ML: {facts['job']['studio']}"
+        return RunFinished(facts["run"], state, time.time() - self.record.began)
+
+    def _tell(self, event: Event) -> Event:
+        self.record.apply(event)
+        if isinstance(event, RunFinished):
+            self.record.close()
+        return event
+
+    def _title(self) -> str:
+        place = self.connection.settings
+        return f"{self.pipeline.path.name}  {self.pipeline.experiment} on {place.workspace} · job {self.name}"
+
+    def cancel(self) -> None:
+        """Ask the service to end the job; following it shows that it did.
+
+        Raises:
+            PlatformError: It cannot be asked.
+        """
+        with told("cancel the job", where=self.name):
+            self.connection.client.jobs.begin_cancel(self.name)
+
+    def detach(self) -> None:
+        """Stop following; the job goes on."""
+        self.record.write()
+        self.record.close()
+
+
+def begin(
+    pipeline: Pipeline, home: Path, root: Path, connection: Connection, settings: Mapping[str, str], *, force: bool = False
+) -> RemoteRun:
+    """Return the run of a file that is to be submitted: a new one, or the one before of the same file whose answer was lost."""
+    facts = _facts(pipeline, root, connection, settings, force=force)
+    lost = next((one for one in read_runs(home) if _same(one, facts)), None)
+    if lost is not None:
+        return RemoteRun(pipeline, reopen_run(home / "runs" / str(lost["run"])), root, home, connection, again=True)
+    key = uuid.uuid4().hex[:12]
+    single = all(step.place.keys == () for step in pipeline.steps.values())  # a command of its own, which the service tells no steps of
+    job = {"name": name_of(pipeline, settings, key), "key": key, "state": "unconfirmed", "single": single, **connection.facts}
+    return RemoteRun(pipeline, open_run(home, {**facts, "job": job}), root, home, connection)
+
+
+def _same(before: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
+    """Whether a run before was the same and never heard whether its job was taken."""
+    job = before.get("job", {})
+    lost = job.get("state") == "unconfirmed" and before["state"] in {"detached", "killed"}
+    return lost and all(before.get(key) == facts[key] for key in ("pipeline", "settings", "commit", "where"))
+
+
+def resume(folder: Path, pipeline: Pipeline, home: Path, root: Path, connection: Connection) -> RemoteRun:
+    """Return a run that was left, to be followed again."""
+    record = reopen_run(folder)
+    return RemoteRun(pipeline, record, root, home, connection, again=True)
+
+
+def _facts(pipeline: Pipeline, root: Path, connection: Connection, settings: Mapping[str, str], *, force: bool) -> dict[str, Any]:
+    who, inputs = origin(root), {}
+    for name, bound in pipeline.values.items():
+        if isinstance(bound, Asset):
+            inputs[name] = {"type": pipeline.inputs[name].type, "path": shown(bound.path, root)}
+        elif isinstance(bound, Literal):
+            inputs[name] = {"type": pipeline.inputs[name].type, "value": bound.value}
+    return {
+        "model": None,
+        "where": f"azure:{connection.environment}",
+        "pipeline": shown(pipeline.path.resolve(), root),
+        "experiment": pipeline.experiment,
+        "tags": dict(pipeline.tags),
+        "settings": dict(settings),
+        "force": force,
+        "user": who.user,
+        "commit": who.commit,
+        "dirty": who.dirty,
+        "inputs": inputs,
+    }
+
+
+def _top(pipeline: Pipeline) -> dict[str, tuple[str, ...]]:
+    """Return the steps as the service has them: a pipeline within the pipeline is one of them."""
+    needs: dict[str, dict[str, None]] = {}
+    for name, step in pipeline.steps.items():
+        own = name.partition(".")[0]
+        others = (need.partition(".")[0] for need in step.needs)
+        needs.setdefault(own, {}).update(dict.fromkeys(one for one in others if one != own))
+    return {name: tuple(found) for name, found in needs.items()}
+
+
+def why_not(run: RemoteRun) -> MlopsError | None:
+    """Return the error of a run that did not complete, for the exit code of the command; None where it did."""
+    facts = run.record.facts
+    if facts["state"] == "completed":
+        return None
+    name = run.failed
+    if name is None:
+        return JobFailed(facts.get("error") or f"the job {run.name} is {facts['state']}", hint=facts["job"]["studio"])
+    return JobFailed(
+        f"{name} failed: {facts['steps'][name]['reason']}",
+        hint=f"The whole log: mlops logs {facts['run']} {name}\n{facts['job']['studio']}",
+    )

@@ -1,0 +1,78 @@
+"""The blobs that a job leaves: the logs of its steps while they run, and its outputs when it has ended."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.storage.blob import ContainerClient
+
+from mlops.azure.failures import told
+from mlops.azure.submission import silent
+
+if TYPE_CHECKING:
+    from mlops.azure.connection import Connection
+
+_ARTIFACTS = "workspaceartifactstore"
+_NOTHING_NEW = 416
+
+
+@dataclass
+class Logs:
+    """Reads what steps write. Each look is one request, and brings what came since the last."""
+
+    connection: Connection
+    _container: ContainerClient | None = field(default=None, init=False)
+
+    def grow(self, run: str, log: Path) -> bool:
+        """Append to the file `log` what a step's run has written beyond it; return whether that was anything."""
+        self.connection.pace.wait()
+        start = log.stat().st_size if log.exists() else 0
+        try:
+            blob = self._opened().get_blob_client(f"ExperimentRun/dcid.{run}/user_logs/std_log.txt")
+            data: bytes = blob.download_blob(offset=start).readall()
+        except ResourceNotFoundError:
+            return False
+        except HttpResponseError as error:
+            if error.status_code == _NOTHING_NEW:
+                return False
+            raise
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as file:
+            file.write(data)
+        return bool(data)
+
+    def _opened(self) -> ContainerClient:
+        if self._container is None:
+            store = self.connection.client.datastores.get(_ARTIFACTS)
+            account = f"{store.protocol}://{store.account_name}.blob.{store.endpoint}"
+            self._container = ContainerClient(account, store.container_name, credential=self.connection.credential)
+        return self._container
+
+    def close(self) -> None:
+        """Close the connection to the store."""
+        if self._container is not None:
+            self._container.close()
+
+
+def fetch(connection: Connection, job: str, output: str, place: Path) -> Path | None:
+    """Bring one output of a job to `place`, whole or not at all; return where it is, or None where the job has none of that name.
+
+    Raises:
+        PlatformError: It cannot be read.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place.parent, prefix=".fetching-") as scratch:
+        with told(f"fetch the output {output}", where=job), silent():
+            connection.client.jobs.download(job, output_name=output, download_path=scratch)
+        found = Path(scratch, "named-outputs", output)
+        if not found.exists():
+            return None
+        if place.is_dir():
+            shutil.rmtree(place)
+        found.replace(place)
+    return place

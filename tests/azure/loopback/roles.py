@@ -1,0 +1,22 @@
+"""Azure's built-in roles, as far as the loopback's calls ask for them: which actions each grants on a workspace."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+_OF = "Microsoft.MachineLearningServices/workspaces"
+ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "AzureML Data Scientist": (
+        (f"{_OF}/read", f"{_OF}/*/read", f"{_OF}/*/action", f"{_OF}/*/delete", f"{_OF}/*/write"),
+        (f"{_OF}/computes/*write", f"{_OF}/computes/*delete", f"{_OF}/computes/listKeys/action", f"{_OF}/listKeys/action"),
+    ),
+    "Reader": (("*/read",), ()),
+    "none": ((), ()),
+}
+"""Role -> (actions, what of them it does not grant). Azure's names for both."""
+
+
+def grants(role: str, action: str) -> bool:
+    """Return whether a role grants an action."""
+    actions, but = ROLES[role]
+    return any(fnmatchcase(action, one) for one in actions) and not any(fnmatchcase(action, one) for one in but)

@@ -1,0 +1,120 @@
+"""Cuts Microsoft's published REST description down to the calls that are judged here: `python trim.py REPOSITORY COMMIT`.
+
+REPOSITORY is a git directory of Azure/azure-rest-api-specs (MIT licence), COMMIT the one to read. What no request is judged by is left out:
+texts, examples, answers, calls that nobody makes. Nothing is loosened or added. `rest/*.json` are the result, one per api-version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+SOURCE = "Azure/azure-rest-api-specs"
+FOLDER = "specification/machinelearningservices/resource-manager/Microsoft.MachineLearningServices"
+HERE = Path(__file__).parent / "rest"
+WORKSPACE = "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.MachineLearningServices/workspaces/{workspaceName}"
+CALLS = {
+    "preview/2024-01-01-preview": {"/jobs/{id}": "put", "/components/{name}/versions/{version}": "put"},
+    "preview/2024-04-01-preview": {"/jobs/{id}": "put", "/components/{name}/versions/{version}": "put"},
+    "stable/2023-04-01": {
+        "/codes/{name}/versions/{version}": "put",
+        "/codes/{name}/versions/{version}/startPendingUpload": "post",
+        "/data/{name}/versions/{version}": "put",
+    },
+    "preview/2023-04-01-preview": {
+        "/environments/{name}/versions/{version}": "put",
+        "/data/{name}/versions/{version}": "put",
+    },
+    "preview/2023-08-01-preview": {"/models/{name}/versions/{version}": "put"},
+}
+NOT_MADE = {"AutoMLJob", "FineTuningJob", "LabelingJob"}  # kinds of jobs that no file here submits
+PLAIN = {
+    "type",
+    "enum",
+    "format",
+    "required",
+    "pattern",
+    "minimum",
+    "maximum",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "readOnly",
+}
+PLAIN |= {"discriminator", "x-ms-discriminator-value", "x-nullable", "$ref", "additionalProperties", "uniqueItems"}
+
+
+def schema(node: Any) -> Any:
+    """Return a schema without its texts."""
+    if not isinstance(node, dict):
+        return node
+    made = {key: node[key] for key in node if key in PLAIN}
+    for key in ("items", "additionalProperties"):
+        if isinstance(node.get(key), dict):
+            made[key] = schema(node[key])
+    if "allOf" in node:
+        made["allOf"] = [schema(part) for part in node["allOf"]]
+    if "properties" in node:
+        made["properties"] = {name: schema(part) for name, part in node["properties"].items()}
+    return made
+
+
+def named(node: Any) -> set[str]:
+    """Return the definitions that a part refers to."""
+    if isinstance(node, list):
+        return set().union(*map(named, node)) if node else set()
+    if not isinstance(node, dict):
+        return set()
+    reference = node.get("$ref")  # one into another file is the envelope that all resources of Azure have
+    own = {reference.rpartition("/")[2]} if isinstance(reference, str) and reference.startswith("#") else set()
+    return own.union(*map(named, node.values()))
+
+
+def heirs(definitions: dict[str, Any], names: set[str]) -> set[str]:
+    """Return what a discriminator may choose: the definitions that are made from those named which have one."""
+    bases = {name for name in names if "discriminator" in definitions[name]}
+    return {name for name, node in definitions.items() for part in node.get("allOf", []) if named(part) & bases} - NOT_MADE
+
+
+def subset(text: bytes, version: str, commit: str, blob: str) -> dict[str, Any]:
+    document = json.loads(text)
+    calls, wanted = [], set()
+    for path, method in CALLS[version].items():
+        parameters = document["paths"][WORKSPACE + path][method]["parameters"]
+        body = next(part["schema"] for part in parameters if part.get("in") == "body")
+        patterns = {part["name"]: part["pattern"] for part in parameters if part.get("in") == "path" and "pattern" in part}
+        calls.append({"path": path, "method": method, "body": schema(body), "patterns": patterns})
+        wanted |= named(body)
+    definitions: dict[str, Any] = {}
+    while missing := (wanted | heirs(document["definitions"], set(definitions))) - set(definitions):
+        definitions |= {name: schema(document["definitions"][name]) for name in missing}
+        wanted |= set().union(*(named(definitions[name]) for name in missing))
+    made_from = {
+        "repository": SOURCE,
+        "commit": commit,
+        "file": f"{FOLDER}/{version}/mfe.json",
+        "git_blob": blob,
+        "sha256": hashlib.sha256(text).hexdigest(),
+        "licence": "MIT, Copyright (c) Microsoft Corporation",
+    }
+    return {"made_from": made_from, "calls": calls, "definitions": dict(sorted(definitions.items()))}
+
+
+def main(repository: str, commit: str) -> None:
+    def git(*words: str) -> bytes:
+        return subprocess.run(["git", f"--git-dir={repository}", *words], check=True, stdout=subprocess.PIPE).stdout
+
+    HERE.mkdir(exist_ok=True)
+    for version in CALLS:
+        name = f"{commit}:{FOLDER}/{version}/mfe.json"
+        made = subset(git("show", name), version, commit, git("rev-parse", name).decode().strip())
+        (HERE / f"{version.rpartition('/')[2]}.json").write_text(json.dumps(made, separators=(",", ":")) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,16 @@
+"""Azure's packages cost seconds to import: who does not go there does not pay."""
+
+import subprocess
+import sys
+
+import pytest
+
+LOOK = "import sys; from mlops.cli import main; code = main(sys.argv[1:]); print(code, sorted(m for m in sys.modules if m.split('.')[0] == 'azure'))"
+
+
+@pytest.mark.parametrize("words", [["check", "pipeline.yml"], ["run", "pipeline.yml"], ["runs"], ["diff", "1", "1"]])
+def test_nothing_of_azure_is_imported_without_being_asked_for(project, words):
+    if words[0] == "diff":
+        subprocess.run([sys.executable, "-c", LOOK, "run", "pipeline.yml"], cwd=project.root, check=True, stdout=subprocess.DEVNULL)
+    ended = subprocess.run([sys.executable, "-c", LOOK, *words], cwd=project.root, check=True, stdout=subprocess.PIPE, text=True)
+    assert ended.stdout.splitlines()[-1] == "0 []"
