@@ -59,6 +59,10 @@ class WorkspaceAssets:
         """Take a model for what it says it is."""
         return Path(reference)
 
+    def code(self, reference: str) -> Path:
+        """Take code in a repository for what it says it is."""
+        return Path(reference)
+
     def environment(self, reference: str) -> Mapping[str, Any]:
         """Take an environment for what it says it is."""
         name, version, _ = _parts(reference)

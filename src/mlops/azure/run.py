@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlops.azure.failures import told
@@ -162,7 +162,7 @@ class RemoteRun:
         self._describe(event.step)
         log = self._log(event.step)
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
-        return replace(event, log=shown(log, self.root), tail=tuple(lines[-_TAIL:]))
+        return event._replace(log=shown(log, self.root), tail=tuple(lines[-_TAIL:]))
 
     def _outputs(self) -> None:
         """Bring the pipeline's outputs into the folders of the steps that made them."""
