@@ -20,7 +20,7 @@ facts = {
     "session": os.getsid(0) == os.getpid(), "fds": sorted(int(n) for n in os.listdir("/proc/self/fd"))[:4][-1] > 2,
     "threads": threading.active_count(), "absolute": os.path.isabs(__file__), "spec": __spec__, "loader": type(__loader__).__name__,
     "globals": sorted(name for name in globals() if name.startswith("__")), "builtins": type(__builtins__).__name__,
-    "environment": {name: value for name, value in os.environ.items() if name not in {"_", "SHLVL", "PWD", "OLDPWD", "PIP_TARGET"}},
+    "environment": {name: value.replace(os.path.dirname(os.getcwd()), "STEP") for name, value in os.environ.items() if name not in {"_", "SHLVL", "PWD", "OLDPWD"}},
     "streams": [[s.encoding, s.errors, s.line_buffering, s.isatty(), s.fileno(), s.name] for s in (sys.stdin, sys.stdout, sys.stderr)],
     "umask": os.umask(0o22), "priority": os.nice(0), "blocked": len(signal.pthread_sigmask(signal.SIG_BLOCK, [])),
     "limits": resource.getrlimit(resource.RLIMIT_NOFILE), "path": [os.path.basename(place) for place in sys.path if "site" not in place],
