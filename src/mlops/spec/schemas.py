@@ -170,9 +170,6 @@ OTHER_TYPES = {
     "automl": "Write the training as a command step; for tables, FLAML searches over models in a few lines.",
     "data_transfer": "Copy the data in a command step.",
     "import": "Read the data in a command step.",
-    "if_else": "Let one command step decide and do: its inputs are those of both branches.",
-    "do_while": "Write the loop into one command step, or sweep over its iterations.",
-    "parallel_for": "Use a sweep over `choice` values, or a parallel step over the items as files.",
     "finetuning": "Write the training as a command step.",
     "distillation": "Write the training as a command step.",
 }

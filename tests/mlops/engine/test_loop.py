@@ -2,7 +2,8 @@ from collections import deque
 
 from mlops.engine.events import Canceled, Failed, Finished, Reused, Skipped, Started
 from mlops.engine.freshness import Fresh, Recipe, Stale, compare
-from mlops.engine.loop import Task, execute
+from mlops.engine.loop import execute
+from mlops.engine.order import Task
 
 
 class Inline:
