@@ -54,8 +54,8 @@ class Order:
         self._add(tasks, owner)
 
     def _add(self, tasks: Mapping[str, Task], owner: str | None) -> None:
-        known = self.tasks.keys() - tasks.keys()
-        sorter = graphlib.TopologicalSorter({task.name: [need for need in task.needs if need not in known] for task in tasks.values()})
+        needs = {name: [need for need in task.needs if need in tasks or need not in self.tasks] for name, task in tasks.items()}
+        sorter = graphlib.TopologicalSorter(needs)
         sorter.prepare()
         self.tasks |= tasks
         self._home |= dict.fromkeys(tasks, sorter)

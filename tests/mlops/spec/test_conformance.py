@@ -5,7 +5,7 @@ import logging
 import pytest
 from tests.mlops.spec.conformance import PAGE, page, shown, tables
 
-from mlops.spec import environment, schemas
+from mlops.spec import environment, flow, schemas
 
 
 def test_the_page_is_what_the_tables_and_the_corpus_say():
@@ -26,7 +26,10 @@ def test_the_tables_have_every_key_of_azure_ml():
     from azure.ai.ml._schema.component.parallel_component import ParallelComponentSchema
     from azure.ai.ml._schema.component.spark_component import SparkComponentSchema
     from azure.ai.ml._schema.job import CommandJobSchema, SparkJobSchema
+    from azure.ai.ml._schema.job.job_limits import DoWhileLimitsSchema
     from azure.ai.ml._schema.pipeline.component_job import CommandSchema, ParallelSchema, SparkSchema, SweepSchema
+    from azure.ai.ml._schema.pipeline.condition_node import ConditionNodeSchema
+    from azure.ai.ml._schema.pipeline.control_flow_job import DoWhileSchema, ParallelForSchema
     from azure.ai.ml._schema.pipeline.pipeline_component import PipelineComponentSchema, PipelineSchema
     from azure.ai.ml._schema.pipeline.pipeline_job import PipelineJobSchema
     from azure.ai.ml._schema.pipeline.settings import PipelineJobSettingsSchema
@@ -46,12 +49,16 @@ def test_the_tables_have_every_key_of_azure_ml():
             "spark": SparkSchema,
             "sweep": SweepSchema,
         },
+        "flows": {"if_else": ConditionNodeSchema, "do_while": DoWhileSchema, "parallel_for": ParallelForSchema},
+        "limits": {"do_while": DoWhileLimitsSchema},
         "others": {"environment": AnonymousEnvironmentSchema, "settings": PipelineJobSettingsSchema},
     }
     ours = {
         "jobs": schemas.JOBS,
         "components": schemas.COMPONENTS,
         "nodes": schemas.NODES,
+        "flows": flow.FLOWS,
+        "limits": {"do_while": flow.FLOWS["do_while"]["limits"].inner},
         "others": {"environment": environment.ENVIRONMENT, "settings": schemas.SETTINGS},
     }
     missing = {
