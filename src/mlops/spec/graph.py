@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from mlops.spec import expressions, keys
+from mlops.spec import automl, expressions, keys
 from mlops.spec.bindings import Scope, bind, filled, outputs_of
 from mlops.spec.component import component_source, parse_component, sweep_of
 from mlops.spec.flow import FLOWS, Control, add_control, bodies, is_control, mark_blocks, not_saying
@@ -112,7 +112,11 @@ class Graph:
             hint = OTHER_TYPES.get(kind, did_you_mean(kind, [*NODES, *FLOWS], label="types"))
             here.at("type").note(f"a step of type {job.get('type')!r} is not run on this machine", hint)
             return {}
+        if kind == "automl" and automl.refused_task(here, job):
+            return {}
         here.judge(job, NODES[kind], f"job {name!r}")
+        if kind == "automl":
+            here, job = automl.as_inputs(here, job)
         if kind == "pipeline":
             return self._add_pipeline(here, name, job, scope)
         component = _component(here, name, kind, job, scope)
@@ -381,6 +385,8 @@ def _component(here: Here, name: str, kind: str, job: Mapping[str, Any], scope: 
     """Return what a job runs: a component that it names, with what the job sets over it, or the job itself."""
     if kind == "sweep":
         return sweep(here, name, job, job_ports(here, job, scope))
+    if kind == "automl":
+        return automl.parse_automl(here, name, job, job_ports(here, job, scope))
     if "component" not in job:
         if job.get("comment") is not None:
             here.at("comment").note("a comment goes with a component", "Write a YAML comment, or a description.", at_key=True)

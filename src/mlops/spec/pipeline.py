@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import Problem, SpecError
-from mlops.spec import keys
+from mlops.spec import automl, keys
 from mlops.spec.bindings import Scope, value_of
 from mlops.spec.component import component_file, component_source, parse_component
 from mlops.spec.graph import Graph, job_ports, sweep
@@ -56,6 +56,8 @@ def _load(source: Source, settings: Mapping[str, str], assets: Assets | None, *,
     if kind not in JOBS:
         hint = OTHER_TYPES.get(kind) or did_you_mean(kind, JOBS, label="types of jobs")
         raise source.fail(("type",), f"a job of type {source.value.get('type')!r} is not run on this machine", hint)
+    if kind == "automl" and automl.refused_task(here, source.value):
+        raise SpecError(here.reading.problems)
     here.judge(source.value, JOBS[kind], f"a {kind} job")
     read_as = _pipeline if kind == "pipeline" else _single
     made = read_as(here, source.value, settings, complete=complete)
@@ -145,9 +147,12 @@ def _graph(here: Here, body: Mapping[str, Any], scope: Scope) -> Graph | None:
 
 
 def _single(here: Here, body: Mapping[str, Any], settings: Mapping[str, str], *, complete: bool) -> Pipeline | None:
-    name = here.source.path.stem
+    name, kind = here.source.path.stem, _kind(body)
+    if kind == "automl":
+        here, body = automl.as_inputs(here, body)
     ports = job_ports(here, body, Scope({}, complete=complete))
-    component = sweep(here, name, body, ports) if _kind(body) == "sweep" else parse_component(here, body, fallback=name, ports=ports)
+    read_as = {"sweep": sweep, "automl": automl.parse_automl}.get(kind)
+    component = read_as(here, name, body, ports) if read_as else parse_component(here, body, fallback=name, ports=ports)
     if component is None:
         return None
     values = _given(here.at("inputs"), component.inputs, body.get("inputs") or {}) | _set(here, component.inputs, settings)

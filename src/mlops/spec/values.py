@@ -153,7 +153,7 @@ class Component:
     """Seconds, or None for no limit."""
     place: Place
     kind: str = "command"
-    """What is run: `command`, or one that `mlops.local.kinds` knows: `distributed`, `sweep`, `parallel`, `spark`."""
+    """What is run: `command`, or one that `mlops.local.kinds` knows: `distributed`, `sweep`, `parallel`, `spark`, `automl`; or that of a control step."""
     job: Mapping[str, Any] | None = None
     """What the YAML says of the kind, checked, defaults filled in, expressions as they stand; None for a plain command."""
     includes: tuple[Path, ...] = ()

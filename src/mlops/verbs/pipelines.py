@@ -171,7 +171,7 @@ def _dry_run(running: LocalRun, *, as_json: bool) -> int:
 
 def _say_why(facts: dict[str, Any], without_effect: tuple[str, ...], fetched: list[str]) -> None:
     for name, step in facts["steps"].items():
-        warm = {True: " (warm)", False: " (own process)"}.get(None if "control" in step else step.get("warm"), "")
+        warm = "" if "control" in step else {True: " (warm)", False: " (own process)"}.get(step.get("warm"), "")
         because = step.get("reason") or (step.get("summary", "") if "control" in step else "")
         print(f"  why  {name:<14} {step.get('state')}: {because}{warm}", file=sys.stderr)
     for line in _environments(facts):
