@@ -60,7 +60,7 @@ def places(workspace: Workspace) -> tuple[list[str], list[Path]]:
     seen = [name for name in within if any(_below(file, [name]) for file in known)]
     outside = [path for path in assets if shown(path, root.resolve()) not in seen]
     own = [model.package, str(Path(model.pipeline).parent)]
-    code = {step.component.code.resolve() for step in pipeline.steps.values() if step.component.code is not None}
+    code = {component.code.resolve() for component in pipeline.components if component.code is not None}
     code = {
         folder for folder in code if not (root / model.package).resolve().is_relative_to(folder)
     }  # such as src/, with every model in it

@@ -1,18 +1,20 @@
-"""The loop: get what is ready, ask freshness, hand to an executor, yield an event. It knows nothing of YAML, processes, MLflow or Azure.
+"""The loop: get what is ready, ask the judge, hand to an executor, yield an event. It knows nothing of YAML, processes, MLflow or Azure.
 
-The order is the standard library's `graphlib.TopologicalSorter`. How a step runs is the executor's affair: the one that runs processes and
-the one that runs inline in a test are the same to this loop.
+The judge says of a task whose needs are met what is to become of it. That its outputs are there, or that it must run, is the rule; but it may
+also say that more tasks must run before that can be said (a loop's next iteration, when the one before has ended), or how the task has ended
+already (a branch was taken, or not). How a step runs is the executor's affair: the one that runs processes and the one that runs inline in a
+test are the same to this loop.
 """
 
 from __future__ import annotations
 
-import graphlib
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from mlops.engine.events import Canceled, Event, Failed, Finished, Product, Reused, Skipped
+from mlops.engine.events import Canceled, Event, Failed, Finished, Product, Progress, Reused, Skipped
 from mlops.engine.freshness import Fresh, Stale
+from mlops.engine.order import Order, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -22,14 +24,14 @@ Products = dict[str, "Mapping[str, Product]"]
 
 
 @dataclass(frozen=True)
-class Task:
-    """A step of the graph. `work` is the executor's own: the loop hands it on unread."""
+class More:
+    """The task needs these as well: the judge is asked again when they have ended."""
 
-    name: str
-    needs: tuple[str, ...]
-    work: Any
-    can_miss: tuple[str, ...] = ()
-    """Needs without whose outputs it can do: it waits for them, and runs also where they failed."""
+    tasks: Mapping[str, Task]
+    reason: str
+
+
+Verdict = Fresh | Stale | More | Finished | Failed | Skipped
 
 
 class Executor(Protocol):
@@ -52,63 +54,86 @@ class Executor(Protocol):
 
 
 def execute(
-    tasks: Mapping[str, Task], judge: Callable[[Task, Products], Fresh | Stale], executor: Executor, *, go_on: bool = True
+    tasks: Mapping[str, Task], judge: Callable[[Task, Products], Verdict], executor: Executor, *, go_on: bool = True
 ) -> Iterator[Event]:
     """Run the tasks in the order of their needs, as many at once as the executor takes, and yield what happens.
 
     Args:
         tasks: By name; a need that is not among them is a programming error.
-        judge: Says of a task whose needs are met whether its outputs are there already.
-        executor: Runs the others.
+        judge: Says of a task whose needs are met what is to become of it.
+        executor: Runs those that must run.
         go_on: After a failure, still run what does not depend on it; otherwise end everything.
 
     Yields:
         Each event once. After a step failed, those that need it are `Skipped`, with the reason.
     """
-    sorter = graphlib.TopologicalSorter({task.name: task.needs for task in tasks.values()})
-    sorter.prepare()
-    products: Products = {}
-    bad: dict[str, str] = {}
+    order, fates = Order(tasks), _Fates(go_on=go_on)
     ready: deque[str] = deque()
     running = 0
-    while sorter.is_active():
-        ready.extend(sorter.get_ready())
-        while ready and (executor.room or not running):
-            name = ready.popleft()
-            reason = _blocked(tasks[name], bad, go_on=go_on)
-            verdict = Stale("") if reason else judge(tasks[name], products)
-            if reason:
-                bad[name] = "was skipped"
-                yield Skipped(name, reason)
-            elif isinstance(verdict, Fresh):
-                products[name] = verdict.outputs
-                yield Reused(name, verdict.reason, verdict.outputs, verdict.summary)
-            else:
+    while order.active:
+        ready.extend(order.ready())
+        if ready and (executor.room or not running):
+            task = order.tasks[ready.popleft()]
+            verdict = fates.blocked(task, order.grown.get(task.name, ())) or judge(task, fates.products)
+            if isinstance(verdict, Stale):
                 running += 1
-                executor.start(tasks[name], verdict.reason)
+                executor.start(task, verdict.reason)
                 continue
-            sorter.done(name)
-            ready.extend(sorter.get_ready())
-        if not running:
+            event = _event(task, verdict)
+            if isinstance(verdict, More):
+                order.grow(task.name, verdict.tasks)
+        elif running:
+            event = executor.next()
+            running -= isinstance(event, _ENDS)
+        else:
             continue
-        event = executor.next()
         yield event
-        if isinstance(event, Finished):
-            products[event.step] = event.outputs
-        elif isinstance(event, Failed | Canceled):
-            bad[event.step] = "failed" if isinstance(event, Failed) else "was canceled"
+        fates.take(event)
         if isinstance(event, Failed) and not go_on:
             executor.cancel(f"{event.step} failed")
-        if isinstance(event, Finished | Failed | Canceled):
-            running -= 1
-            sorter.done(event.step)
+        if isinstance(event, _ENDS):
+            order.done(event.step)
 
 
-def _blocked(task: Task, bad: Mapping[str, str], *, go_on: bool) -> str:
-    """Return why a task must not start, or the empty string."""
-    for need in task.needs:
-        if need in bad and need not in task.can_miss:
-            return f"needs {need}, which {bad[need]}"
-    if bad and not go_on:
-        return f"{next(iter(bad))} {next(iter(bad.values()))}, and continue_on_step_failure is false"
-    return ""
+_ENDS = Reused | Finished | Failed | Skipped | Canceled
+
+
+def _event(task: Task, verdict: Fresh | More | Finished | Failed | Skipped) -> Event:
+    if isinstance(verdict, Fresh):
+        return Reused(task.name, verdict.reason, verdict.outputs, verdict.summary)
+    return Progress(task.name, verdict.reason) if isinstance(verdict, More) else verdict
+
+
+class _Fates:
+    """What became of the tasks that have ended."""
+
+    def __init__(self, *, go_on: bool) -> None:
+        self.go_on = go_on
+        self.products: Products = {}
+        self.bad: dict[str, str] = {}
+        """Failed, canceled, and skipped because of these."""
+        self.left: set[str] = set()
+        """Skipped because nobody wants them, and what needs those."""
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, Finished | Reused):
+            self.products[event.step] = event.outputs
+        elif isinstance(event, Failed | Canceled):
+            self.bad[event.step] = "failed" if isinstance(event, Failed) else "was canceled"
+        elif isinstance(event, Skipped) and event.step not in self.bad:
+            self.left.add(event.step)
+
+    def blocked(self, task: Task, grown: tuple[str, ...]) -> Skipped | None:
+        """Return that a task must not start, and why; None where it may."""
+        must = [need for need in task.needs if need not in task.can_miss]
+        for need in (*must, *grown):
+            if need in self.bad:
+                return self._because(task, f"needs {need}, which {self.bad[need]}")
+        if self.bad and not self.go_on:
+            return self._because(task, f"{next(iter(self.bad))} {next(iter(self.bad.values()))}, and continue_on_step_failure is false")
+        left = next((need for need in must if need in self.left), None)
+        return Skipped(task.name, f"needs {left}, which did not run") if left else None
+
+    def _because(self, task: Task, reason: str) -> Skipped:
+        self.bad[task.name] = "was skipped"
+        return Skipped(task.name, reason)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlops.engine.freshness import Recipe
-    from mlops.engine.loop import Task
+    from mlops.engine.order import Task
     from mlops.local.digests import Digests
     from mlops.local.snapshot import Code, Snapshot
 
@@ -317,6 +317,21 @@ class ProcessExecutor:
     def _failed(self, running: _Running, reason: str, *, ours: bool = False) -> Failed:
         log = running.launch.folder / "log.txt"
         return Failed(running.launch.step, time.monotonic() - running.began, reason, str(log), _tail(log), ours)
+
+
+class Nobody:
+    """The executor of a run that is only foreseen: whatever would run has its verdict already, and nothing is ever started."""
+
+    room = True
+
+    def start(self, task: Task, reason: str) -> None:
+        raise PlatformError(f"{task.name} was to be started, and nothing is: {reason}")
+
+    def next(self) -> Event:
+        raise PlatformError("nothing was started")
+
+    def cancel(self, reason: str) -> None:
+        """Nothing runs."""
 
 
 def _told(launch: Launch) -> str:

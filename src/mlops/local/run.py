@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import graphlib
 import json
 import sys
 import time
@@ -13,13 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.assets.surroundings import Surroundings
-from mlops.engine.events import Event, Failed, Finished, Product, Reused, RunFinished, RunStarted
+from mlops.engine.events import Event, Failed, Finished, Product, Reused, RunFinished, RunStarted, Skipped
 from mlops.engine.freshness import Fresh, Recipe, Stale
-from mlops.engine.loop import Products, Task, execute
+from mlops.engine.loop import More, Products, Verdict, execute
+from mlops.engine.order import Task
 from mlops.errors import JobFailed, MlopsError, PlatformError
 from mlops.files import shown
 from mlops.local.digests import Digests
-from mlops.local.executor import UNMADE, Launch, ProcessExecutor
+from mlops.local.executor import UNMADE, Launch, Nobody, ProcessExecutor
+from mlops.local.flow import Flows, Grown
 from mlops.local.includes import with_includes
 from mlops.local.kinds.code import read_driven
 from mlops.local.packages import PACKAGES, installs, own_packages
@@ -95,29 +96,47 @@ class LocalRun:
 
     def __post_init__(self) -> None:
         self.places = Surroundings(self.root, self.home, self.options.packages, self.assets, building=not self.dry)
-        for step in self.pipeline.steps.values():
-            self.places.of(step.component)
+        for component in self.pipeline.components:
+            self.places.of(component)
         self.digests = Digests(self.home / "digests.json")
         self.snapshot = Snapshot(self.digests.of)
         self.store = Store(self.home / "cache", str(self.pipeline.path), self.digests)
         self.record = RunRecord(self.home / "runs" / "(dry)", {"steps": {}}) if self.dry else open_run(self.home, self._facts())
+        self.flows = Flows(self._resolve, self.store, self.digests, self.record.step_folder, self.dry)
 
     @cached_property
     def origin(self) -> Origin:
         """Who runs it, from which commit."""
         return (self.asked or ask_origin(self.root))()
 
-    def forecast(self) -> Iterator[tuple[str, Fresh | Stale]]:
-        """Yield what a run would do with each step, in an order in which they can run; nothing is started or written down."""
-        products: Products = {}
-        for name in graphlib.TopologicalSorter(self._needs()).static_order():
-            step = self.pipeline.steps[name]
-            made = [need for need in step.needs if need not in products]
-            reason = f"needs {made[0]}, which runs" if made else self._first(step)
-            verdict = Stale(reason) if reason else self._freshness(step.component, self._prepare(step, products))
-            if isinstance(verdict, Fresh):
-                products[name] = verdict.outputs
-            yield name, verdict
+    def forecast(self) -> Iterator[tuple[str, Fresh | Stale | Skipped | Finished | Failed]]:
+        """Yield what a run would do with each step, in an order in which they can run; nothing is started or written down.
+
+        What a control step decides is told where all that it reads is there already; the iterations of a loop are told as far as that is so.
+        """
+        told: dict[str, Verdict] = {}
+
+        def foresee(task: Task, products: Products) -> Verdict:
+            told[task.name] = verdict = self._foreseen(task, products, told)
+            return Finished(task.name, 0.0, {}) if isinstance(verdict, Stale) else verdict
+
+        for event in execute({name: self._task(step) for name, step in self.pipeline.steps.items()}, foresee, Nobody()):
+            if isinstance(event, Skipped | Failed):
+                yield event.step, event
+            elif isinstance(event, Finished | Reused) and isinstance(verdict := told[event.step], Fresh | Stale | Finished):
+                yield event.step, verdict
+
+    def _foreseen(self, task: Task, products: Products, told: Mapping[str, Verdict]) -> Verdict:
+        step: Step = task.work
+        runs = {name for name, verdict in told.items() if isinstance(verdict, Stale)}
+        open_branch = next((f"runs if {branch} is {str(truth).lower()}" for branch, truth in step.when if branch in runs), None)
+        if open_branch:
+            return Stale(open_branch)
+        reads = step.inputs.values() if step.flow is None else step.flow.reads
+        waited = [*(bound.step for bound in reads if isinstance(bound, FromStep)), *(() if step.flow is None else self.flows.grown(step))]
+        made = next((name for name in waited if name in runs), None)
+        reason = f"needs {made}, which runs" if made else self._first(step)
+        return Stale(reason) if reason else self._verdict(step, products)
 
     def _first(self, step: Step) -> str:
         """Return what a run would have to bring here before the step could even be compared with an earlier one, or the empty string."""
@@ -178,10 +197,9 @@ class LocalRun:
             yield from self._execute(more, executor)
 
     def _execute(self, steps: Mapping[str, Step], executor: ProcessExecutor) -> Iterator[Event]:
-        bears = self.pipeline.continue_on_failed_optional_input
-        tasks = {name: Task(name, step.needs, step, step.can_miss if bears else ()) for name, step in steps.items()}
+        tasks = {name: self._task(step) for name, step in steps.items()}
         for event in execute(tasks, self._judge, executor, go_on=self.pipeline.continue_on_step_failure):
-            if isinstance(event, Finished):
+            if isinstance(event, Finished) and event.step in self._launches:
                 self._keep(event)
             yield self._handed_on(event) if isinstance(event, Finished | Reused) else event
 
@@ -200,18 +218,38 @@ class LocalRun:
             except KeyboardInterrupt:
                 executor.cancel("interrupted")
 
-    def _judge(self, task: Task, products: Products) -> Fresh | Stale:
-        launch = self._prepare(task.work, products)
-        self._launches[task.name] = launch
-        verdict = self._freshness(task.work.component, launch)
-        if isinstance(verdict, Fresh):
+    def _task(self, step: Step, waits: tuple[str, ...] = ()) -> Task:
+        """Return the engine's task for a step, which also waits for `waits`, whatever becomes of them."""
+        can_miss = step.can_miss if self.pipeline.continue_on_failed_optional_input else ()
+        return Task(step.name, (*step.needs, *waits), step, (*can_miss, *waits))
+
+    def _judge(self, task: Task, products: Products) -> Verdict:
+        verdict = self._verdict(task.work, products)
+        launch = self._launches.get(task.name)
+        if isinstance(verdict, Fresh) and launch:
             self.store.remember(task.name, launch.recipe)
             del self._launches[task.name]
-        elif self.track and not self._tracker:
+        elif launch and self.track and not self._tracker:
             self._tracker = self.track(self.record, self.pipeline, self.origin)
             if any(map(self._may_log, self.snapshot.codes)):
                 self._tracker.open()
         return verdict
+
+    def _verdict(self, step: Step, products: Products) -> Verdict:
+        """Return what is to become of a step whose needs are met."""
+        unwanted = self.flows.unwanted(step, products)
+        if unwanted is not None:
+            return unwanted
+        if step.flow is None:
+            launch = self._launches[step.name] = self._prepare(step, products)
+            return self._freshness(step.component, launch)
+        self.record.describe_step(step.name, control=step.component.kind, needs=list(step.needs))
+        decided = self.flows.decide(step, products)
+        return self._grow(decided) if isinstance(decided, Grown) else decided
+
+    def _grow(self, grown: Grown) -> More:
+        self.pipeline = replace(self.pipeline, steps={**self.pipeline.steps, **grown.steps})
+        return More({name: self._task(step, grown.waits.get(name, ())) for name, step in grown.steps.items()}, grown.reason)
 
     def _freshness(self, component: Component, launch: Launch) -> Fresh | Stale:
         done = (self.resumes or {}).get("steps", {}).get(launch.step, {})
@@ -360,14 +398,14 @@ class LocalRun:
             given = self.pipeline.values.get(bound.name)
             return None if given is None else self._resolve(given, products, kind)
         if isinstance(bound, FromStep):
-            product = products[bound.step][bound.output] if bound.step in products else None
+            product = products[bound.step].get(bound.output) if bound.step in products else None
             if product is None:
                 return None
             path = Path(product.path)
             return _value_in(path, kind, bound) if kind in LITERAL_TYPES and path.is_file() else (path, product.digest)
         if isinstance(bound, Asset):
             return bound.path, self.digests.of(bound.path)
-        return bound.value
+        return bound.value if isinstance(bound, Literal) else None
 
     def _recipe(self, component: Component, code: Code, literals: Mapping[str, str], digests: Mapping[str, str]) -> Recipe:
         return Recipe(
@@ -401,7 +439,7 @@ class LocalRun:
     def _imports(self) -> list[str]:
         """Return the modules that the steps import, in the order of the steps, read from their scripts."""
         names: dict[str, None] = {}
-        for component in {id(step.component): step.component for step in self.pipeline.steps.values()}.values():
+        for component in {id(component): component for component in self.pipeline.components}.values():
             names.update(dict.fromkeys(self._code(component, component.command.replace("${{", "").replace("}}", "")).imports))
         return list(names)
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import graphlib
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlops.report.svg import Svg, box, picture, tag, text, trail, width_of
 from mlops.spec.component import python_script
-from mlops.spec.values import ASSET_TYPES, FromPipeline, FromStep, Pipeline
+from mlops.spec.values import ASSET_TYPES, Each, FromLoop, FromPipeline, FromStep, Loop, Pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mlops.report.svg import Point
+    from mlops.spec.values import Binding, Branch, Step
 
 _HEIGHT, _MARGIN, _GAP, _BETWEEN = 40.0, 20.0, 34.0, 24.0
 _STYLE = """
@@ -96,10 +97,31 @@ def _depths(keys: Iterable[str], lines: Iterable[Line]) -> dict[str, int]:
 
 def graph(pipeline: Pipeline) -> Graph:
     """Return a pipeline's graph: only files and folders are shown at its ends, not parameters."""
+    pipeline = replace(pipeline, steps=_opened(pipeline.steps))
     nodes = [Node(f"in {name}", name, "input", step=False) for name in _given(pipeline)]
     nodes += [Node(step, step, _about(pipeline, step)) for step in _order(pipeline)]
     nodes += [Node(f"out {name}", name, "output", step=False) for name in pipeline.outputs]
     return Graph(pipeline.display_name, tuple(nodes), tuple(dict.fromkeys(_lines(pipeline))))
+
+
+def _opened(steps: Mapping[str, Step]) -> dict[str, Step]:
+    """Return the steps with those that a loop repeats, once, before the loop that they end in: they read what the loop does."""
+    found: dict[str, Step] = {}
+    for name, step in steps.items():
+        if isinstance(step.flow, Loop | Each):
+            inside = _opened(step.flow.body.steps)
+            for one in inside.values():
+                inputs = {key: _outside(bound, step) for key, bound in one.inputs.items()}
+                found[one.name] = replace(
+                    one, inputs={key: bound for key, bound in inputs.items() if bound is not None}, when=(*one.when, *step.when)
+                )
+            step = replace(step, inputs={}, after=tuple(inside))  # noqa: PLW2901
+        found[name] = step
+    return found
+
+
+def _outside(bound: Binding, loop: Step) -> Binding | None:
+    return loop.inputs.get(bound.name) if isinstance(bound, FromLoop) and bound.loop == loop.name else bound
 
 
 def _given(pipeline: Pipeline) -> list[str]:
@@ -112,8 +134,14 @@ def _order(pipeline: Pipeline) -> list[str]:
 
 
 def _about(pipeline: Pipeline, step: str) -> str:
-    component = pipeline.steps[step].component
+    component, flow = pipeline.steps[step].component, pipeline.steps[step].flow
     kind = component.kind
+    if isinstance(flow, Loop):
+        return f"again while {flow.condition}, at most {flow.limit}" if flow.condition else f"{flow.limit} iterations"
+    if isinstance(flow, Each):
+        return f"for each of {len(flow.items)} items" if isinstance(flow.items, tuple) else "for each item"
+    if flow is not None:
+        return kind
     words = component.display_name if component.display_name.lower() != step.lower() else python_script(component.command) or kind
     return words if kind in {"command", words} else f"{words} ({kind})"
 
@@ -126,11 +154,17 @@ def _lines(pipeline: Pipeline) -> Iterator[Line]:
                 yield Line(bound.step, name, f"{bound.output} -> {input_name}")
             elif isinstance(bound, FromPipeline) and bound.name in given:
                 yield Line(f"in {bound.name}", name, f"{bound.name} -> {input_name}")
+        branches = dict(step.when)
         for need in step.needs:
             if not any(isinstance(bound, FromStep) and bound.step == need for bound in step.inputs.values()):
-                yield Line(need, name, "after")
+                yield Line(need, name, f"if {str(branches[need]).lower()}" if need in branches else _handed(step.flow))
     for name, made in pipeline.outputs.items():
         yield Line(made.step, f"out {name}", made.output)
+
+
+def _handed(flow: Branch | Loop | Each | None) -> str:
+    """Return the words on a line along which a step reads nothing as an input."""
+    return {"Branch": "condition", "Loop": "iteration", "Each": "iterations"}.get(type(flow).__name__, "after")
 
 
 def rows(drawn: Graph) -> list[str]:

@@ -88,12 +88,21 @@ class Tree:
         elif isinstance(event, events.RunFinished):
             self._in_run = False
         else:
-            line = self._lines.setdefault(event.step, _Line(event.step, stage=not self._in_run))
+            line = self._line(event.step)
             _update(line, event)
             if line.state not in {"running", "waiting"}:
                 self._say(_words(line))
                 for text, _ in _explained(line):
                     self._say([(text, "")])
+
+    def _line(self, step: str) -> _Line:
+        """Return a step's line; one that nobody knew at the start has its place before the first that has not begun."""
+        if step not in self._lines:
+            lines = list(self._lines.values())
+            at = next((n for n, line in enumerate(lines) if line.state == "waiting"), len(lines)) if self._in_run else len(lines)
+            lines.insert(at, _Line(step, stage=not self._in_run))
+            self._lines = {line.name: line for line in lines}
+        return self._lines[step]
 
     def _say(self, words: Words) -> None:
         if self._display or self.quiet:
@@ -119,6 +128,8 @@ def _update(line: _Line, event: Any) -> None:
     if isinstance(event, events.Started):
         line.state, line.began, line.text = "running", event.at, event.reason
     elif isinstance(event, events.Progress):
+        if line.state == "waiting":
+            line.state, line.began = "running", time.time()
         line.text = event.text
     elif isinstance(event, events.Finished):
         line.state, line.text, line.seconds = "done", event.summary, event.seconds

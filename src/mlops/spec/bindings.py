@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.spec import expressions
 from mlops.spec.mltable import complaint
+from mlops.spec.ports import given_output
 from mlops.spec.references import is_reference
 from mlops.spec.source import did_you_mean
-from mlops.spec.values import ASSET_TYPES, Asset, Binding, FromPipeline, FromStep, Input, Literal, Output
+from mlops.spec.values import ASSET_TYPES, Asset, Binding, FromLoop, FromPipeline, FromStep, Input, Literal, Output
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -133,9 +134,55 @@ def filled(here: Here, value: Any, scope: Scope) -> Any:
     names = {".".join(parts[2:]) for parts in expressions.used(value) if parts[:2] == ("parent", "inputs")}
     for name in names:
         scope.input_named(here, name)
+    for name in names:
+        if isinstance((scope.given or {}).get(name), FromLoop) and name not in scope.known:
+            here.note(
+                f"{name!r} differs from iteration to iteration, so it can be bound to an input only", "Give it to the step as an input."
+            )
     known = names & scope.known.keys()
     parts = expressions.whole(value)
     if parts and known:
         return scope.known[known.pop()]
     changed = expressions.replaced(value, {("parent", "inputs", *name.split(".")): str(scope.known[name]) for name in known})
     return expressions.replaced(changed, {("default_datastore",): scope.datastore})
+
+
+def outputs_of(
+    here: Here, given: Any, owner: str, declared: Mapping[str, Output], scope: Scope
+) -> tuple[Mapping[str, Output], dict[str, str]]:
+    """Return the outputs that `owner` declares with what a job says of each, and the pipeline's outputs that they are bound to."""
+    if given is None:
+        return declared, {}
+    outputs, written = dict(declared), {}
+    for name, value in here.mapping(given).items():
+        if str(name) not in outputs:
+            hint = did_you_mean(str(name), outputs, label=f"{owner} writes")
+            here.at(name).note(f"{owner} has no output called {str(name)!r}", hint, at_key=True)
+            continue
+        if isinstance(value, dict):
+            outputs[str(name)] = _over(outputs[str(name)], given_output(here.at(name), str(name), filled(here.at(name), value, scope)))
+        parts = expressions.whole(value.get("path") if isinstance(value, dict) else value)
+        if parts is None and isinstance(value, str):
+            here.at(name).note(f"{value!r} is no binding of an output", "Write ${{parent.outputs.NAME}}, or a mapping with a path.")
+        elif parts is not None and (parts[:2] != ("parent", "outputs") or ".".join(parts[2:]) not in scope.outputs):
+            hint = did_you_mean(parts[-1], scope.outputs, label="the pipeline's outputs")
+            here.at(name).note(f"unknown output binding {value!r}", hint)
+        elif parts is not None:
+            outer = scope.outputs[".".join(parts[2:])]
+            outputs[str(name)] = _over(outer, outputs[str(name)], own=True)
+            written[outer.name] = str(name)
+    return outputs, written
+
+
+def _over(under: Output, over: Output, *, own: bool = False) -> Output:
+    """Return the output `under` with what `over` says of it; its name and type are those of the component's own."""
+    port = over if own else under
+    return Output(
+        name=port.name,
+        type=port.type,
+        description=port.description,
+        mode=over.mode or under.mode,
+        path=over.path or under.path,
+        asset_name=over.asset_name or under.asset_name,
+        asset_version=over.asset_version or under.asset_version,
+    )

@@ -10,21 +10,53 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from mlops.spec import expressions, keys
-from mlops.spec.bindings import Scope, bind, filled
+from mlops.spec import automl, expressions, keys
+from mlops.spec.bindings import Scope, bind, filled, outputs_of
 from mlops.spec.component import component_source, named_component, parse_component, sweep_of
+from mlops.spec.flow import FLOWS, Control, add_control, bodies, is_control, mark_blocks, not_saying
 from mlops.spec.ports import GIVEN_INPUT, Ports, check_mode, declared_ports, given_input, given_output
-from mlops.spec.reading import Reading
+from mlops.spec.reading import Here, Reading
 from mlops.spec.schemas import NODES, OTHER_TYPES, OVER
 from mlops.spec.source import did_you_mean, nearest
-from mlops.spec.values import ASSET_TYPES, LITERAL_TYPES, Binding, Component, FromStep, Input, Literal, Output, Place, Step
+from mlops.spec.values import (
+    ASSET_TYPES,
+    LITERAL_TYPES,
+    Binding,
+    Body,
+    Branch,
+    Component,
+    Each,
+    FromLoop,
+    FromStep,
+    Input,
+    Item,
+    Literal,
+    Loop,
+    Output,
+    Place,
+    Step,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mlops.spec.reading import Here
 
 _NAME = re.compile(r"[a-z_][a-z\d_]*")
+_FILLED = frozenset({"condition", "items"})
+"""Keys of a control job whose expressions may be known before the run; its other keys take none, on Azure ML neither."""
+
+
+@dataclass(frozen=True)
+class Laid:
+    """The job that a loop repeats, laid out: what is outside of it, and the steps that it is."""
+
+    name: str
+    ports: Ports
+    inputs: Mapping[str, Binding]
+    body: Body
+    written: Mapping[str, str]
+    """The pipeline's outputs that the job says it writes -> its own."""
+    steps: tuple[str, ...]
 
 
 @dataclass
@@ -41,10 +73,20 @@ class Graph:
     _references: list[tuple[Here, FromStep]] = field(default_factory=list)
     _inferred: list[tuple[str, str]] = field(default_factory=list)
     """Step and input whose type is that of the output it is bound to."""
+    branches: dict[str, tuple[Here, Mapping[bool, tuple[str, ...]]]] = field(default_factory=dict)
+    """Every if_else -> the jobs of its blocks."""
+    _loops: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Every loop -> the steps of its body, inner loops first."""
+    _instead: dict[str, str] = field(default_factory=dict)
+    """Jobs whose outputs nothing can be bound to -> what to bind to instead."""
+    _saying: list[tuple[Here, FromStep, frozenset[str]]] = field(default_factory=list)
+    """Outputs that must be of one of these types."""
 
     def add(self, here: Here, jobs: Mapping[str, Any], scope: Scope) -> dict[str, FromStep]:
         """Add the jobs of one pipeline, and return which of its outputs they write."""
         written: dict[str, FromStep] = {}
+        repeated = bodies(jobs)
+        self._jobs |= {scope.prefix + name: {} for name in repeated}
         for name, job in jobs.items():
             place = here.at(name)
             if not isinstance(job, dict):
@@ -52,10 +94,15 @@ class Graph:
                 continue
             if not _NAME.fullmatch(str(name)):
                 place.note(f"{name!r} cannot name a step", "Lower-case letters, digits and _ only, as on Azure ML.", at_key=True)
-            body = {key: item if key in _OWN else filled(place.at(key), item, scope) for key, item in job.items()}
-            if isinstance(body.get("inputs"), dict):
-                body["inputs"] = {key: _as_beside(place.at("inputs", key), item, jobs) for key, item in body["inputs"].items()}
-            written |= self._add_job(place, str(name), body, scope)
+            if is_control(job):
+                body = {key: filled(place.at(key), item, scope) if key in _FILLED else item for key, item in job.items()}
+                written |= add_control(self, Control(place, here, str(name), body, scope), jobs)
+            elif name not in repeated:
+                body = _filled(place, job, scope)
+                if isinstance(body.get("inputs"), dict):
+                    body["inputs"] = {key: _as_beside(place.at("inputs", key), item, jobs) for key, item in body["inputs"].items()}
+                written |= self._add_job(place, str(name), body, scope)
+        mark_blocks(self, scope, jobs)
         return written
 
     def _add_job(self, here: Here, name: str, job: Mapping[str, Any], scope: Scope) -> dict[str, FromStep]:
@@ -64,17 +111,21 @@ class Graph:
         self._jobs[full] = {}
         kind = keys.plain(job["type"], NODES) if "type" in job else _kind_of_component(here, job)
         if kind not in NODES:
-            hint = OTHER_TYPES.get(kind, did_you_mean(kind, NODES, label="types"))
+            hint = OTHER_TYPES.get(kind, did_you_mean(kind, [*NODES, *FLOWS], label="types"))
             here.at("type").note(f"a step of type {job.get('type')!r} is not run on this machine", hint)
             return {}
+        if kind == "automl" and automl.refused_task(here, job):
+            return {}
         here.judge(job, NODES[kind], f"job {name!r}")
+        if kind == "automl":
+            here, job = automl.as_inputs(here, job)
         if kind == "pipeline":
             return self._add_pipeline(here, name, job, scope)
         component = _component(here, name, kind, job, scope)
         if component is None:
             return {}
         inputs = self._bindings(here, job, component, scope)
-        outputs, written = _outputs(here.at("outputs"), job.get("outputs"), component, scope)
+        outputs, written = outputs_of(here.at("outputs"), job.get("outputs"), component.name, component.outputs, scope)
         self._jobs[full] = outputs
         own = component if outputs is component.outputs else replace(component, outputs=outputs)
         self.steps[full] = Step(full, own, inputs, Place(here.source, here.keys))
@@ -84,16 +135,12 @@ class Graph:
 
     def _add_pipeline(self, here: Here, name: str, job: Mapping[str, Any], scope: Scope) -> dict[str, FromStep]:
         """Lay the steps of a pipeline component out, and return the outputs of the pipeline around it that they write."""
-        found = component_source(here.at("component"), job.get("component"), "pipeline")
+        full, found = scope.prefix + name, self._inside(here, name, job, scope)
         if found is None:
             return {}
-        place, body = found
-        if place.source.path in scope.within:
-            here.at("component").note("a pipeline that holds itself has no end", "Leave this step out.")
-            return {}
-        full, owner = scope.prefix + name, _Ports(str(body.get("name", name)), *declared_ports(place, body))
+        place, body, owner = found
         given = self._bindings(here, job, owner, scope)
-        own, written = _outputs(here.at("outputs"), job.get("outputs"), owner, scope)
+        own, written = outputs_of(here.at("outputs"), job.get("outputs"), owner.name, owner.outputs, scope)
         made = self.add(
             place.at("jobs"), place.at("jobs").mapping(body.get("jobs")), scope.inner(full, owner.inputs, own, given, place.source.path)
         )
@@ -101,8 +148,109 @@ class Graph:
         self._aliases |= {FromStep(full, output): bound for output, bound in made.items()}
         return {output: FromStep(full, key) for output, key in written.items()}
 
-    def _bindings(self, here: Here, job: Mapping[str, Any], owner: Component | _Ports, scope: Scope) -> dict[str, Binding]:
-        """Return what a job binds each input of its component to."""
+    def _inside(self, here: Here, name: str, job: Mapping[str, Any], scope: Scope) -> tuple[Here, Mapping[str, Any], _Ports] | None:
+        """Return the pipeline component that a job is, and its ports."""
+        here.judge(job, NODES["pipeline"], f"job {name!r}")
+        found = component_source(here.at("component"), job.get("component"), "pipeline")
+        if found is None:
+            return None
+        place, body = found
+        if place.source.path in scope.within:
+            here.at("component").note("a pipeline that holds itself has no end", "Leave this step out.")
+            return None
+        return place, body, _Ports(str(body.get("name", name)), *declared_ports(place, body))
+
+    def add_body(self, here: Here, name: str, job: Any, control: Control, varying: frozenset[str] | None) -> Laid | None:
+        """Lay out the job that a loop repeats: its steps are bound to the loop, and what the job itself gives is the loop's.
+
+        Args:
+            here: The job's place.
+            name: Its name.
+            job: What it says.
+            control: The loop.
+            varying: The inputs that differ from iteration to iteration; None where that is not known yet.
+        """
+        if not isinstance(job, dict):
+            here.note(f"job {name!r} is a mapping of keys")
+            return None
+        job, scope, before = _filled(here, job, control.scope), control.scope, set(self.steps)
+        kind = keys.plain(job["type"], NODES) if "type" in job else _kind_of_component(here, job)
+        later = varying if control.job["type"] == "parallel_for" else frozenset()
+        laid = self._pipeline_body if kind == "pipeline" else self._command_body
+        found = laid(here, name, job, control, varying, later)
+        if found is None:
+            return None
+        ports, inputs, outputs, written = found
+        self._jobs[scope.prefix + name] = ports.outputs
+        added = tuple(step for step in self.steps if step not in before)
+        return Laid(name, ports, inputs, Body(scope.prefix + name, {}, outputs), written, added)
+
+    def _command_body(
+        self, here: Here, name: str, job: Mapping[str, Any], control: Control, varying: frozenset[str] | None, later: frozenset[str] | None
+    ) -> tuple[Ports, dict[str, Binding], dict[str, FromStep], dict[str, str]] | None:
+        del varying
+        here.judge(job, NODES["command"], f"job {name!r}")
+        full, component = control.scope.prefix + name, _component(here, name, "command", job, control.scope)
+        if component is None:
+            return None
+        inputs = self._bindings(here, job, component, control.scope, later)
+        outputs, written = outputs_of(here.at("outputs"), job.get("outputs"), component.name, component.outputs, control.scope)
+        bound = {key: FromLoop(control.full, key) for key in component.inputs}
+        self.steps[full] = Step(full, replace(component, outputs=outputs), bound, Place(here.source, here.keys))
+        if "component" not in job:
+            self._inferred += [(control.full, key) for key, one in inputs.items() if isinstance(one, FromStep)]
+        return Ports(component.inputs, outputs), inputs, {key: FromStep(full, key) for key in outputs}, written
+
+    def _pipeline_body(
+        self, here: Here, name: str, job: Mapping[str, Any], control: Control, varying: frozenset[str] | None, later: frozenset[str] | None
+    ) -> tuple[Ports, dict[str, Binding], dict[str, FromStep], dict[str, str]] | None:
+        full, scope, found = control.scope.prefix + name, control.scope, self._inside(here, name, job, control.scope)
+        if found is None:
+            return None
+        place, body, owner = found
+        inputs = self._bindings(here, job, owner, scope, later)
+        own, written = outputs_of(here.at("outputs"), job.get("outputs"), owner.name, owner.outputs, scope)
+        inner = scope.inner(full, owner.inputs, own, inputs, place.source.path)
+        known = {} if varying is None else {key: value for key, value in inner.known.items() if key not in varying}
+        bound = {key: FromLoop(control.full, key) for key in owner.inputs}
+        made = self.add(place.at("jobs"), place.at("jobs").mapping(body.get("jobs")), replace(inner, given=bound, known=known))
+        return Ports(owner.inputs, own), inputs, made, written
+
+    def add_loop(self, step: Step, laid: Laid) -> None:
+        """Add the step that repeats what was laid out."""
+        self.steps[step.name] = step
+        self._loops[step.name] = laid.steps
+
+    def know(self, job: str, outputs: Mapping[str, Any]) -> None:
+        """Let bindings name a job and its outputs."""
+        self._jobs[job] = outputs
+
+    def instead(self, job: str, hint: str) -> None:
+        """Say what to bind to instead of a job's outputs."""
+        self._instead[job] = hint
+
+    def alias(self, job: str, step: str, outputs: Mapping[str, Any]) -> None:
+        """Let the outputs of a job be those of a step."""
+        self._aliases |= {FromStep(job, output): FromStep(step, output) for output in outputs}
+
+    def refer(self, here: Here, bound: FromStep) -> None:
+        """Note that a binding names another step, to be checked when all are known."""
+        self._references.append((here, bound))
+
+    def must_say(self, here: Here, bound: FromStep, kinds: frozenset[str]) -> None:
+        """Note that an output must be of one of these types."""
+        self._saying.append((here, bound, kinds))
+
+    def mark(self, job: str, branch: str, *, truth: bool) -> None:
+        """Let the steps of a job run only where a branch found `truth`."""
+        for name, step in self.steps.items():
+            if name == job or name.startswith(f"{job}."):
+                self.steps[name] = replace(step, after=(*step.after, branch), when=(*step.when, (branch, truth)))
+
+    def _bindings(
+        self, here: Here, job: Mapping[str, Any], owner: Component | _Ports, scope: Scope, later: frozenset[str] | None = frozenset()
+    ) -> dict[str, Binding]:
+        """Return what a job binds each input of its component to; those that a loop gives `later` may be missing, all of them where it is None."""
         given = {str(name): item for name, item in here.at("inputs").mapping(job.get("inputs")).items() if item is not None}
         result = {}
         for name, value in given.items():
@@ -113,7 +261,9 @@ class Graph:
         for name, declared in owner.inputs.items():
             if name not in result and declared.default is not None:
                 result[name] = Literal(declared.default)
-            elif name not in given and declared.required and not unknown:  # most often the unknown one is this one misspelt
+            elif (
+                name not in given and declared.required and not unknown and later is not None and name not in later
+            ):  # most often the unknown one is this one misspelt
                 here.note(f"{owner.name} needs the input {name!r} ({declared.type})", f"In this job: inputs: {{{name}: ...}}", at_key=True)
         return result
 
@@ -134,23 +284,66 @@ class Graph:
             self._references.append((here, bound))
         return bound
 
-    def finish(self, outputs: Mapping[str, FromStep]) -> None:
+    def finish(self, outputs: Mapping[str, FromStep], reading: Reading) -> None:
         """Check what names other steps, and bind every step to the steps that really write what it reads."""
         for place, bound in self._references:
             self._check(place, bound)
         self.outputs = {name: self._written(bound) for name, bound in outputs.items()}
         for name, step in self.steps.items() if self._aliases else ():
-            inputs = {key: self._written(bound) if isinstance(bound, FromStep) else bound for key, bound in step.inputs.items()}
-            self.steps[name] = replace(step, inputs=inputs)
+            inputs = {key: self._resolved(bound) for key, bound in step.inputs.items()}
+            self.steps[name] = replace(step, inputs=inputs, flow=self._resolved_flow(step.flow))
         for name, key in self._inferred:
             self._infer(name, key)
+        for step in self.steps.values():
+            check_types(step, self.steps, Here(step.place.source, (), reading))
+        for place, bound, kinds in self._saying:
+            self._check_saying(place, bound, kinds)
+        for loop, names in self._loops.items():
+            self._fold(loop, names)
+
+    def _resolved(self, bound: Binding) -> Binding:
+        return self._written(bound) if isinstance(bound, FromStep) else bound
+
+    def _resolved_flow(self, flow: Branch | Loop | Each | None) -> Branch | Loop | Each | None:
+        if flow is None or isinstance(flow, Branch):
+            return flow and Branch(self._resolved(flow.condition))
+        own = flow.body.name
+        body = replace(flow.body, outputs={key: b if b.step == own else self._written(b) for key, b in flow.body.outputs.items()})
+        if isinstance(flow, Loop):
+            return replace(flow, body=body)
+        if not isinstance(flow.items, tuple):
+            return replace(flow, body=body, items=self._resolved(flow.items))
+        items = tuple(Item(item.label, {key: self._resolved(b) for key, b in item.inputs.items()}) for item in flow.items)
+        return replace(flow, body=body, items=items)
+
+    def _fold(self, loop: str, names: tuple[str, ...]) -> None:
+        """Take the steps that a loop repeats out of the graph, and into the loop."""
+        step = self.steps[loop]
+        inside = {name: self.steps.pop(name) for name in names if name in self.steps}
+        if isinstance(step.flow, Loop | Each):
+            own = inside.get(step.flow.body.name)  # a command: its inputs are of the types that the loop's are
+            if own is not None:
+                inside[own.name] = replace(own, component=replace(own.component, inputs=step.component.inputs))
+            self.steps[loop] = replace(step, flow=replace(step.flow, body=replace(step.flow.body, steps=inside)))
+
+    def _check_saying(self, place: Here, bound: FromStep, kinds: frozenset[str]) -> None:
+        real = self._written(bound)
+        made = self.steps[real.step].component.outputs.get(real.output) if real.step in self.steps else None
+        if made is None or made.type in kinds:
+            return
+        if "boolean" in kinds:
+            place.note(*not_saying(bound.step, made))
+        else:
+            place.note(f"{bound.step} writes {made.name!r} as a {made.type}", "Items are read from an output of type string, as JSON.")
 
     def _check(self, place: Here, bound: FromStep) -> None:
         outputs = self._jobs.get(bound.step)
-        if outputs is not None and bound.output in outputs:
-            return
         scope, _, name = bound.step.rpartition(".")
-        if outputs is None:
+        if bound.step in self._instead:
+            place.note(f"{name} has no output that could be bound", self._instead[bound.step])
+        elif outputs is not None and bound.output in outputs:
+            return
+        elif outputs is None:
             beside = [job.rpartition(".")[2] for job in self._jobs if job.rpartition(".")[0] == scope]
             place.note(f"there is no step called {name!r}", did_you_mean(name, beside, label="steps"))
         elif outputs or bound.step in self.steps:  # a job that could not be read says nothing of its outputs
@@ -175,6 +368,11 @@ class Graph:
 
 _OWN = frozenset({"inputs", "outputs", "component", "trial", "type", "command"})
 """Keys of a job whose expressions are no plain text to be filled in."""
+
+
+def _filled(here: Here, job: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
+    """Return a job with what is known of the pipeline's inputs filled in."""
+    return {key: item if key in _OWN else filled(here.at(key), item, scope) for key, item in job.items()}
 
 
 @dataclass(frozen=True)
@@ -211,6 +409,8 @@ def _component(here: Here, name: str, kind: str, job: Mapping[str, Any], scope: 
     """Return what a job runs: a component that it names, with what the job sets over it, or the job itself."""
     if kind == "sweep":
         return sweep(here, name, job, job_ports(here, job, scope))
+    if kind == "automl":
+        return automl.parse_automl(here, name, job, job_ports(here, job, scope))
     if "component" not in job:
         if job.get("comment") is not None:
             here.at("comment").note("a comment goes with a component", "Write a YAML comment, or a description.", at_key=True)
@@ -285,45 +485,6 @@ def _kind_of_component(here: Here, job: Mapping[str, Any]) -> str:
     quiet = here._replace(reading=Reading(assets=here.reading.assets))
     found = component_source(quiet.at("component"), job["component"], None) if job.get("component") is not None else None
     return keys.plain(found[1].get("type", "command"), NODES) if found else "command"
-
-
-def _outputs(here: Here, given: Any, owner: Component | _Ports, scope: Scope) -> tuple[Mapping[str, Output], dict[str, str]]:
-    """Return a component's outputs with what a job says of each, and the pipeline's outputs that they are bound to."""
-    if given is None:
-        return owner.outputs, {}
-    outputs, written = dict(owner.outputs), {}
-    for name, value in here.mapping(given).items():
-        if str(name) not in outputs:
-            hint = did_you_mean(str(name), outputs, label=f"{owner.name} writes")
-            here.at(name).note(f"{owner.name} has no output called {str(name)!r}", hint, at_key=True)
-            continue
-        if isinstance(value, dict):
-            outputs[str(name)] = _over(outputs[str(name)], given_output(here.at(name), str(name), filled(here.at(name), value, scope)))
-        parts = expressions.whole(value.get("path") if isinstance(value, dict) else value)
-        if parts is None and isinstance(value, str):
-            here.at(name).note(f"{value!r} is no binding of an output", "Write ${{parent.outputs.NAME}}, or a mapping with a path.")
-        elif parts is not None and (parts[:2] != ("parent", "outputs") or ".".join(parts[2:]) not in scope.outputs):
-            hint = did_you_mean(parts[-1], scope.outputs, label="the pipeline's outputs")
-            here.at(name).note(f"unknown output binding {value!r}", hint)
-        elif parts is not None:
-            outer = scope.outputs[".".join(parts[2:])]
-            outputs[str(name)] = _over(outer, outputs[str(name)], own=True)
-            written[outer.name] = str(name)
-    return outputs, written
-
-
-def _over(under: Output, over: Output, *, own: bool = False) -> Output:
-    """Return the output `under` with what `over` says of it; its name and type are those of the component's own."""
-    port = over if own else under
-    return Output(
-        name=port.name,
-        type=port.type,
-        description=port.description,
-        mode=over.mode or under.mode,
-        path=over.path or under.path,
-        asset_name=over.asset_name or under.asset_name,
-        asset_version=over.asset_version or under.asset_version,
-    )
 
 
 def check_types(step: Step, steps: Mapping[str, Step], here: Here) -> None:

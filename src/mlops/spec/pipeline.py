@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import Problem, SpecError
-from mlops.spec import keys
+from mlops.spec import automl, keys
 from mlops.spec.bindings import Scope, value_of
 from mlops.spec.component import component_file, component_source, parse_component
-from mlops.spec.graph import Graph, check_types, job_ports, sweep
+from mlops.spec.graph import Graph, job_ports, sweep
+from mlops.spec.iteration import first
 from mlops.spec.ports import declared_ports, given_inputs, given_output
 from mlops.spec.reading import Here, Reading
 from mlops.spec.references import Assets, is_reference
 from mlops.spec.schemas import COMPONENTS, JOBS, OTHER_TYPES, SETTINGS
 from mlops.spec.source import Source, did_you_mean, no_collection, read
-from mlops.spec.values import ASSET_TYPES, Binding, FromPipeline, FromStep, Input, Literal, Pipeline, Place, Step
+from mlops.spec.values import ASSET_TYPES, Binding, Each, FromPipeline, FromStep, Input, Literal, Loop, Pipeline, Place, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,12 +56,14 @@ def _load(source: Source, settings: Mapping[str, str], assets: Assets | None, *,
     if kind not in JOBS:
         hint = OTHER_TYPES.get(kind) or did_you_mean(kind, JOBS, label="types of jobs")
         raise source.fail(("type",), f"a job of type {source.value.get('type')!r} is not run on this machine", hint)
+    if kind == "automl" and automl.refused_task(here, source.value):
+        raise SpecError(here.reading.problems)
     here.judge(source.value, JOBS[kind], f"a {kind} job")
     read_as = _pipeline if kind == "pipeline" else _single
     made = read_as(here, source.value, settings, complete=complete)
     if made:
-        _check_required(made, here, complete=complete)
-        _check_cycle(made, here)
+        _check_required(made, made.steps, here, complete=complete)
+        _check_cycle(made.steps, here)
     if here.reading.problems or made is None:
         raise SpecError(list(dict.fromkeys(here.reading.problems)))
     return replace(made, without_effect=tuple(dict.fromkeys(here.reading.without_effect)))
@@ -135,9 +138,7 @@ def _graph(here: Here, body: Mapping[str, Any], scope: Scope) -> Graph | None:
         return None
     graph = Graph()
     written = graph.add(here.at("jobs"), jobs, scope)
-    graph.finish(written)
-    for step in graph.steps.values():
-        check_types(step, graph.steps, Here(step.place.source, (), here.reading))
+    graph.finish(written, here.reading)
     if not here.reading.problems:
         for name in scope.outputs.keys() - written.keys():
             hint = f"In a job: outputs: {{...: ${{{{parent.outputs.{name}}}}}}}"
@@ -146,9 +147,12 @@ def _graph(here: Here, body: Mapping[str, Any], scope: Scope) -> Graph | None:
 
 
 def _single(here: Here, body: Mapping[str, Any], settings: Mapping[str, str], *, complete: bool) -> Pipeline | None:
-    name = here.source.path.stem
+    name, kind = here.source.path.stem, _kind(body)
+    if kind == "automl":
+        here, body = automl.as_inputs(here, body)
     ports = job_ports(here, body, Scope({}, complete=complete))
-    component = sweep(here, name, body, ports) if _kind(body) == "sweep" else parse_component(here, body, fallback=name, ports=ports)
+    read_as = {"sweep": sweep, "automl": automl.parse_automl}.get(kind)
+    component = read_as(here, name, body, ports) if read_as else parse_component(here, body, fallback=name, ports=ports)
     if component is None:
         return None
     values = _given(here.at("inputs"), component.inputs, body.get("inputs") or {}) | _set(here, component.inputs, settings)
@@ -241,16 +245,18 @@ def _end(pipeline: Pipeline, here: Here, job: Any) -> str | None:
     if step is None:
         here.note(f"there is no step called {job!r}", did_you_mean(str(job), pipeline.steps, label="steps"))
         return None
-    if step.needs or any(step.name in other.needs for other in pipeline.steps.values()):
+    if step.flow is not None:
+        here.note(f"{job!r} is control flow, so it cannot be `{here.keys[-1]}`", "Name a step that runs something.")
+    elif step.needs or any(step.name in other.needs for other in pipeline.steps.values()):
         here.note(
             f"{job!r} is bound to other steps, so it cannot be `{here.keys[-1]}`", "Such a step reads nothing of others, nor they of it."
         )
     return step.name
 
 
-def _check_required(pipeline: Pipeline, here: Here, *, complete: bool) -> None:
+def _check_required(pipeline: Pipeline, steps: Mapping[str, Step], here: Here, *, complete: bool) -> None:
     """Each binding to the pipeline's inputs must have a value, unless the component's input may be left out; and it must fit the component."""
-    for step in pipeline.steps.values():
+    for step in steps.values():
         own = Here(step.place.source, (*step.place.keys, "inputs"), here.reading)
         for name, bound in step.inputs.items():
             given = pipeline.values.get(bound.name) if isinstance(bound, FromPipeline) else bound
@@ -267,14 +273,33 @@ def _check_required(pipeline: Pipeline, here: Here, *, complete: bool) -> None:
                 complaint = declared.complaint(given.value)
                 if complaint:
                     own.at(name).note(f"input {name!r} of {step.component.name}: {complaint}")
+        for iteration in first(step):
+            _check_required(pipeline, iteration.steps, here, complete=complete)
+            _check_given(iteration.steps, here)
 
 
-def _check_cycle(pipeline: Pipeline, here: Here) -> None:
+def _check_given(steps: Mapping[str, Step], here: Here) -> None:
+    """Every input that a step of an iteration needs must be given there."""
+    for step in steps.values():
+        for name, declared in step.component.inputs.items():
+            if declared.required and name not in step.inputs:
+                own = Here(step.place.source, step.place.keys, here.reading)
+                own.note(
+                    f"{step.component.name} needs the input {name!r} ({declared.type})",
+                    f"No item of the loop gives it to {step.name}.",
+                    at_key=True,
+                )
+
+
+def _check_cycle(steps: Mapping[str, Step], here: Here) -> None:
     try:
-        graphlib.TopologicalSorter({step.name: step.needs for step in pipeline.steps.values()}).prepare()
+        graphlib.TopologicalSorter({step.name: [need for need in step.needs if need in steps] for step in steps.values()}).prepare()
     except graphlib.CycleError as error:
         around = " -> ".join(reversed(error.args[1]))
-        first = pipeline.steps.get(error.args[1][0])
-        if first:
-            place = Here(first.place.source, first.place.keys, here.reading)
+        first_one = steps.get(error.args[1][0])
+        if first_one:
+            place = Here(first_one.place.source, first_one.place.keys, here.reading)
             place.note(f"the steps wait for each other: {around}", "Cut one of these bindings.", at_key=True)
+    for step in steps.values():
+        if isinstance(step.flow, Loop | Each):
+            _check_cycle(step.flow.body.steps, here)

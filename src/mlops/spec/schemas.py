@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mlops.spec import keys, parallel, spark
+from mlops.spec import automl, keys, parallel, spark
 from mlops.spec.keys import Key, Table
 from mlops.spec.sweep import LIMITS, OBJECTIVE
 
@@ -146,6 +146,7 @@ JOBS: Mapping[str, Table] = {
     "pipeline": _JOB | {"jobs": Key(keys.mapping), "component": Key(), "settings": Key(keys.mapping)},
     "spark": _JOB | _SPARK_RESOURCES | _SPARK,
     "sweep": _JOB | _QUEUED | _SWEEP,
+    "automl": {name: key for name, key in _JOB.items() if name != "inputs"} | _QUEUED | _RESOURCES | automl.KEYS,
 }
 """Standalone jobs by their type."""
 
@@ -154,6 +155,7 @@ NODES: Mapping[str, Table] = {
     "parallel": _NODE | _optional(_PARALLEL),
     "spark": _NODE | _SPARK_RESOURCES | _optional(_SPARK),
     "sweep": {name: key for name, key in _NODE.items() if name != "component"} | _SWEEP,
+    "automl": {name: key for name, key in _NODE.items() if name not in {"component", "inputs", "comment"}} | _RESOURCES | automl.KEYS,
     "pipeline": _NODE
     | {"component": Key(required=True), "settings": keys.without_effect(keys.mapping, "settings are those of the outermost pipeline")},
 }
@@ -167,12 +169,8 @@ OVER: Mapping[str, frozenset[str]] = {
 """What a job in a pipeline may set over its component."""
 
 OTHER_TYPES = {
-    "automl": "Write the training as a command step; for tables, FLAML searches over models in a few lines.",
     "data_transfer": "Copy the data in a command step.",
     "import": "Read the data in a command step.",
-    "if_else": "Let one command step decide and do: its inputs are those of both branches.",
-    "do_while": "Write the loop into one command step, or sweep over its iterations.",
-    "parallel_for": "Use a sweep over `choice` values, or a parallel step over the items as files.",
     "finetuning": "Write the training as a command step.",
     "distillation": "Write the training as a command step.",
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from mlops.spec.source import Keys, Source
@@ -124,7 +124,15 @@ class FromStep:
     output: str
 
 
-Binding = Literal | Asset | FromPipeline | FromStep
+@dataclass(frozen=True)
+class FromLoop:
+    """What the loop of that name gives an input of its body, anew in each iteration."""
+
+    loop: str
+    name: str
+
+
+Binding = Literal | Asset | FromPipeline | FromStep | FromLoop
 
 
 @dataclass(frozen=True)
@@ -145,7 +153,7 @@ class Component:
     """Seconds, or None for no limit."""
     place: Place
     kind: str = "command"
-    """What is run: `command`, or one that `mlops.local.kinds` knows: `distributed`, `sweep`, `parallel`, `spark`."""
+    """What is run: `command`, or one that `mlops.local.kinds` knows: `distributed`, `sweep`, `parallel`, `spark`, `automl`; or that of a control step."""
     job: Mapping[str, Any] | None = None
     """What the YAML says of the kind, checked, defaults filled in, expressions as they stand; None for a plain command."""
     includes: tuple[Path, ...] = ()
@@ -162,17 +170,86 @@ class Step:
     place: Place
     after: tuple[str, ...] = ()
     """Steps that must have ended before this one, though it reads nothing of theirs."""
+    flow: Branch | Loop | Each | None = None
+    """What a control step decides; it runs no command of its own."""
+    when: tuple[tuple[str, bool], ...] = ()
+    """Branches, and what each must have found true or false for this step to run."""
 
     @property
     def needs(self) -> tuple[str, ...]:
         """The steps that must have ended before this one, each once: those whose outputs it reads in the order of the inputs, then the others."""
-        return tuple(dict.fromkeys([*(b.step for b in self.inputs.values() if isinstance(b, FromStep)), *self.after]))
+        return tuple(dict.fromkeys([*_makers(self.inputs.values()), *_makers(self.flow.reads if self.flow else ()), *self.after]))
 
     @property
     def can_miss(self) -> tuple[str, ...]:
         """Of the steps that it needs, those of which it reads nothing but optional inputs."""
-        must = {b.step for name, b in self.inputs.items() if isinstance(b, FromStep) and not self.component.inputs[name].optional}
+        must = set(_makers(b for name, b in self.inputs.items() if not self.component.inputs[name].optional))
+        must.update(_makers(self.flow.reads if self.flow else ()))
         return tuple(name for name in self.needs if name not in must and name not in self.after)
+
+
+def _makers(bindings: Iterable[Binding]) -> Iterator[str]:
+    return (bound.step for bound in bindings if isinstance(bound, FromStep))
+
+
+@dataclass(frozen=True)
+class Branch:
+    """`if_else`: the steps of one block run, and those of the other do not; each step knows which it is in (`Step.when`)."""
+
+    condition: Binding
+
+    @property
+    def reads(self) -> tuple[Binding, ...]:
+        return (self.condition,)
+
+
+@dataclass(frozen=True)
+class Body:
+    """What a loop repeats: the steps of one job, with every input of the job bound to the loop."""
+
+    name: str
+    steps: Mapping[str, Step]
+    outputs: Mapping[str, FromStep]
+    """The job's outputs, and the step of it that writes each."""
+
+
+@dataclass(frozen=True)
+class Loop:
+    """`do_while`: the body again, with its own outputs as inputs, as long as one of them is true."""
+
+    body: Body
+    mapping: Mapping[str, str]
+    """Input of the body -> the output of the iteration before that it takes; the first iteration has what the job gives."""
+    condition: str | None
+    """The output that says whether there is another iteration; None: there always is."""
+    limit: int
+    """Iterations at most."""
+    reads: tuple[Binding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Item:
+    """One iteration of a `parallel_for`: what it is called, and the inputs that it has for itself."""
+
+    label: str
+    inputs: Mapping[str, Binding]
+
+
+@dataclass(frozen=True)
+class Each:
+    """`parallel_for`: the body once for each item, side by side."""
+
+    body: Body
+    items: tuple[Item, ...] | Binding
+    """Or what they will be read from, as JSON."""
+    at_once: int | None
+    """Iterations at the same time; None: as many as there are."""
+
+    @property
+    def reads(self) -> tuple[Binding, ...]:
+        if isinstance(self.items, tuple):
+            return tuple(bound for item in self.items for bound in item.inputs.values())
+        return (self.items,)
 
 
 @dataclass(frozen=True)
@@ -197,3 +274,15 @@ class Pipeline:
     """The step that runs when all others have ended, well or not."""
     continue_on_failed_optional_input: bool = True
     """Whether a step still runs where only an optional input of it could not be made."""
+
+    @property
+    def components(self) -> tuple[Component, ...]:
+        """What the steps run, those that a loop repeats among them."""
+        return tuple(step.component for step in _within(self.steps) if step.flow is None)
+
+
+def _within(steps: Mapping[str, Step]) -> Iterator[Step]:
+    for step in steps.values():
+        yield step
+        if isinstance(step.flow, Loop | Each):
+            yield from _within(step.flow.body.steps)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mlops.local.run import LocalRun
 
 
+_WOULD = {"Fresh": "reuse", "Stale": "run", "Skipped": "skip", "Finished": "decide", "Failed": "fail"}
 _SEVERAL = r"(\s*inputs\.\w+=\S*){2,}\s*"
 
 
@@ -165,9 +166,12 @@ def _carry_out(running: LocalRun, *, as_json: bool, why: bool) -> int:
 
 def _dry_run(running: LocalRun, *, as_json: bool) -> int:
     """Tell what a run would do with each step, and why; do nothing."""
-    from mlops.engine.freshness import Fresh
+    from mlops.engine.events import Finished
 
-    verdicts = {name: ("reuse" if isinstance(verdict, Fresh) else "run", verdict.reason) for name, verdict in running.forecast()}
+    verdicts = {
+        name: (_WOULD[type(verdict).__name__], verdict.summary if isinstance(verdict, Finished) else verdict.reason)
+        for name, verdict in running.forecast()
+    }
     if as_json:
         print(json.dumps({name: {"would": would, "reason": reason} for name, (would, reason) in verdicts.items()}, ensure_ascii=False))
         return 0
@@ -175,15 +179,19 @@ def _dry_run(running: LocalRun, *, as_json: bool) -> int:
         print(f"  {would:<6} {name:<14} {reason}")
     for key in running.pipeline.without_effect:
         print(f"  no effect on this machine: {key}")
-    count = sum(would == "run" for would, _ in verdicts.values())
-    print(f"  {count} of {len(verdicts)} steps would run, or fewer where one of them makes the same bytes as before. Nothing was started.")
+    decides = {name for name, step in running.pipeline.steps.items() if step.flow is not None}
+    count = sum(would == "run" for name, (would, _) in verdicts.items() if name not in decides)
+    print(
+        f"  {count} of {len(verdicts.keys() - decides)} steps would run, or fewer where one of them makes the same bytes as before. Nothing was started."
+    )
     return 0
 
 
 def _say_why(facts: dict[str, Any], without_effect: tuple[str, ...], fetched: list[str]) -> None:
     for name, step in facts["steps"].items():
-        warm = {True: " (warm)", False: " (own process)"}.get(step.get("warm"), "")
-        print(f"  why  {name:<14} {step.get('state')}: {step.get('reason', '')}{warm}", file=sys.stderr)
+        warm = "" if "control" in step else {True: " (warm)", False: " (own process)"}.get(step.get("warm"), "")
+        because = step.get("reason") or (step.get("summary", "") if "control" in step else "")
+        print(f"  why  {name:<14} {step.get('state')}: {because}{warm}", file=sys.stderr)
     for line in _environments(facts):
         print(f"  why  {line}", file=sys.stderr)
     for line in fetched:

@@ -1,8 +1,9 @@
 from collections import deque
 
-from mlops.engine.events import Canceled, Failed, Finished, Reused, Skipped, Started
+from mlops.engine.events import Canceled, Failed, Finished, Progress, Reused, Skipped, Started
 from mlops.engine.freshness import Fresh, Recipe, Stale, compare
-from mlops.engine.loop import Task, execute
+from mlops.engine.loop import More, execute
+from mlops.engine.order import Task
 
 
 class Inline:
@@ -47,6 +48,48 @@ def test_what_needs_a_failed_step_is_skipped_and_the_rest_goes_on():
 def test_one_failure_ends_everything_where_the_pipeline_says_so():
     tasks = [("a", (), False), ("d", (), True), ("e", ("d",), True)]
     assert told(tasks, go_on=False) == [(Failed, "a"), (Canceled, "d"), (Skipped, "e")]
+
+
+def grown(*rounds, more=(), **options):
+    """What is told of `loop`, which needs the tasks of each round in turn, and of the tasks beside it."""
+    left = list(rounds)
+
+    def judge(task, products):
+        if task.work != "loop":
+            return Stale("new")
+        tasks = left.pop(0) if left else None
+        return (
+            Finished(task.name, 0.0, {}) if tasks is None else More({name: Task(name, needs, work) for name, needs, work in tasks}, "again")
+        )
+
+    graph = {"loop": Task("loop", (), "loop"), **{name: Task(name, needs, work) for name, needs, work in more}}
+    events = execute(graph, judge, Inline(), **options)
+    return [(type(event), event.step) for event in events if not isinstance(event, Started)]
+
+
+def test_a_task_that_needs_more_is_asked_again_when_that_has_ended():
+    told = grown([("a", (), True)], [("b", ("a",), True), ("c", ("b",), True)], more=[("end", ("loop",), True)])
+    assert told == [
+        (Progress, "loop"),
+        (Finished, "a"),
+        (Progress, "loop"),
+        (Finished, "b"),
+        (Finished, "c"),
+        (Finished, "loop"),
+        (Finished, "end"),
+    ]
+
+
+def test_what_a_task_needed_besides_and_failed_skips_it():
+    told = grown([("a", (), False)], [("b", ("a",), True)], more=[("end", ("loop",), True), ("other", (), True)])
+    assert told == [(Progress, "loop"), (Finished, "other"), (Failed, "a"), (Skipped, "loop"), (Skipped, "end")]
+
+
+def test_a_task_that_nobody_wants_is_no_failure_and_what_needs_it_does_not_run():
+    graph = {name: Task(name, needs, True) for name, needs in [("a", ()), ("b", ("a",)), ("c", ())]}
+    judge = lambda task, products: Skipped("a", "not taken") if task.name == "a" else Stale("new")  # noqa: E731
+    events = execute(graph, judge, Inline(), go_on=False)
+    assert [(type(event), event.step) for event in events] == [(Skipped, "a"), (Skipped, "b"), (Started, "c"), (Finished, "c")]
 
 
 def test_the_reason_for_running_again_names_what_changed():

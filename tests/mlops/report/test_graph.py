@@ -50,6 +50,38 @@ def test_the_terminal_says_of_each_step_how_deep_it_is_and_whom_it_needs(project
     ET.parse(project.root / "g.svg")
 
 
+def test_what_a_loop_repeats_and_what_a_branch_decides_is_in_the_picture(project):
+    project.write(
+        "more.yml",
+        """\
+        type: command
+        name: more
+        inputs: {n: {type: integer, default: 1}}
+        outputs: {n: {type: integer}, more: {type: boolean}}
+        command: echo ${{inputs.n}} > ${{outputs.n}}; echo false > ${{outputs.more}}
+        environment: azureml:any@latest
+        """,
+    )
+    project.write(
+        "flow.yml",
+        """\
+        type: pipeline
+        jobs:
+          more: {type: command, component: ./more.yml}
+          again: {type: do_while, body: "${{parent.jobs.more}}", condition: more, mapping: {n: n}, limits: {max_iteration_count: 4}}
+          choose: {type: if_else, condition: "${{parent.jobs.more.outputs.more}}", true_block: "${{parent.jobs.one}}"}
+          one: {type: command, component: ./more.yml, inputs: {n: 2}}
+        """,
+    )
+    drawn = graph(load_pipeline(project.root / "flow.yml"))
+    assert [(line.start, line.end, line.words) for line in drawn.lines] == [
+        ("more", "again", "iteration"),
+        ("again", "choose", "condition"),
+        ("choose", "one", "if true"),
+    ]
+    assert next(node.about for node in drawn.nodes if node.key == "again") == "again while more, at most 4"
+
+
 def test_two_runs_differ_in_what_was_changed_between_them_and_in_nothing_else(project):
     first = run(project)
     project.edit("code/rule.py", "2 * x", "3 * x")

@@ -19,3 +19,11 @@ def test_a_running_step_says_how_far_it_is_and_then_what_it_did(capsys):
     tree.apply(Finished("train", 1.0, {}, "100 rows"))
     assert "100 rows" in next(tree._rows()).plain
     assert capsys.readouterr().out.split() == ["├─", "train", "100", "rows", "✔", "1.0", "s"]
+
+
+def test_a_step_that_nobody_knew_at_the_start_stands_before_the_first_that_has_not_begun():
+    tree = Tree(live=False, quiet=True)
+    tree.apply(RunStarted(1, "calm-dove", "p.yml", {"again": (), "tell": ("again",)}))
+    tree.apply(Progress("again", "iteration 1 of at most 5"))
+    tree.apply(Finished("count-1", 0.1, {}, "n=1"))
+    assert [(line.name, line.state) for line in tree._lines.values()] == [("again", "running"), ("count-1", "done"), ("tell", "waiting")]

@@ -10,18 +10,20 @@ from tests.mlops.spec.cases import cases, problems
 
 from mlops.assets import definition
 from mlops.spec import distribution, environment, ports, schemas, sweep
+from mlops.spec.flow import FLOWS
 from mlops.spec.keys import EXECUTED, REFUSED, WITHOUT_EFFECT
 from mlops.spec.reading import Here
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs/conformance.md"
-MEANING = ROOT / "tests/mlops/local/test_language.py"
+MEANING = [ROOT / "tests/mlops/local/test_language.py", ROOT / "tests/mlops/local/test_flow.py"]
 INTRO = """\
 # Conformance
 
 What becomes of each key of Azure ML's YAML on this machine. Written by `python -m tests.mlops.spec.conformance` from the tables that the reader
 itself judges by; a test fails when this page is stale, and another when azure-ai-ml knows a key that is missing here. The files are those of
-`tests/mlops/spec/corpus`: azure-ai-ml judges each of them in the tests, and where its verdict is another than ours, the reason stands below.
+`tests/mlops/spec/corpus`: azure-ai-ml judges each of them in the tests (with the switch of its private preview on, which control flow needs there
+and nothing else), and where its verdict is another than ours, the reason stands below.
 
 What is accepted without effect is listed by `mlops run FILE --why`. Everything else that a file says is executed, or refused before any work starts.
 """
@@ -32,6 +34,7 @@ def tables():
     named = {f"{kind}Job": table for kind, table in schemas.JOBS.items()}
     named |= {f"{kind}Component": table for kind, table in schemas.COMPONENTS.items()}
     named |= {f"a {kind} job in a pipeline": table for kind, table in schemas.NODES.items()}
+    named |= {f"a {kind} job in a pipeline": table for kind, table in FLOWS.items()}
     named |= {
         "an input of a component: a value": ports.LITERAL_INPUT,
         "an input of a component: a file or folder": ports.ASSET_INPUT,
@@ -105,7 +108,10 @@ def _differences():
 
 def _meaning():
     names = [
-        node.name for node in ast.parse(MEANING.read_text()).body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+        node.name
+        for path in MEANING
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
     ]
     return "\n".join([*(f"- {name.removeprefix('test_').replace('_', ' ')}" for name in names), ""])
 

@@ -81,8 +81,8 @@ def test_a_missing_script_is_found_before_any_work(project):
 
 
 def test_a_step_type_that_does_not_run_here_is_refused_by_name(project):
-    project.edit("pipeline.yml", "type: command\n    component: ./make.yml", "type: automl\n    component: ./make.yml")
-    assert "a step of type 'automl' is not run on this machine" in mistakes(project.pipeline)[0].message
+    project.edit("pipeline.yml", "type: command\n    component: ./make.yml", "type: data_transfer\n    component: ./make.yml")
+    assert "a step of type 'data_transfer' is not run on this machine" in mistakes(project.pipeline)[0].message
 
 
 def test_inputs_given_on_the_command_line_are_checked_as_those_in_the_file(project):

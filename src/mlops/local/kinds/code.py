@@ -40,6 +40,6 @@ def _inner(component: Component) -> str:
     job = component.job or {}
     if component.kind == "parallel":
         return f"python {job['task']['entry_script']}"
-    if component.kind == "spark":
+    if component.kind in {"spark", "automl"}:
         return ""
     return str(job["command"]).replace("${{", "").replace("}}", "").replace("$[[", "").replace("]]", "")

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from mlops.local.run import LocalRun, Options
+from mlops.spec.pipeline import load_pipeline
+
 PAGE = Path(__file__).parents[4] / "docs/how-to/steps.md"
 BLOCK = re.compile(r"```(?:yaml|python)\n# (\S+)\n(.*?)```", re.DOTALL)
 SECTIONS = {text.split(":")[0].strip(): text for text in PAGE.read_text(encoding="utf-8").split("\n## ")[1:]}
@@ -33,3 +36,14 @@ def test_the_example_of_each_kind_runs_as_it_stands(tracked, kind, said, tmp_pat
     (facts,) = running.record.facts["steps"].values()
     assert facts["state"] == "finished"
     assert facts["summary"].startswith(said)
+
+
+def test_the_example_of_control_flow_runs_as_it_stands(tmp_path):
+    for name, text in BLOCK.findall(SECTIONS["Control flow"]):
+        (tmp_path / name).write_text(text)
+    running = LocalRun(load_pipeline(tmp_path / "steps.yml"), tmp_path / ".mlops", tmp_path, Options())
+    list(running.events())
+    steps = running.record.facts["steps"]
+    assert {name for name, facts in steps.items() if facts["state"] != "finished"} == {"alarm"}
+    assert steps["again"]["summary"] == "3 iterations: more is false"
+    assert (running.record.folder / "steps/gather/log.txt").read_text().startswith("[0.5, 4.5]")
