@@ -95,10 +95,11 @@ def wait_until(true, seconds=10):
 def test_whenever_the_engine_or_a_child_is_killed_the_next_run_makes_the_same_bytes_and_nothing_is_left(project):
     """E1, E2: KILLS=1000 does a thousand. Every second time the next command is `mlops resume`."""
     graph(project)
+    began = time.monotonic()
     assert start(project, "run", "pipeline.yml").wait(60) == 0
+    took = time.monotonic() - began  # with the interpreter's own start, which on a busy machine is most of it
     wanted = products(project)
     dice = random.Random(20_26)
-    took = read_runs(project.home)[0]["seconds"] + 0.4
     for round_ in range(KILLS):
         subprocess.run(["rm", "-rf", str(project.home / "cache")], check=True)
         running = start(project, "run", "pipeline.yml")
