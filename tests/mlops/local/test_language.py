@@ -1,8 +1,10 @@
 """What the language means when it is run: each pipeline is written here, and is read and run as a user's is."""
 
+import ensurepip
 import importlib.metadata
 import importlib.util
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -224,7 +226,8 @@ print(click.VERSION)
 
 @pytest.mark.slow  # starts pip
 def test_an_installation_that_no_text_speaks_of_stays_in_the_folder_of_its_step(ran, wheel, tmp_path):
-    tell = f"python -m p''ip i''nstall -q --no-index {wheel('unsaid', '1')}"
+    pip = next(Path(ensurepip.__file__).parent.glob("_bundled/pip-*.whl"))  # an environment that uv makes has none
+    tell = f"PYTHONPATH={pip} python -m p''ip i''nstall -q --no-index {wheel('unsaid', '1')}"
     _, states = ran(HEAD + f'jobs: {{tell: {{command: "{tell}", {ENVIRONMENT}}}}}')
     assert states == {"tell": "finished"}
     assert (tmp_path / ".mlops/runs/1/steps/tell/packages/unsaid.py").is_file()

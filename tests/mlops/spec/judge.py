@@ -1,7 +1,7 @@
 """Ask azure-ai-ml of every file of the corpus, in a process of its own: `python -m tests.mlops.spec.judge` prints its verdicts as JSON.
 
-Control flow is behind the switch of its private preview, which it reads when it is imported; the verdicts on all other files are the same with
-the switch and without it.
+Control flow is behind the switch of its private preview, which it reads when it is imported; of the other files it judges
+one otherwise without the switch: pipeline-binding-beside-gone.yml, which it then takes.
 """
 
 import json
