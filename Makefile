@@ -100,18 +100,18 @@ report: $(ready)  ## RUN=n: open the page about a run
 ui: $(ready)  ## MLflow's pages about all runs and models
 	@mlops ui
 
-.PHONY: check pages test workflows audit bench adoptions faults format clean lock
+.PHONY: check pages test e2e audit bench adoptions faults format clean lock
 check: $(ready)  ## lint, types and quick tests, in under a minute
 	@ruff check . && ruff format --check . && mypy && mlops check && pytest -n 2 -m "not slow"
 
 pages: $(ready)  ## links, verbs and names on every page, in seconds
 	@pytest tests/contract/test_layout.py
 
-test: $(ready) $(tools) $(scan)  ## every test, but for those of `make workflows`
-	@pytest -n 2 -m "not workflows"
+test: $(ready) $(tools) $(scan)  ## every test, but for those of `make e2e`
+	@pytest -n 2 -m "not e2e"
 
-workflows: $(ready) $(tools)  ## GitHub's workflows and Azure's pipelines, run here on a small fork: minutes
-	@pytest -n 2 -m workflows
+e2e: $(ready) $(tools)  ## whole ways, minutes each: deliveries, adoptions, GitHub's workflows and Azure's pipelines on a small fork
+	@pytest -n 2 -m e2e
 
 audit: $(tools)  ## [BASE=commit]: secrets, workflows, known weaknesses and licences of packages
 	@mlops audit

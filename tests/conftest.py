@@ -41,6 +41,11 @@ class Parcels(LoadScopeScheduling):
         return next((name for start, name in TOGETHER.items() if nodeid.startswith(f"tests/{start}")), nodeid)
 
 
+def pytest_configure(config):
+    """A mark of ours: a fork's pyproject.toml, which an upgrade never touches, need not know it."""
+    config.addinivalue_line("markers", "e2e: goes a whole way, for a minute and more; `make e2e` runs these, `make test` all but these")
+
+
 @pytest.hookimpl(optionalhook=True)  # not there with -p no:xdist
 def pytest_xdist_make_scheduler(config, log):
     return Parcels(config, log)

@@ -67,7 +67,9 @@ def client(there):
     return MLClient(EnvironmentCredential(), own.subscription, own.group, own.name, show_progress=False)
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    "file", [pytest.param(file, id=file.stem, marks=[pytest.mark.e2e] * (file.stem in {"train", "monitor"})) for file in FILES]
+)
 def test_the_bodies_are_those_of_azure_ai_ml(there, client, file):
     from azure.ai.ml import load_job
 

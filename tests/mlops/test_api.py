@@ -37,6 +37,7 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.e2e
 def test_the_notebook_about_runs_runs_from_top_to_bottom(tmp_path):
     cells = json.loads((ROOT / "docs/how-to/python.ipynb").read_text())["cells"]
     script = tmp_path / "cells.py"

@@ -34,13 +34,17 @@ def test_the_task_of_a_table_is_found_or_it_is_refused(table, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "checks"), [("odd-names", WHOLE), ("deutsch", CHECKS), ("diabetes", CHECKS)])
+@pytest.mark.parametrize(
+    ("name", "checks"),
+    [pytest.param("odd-names", WHOLE, marks=pytest.mark.e2e), pytest.param("deutsch", CHECKS, marks=pytest.mark.e2e), ("diabetes", CHECKS)],
+)
 def test_a_table_is_adopted_and_goes_to_production_by_two_commands(name, checks, place):
     """One of each task: odd names, semicolons and decimal commas, a plain one."""
     assert adopt(BY_NAME[name], place, checks).broke == ""
 
 
 @pytest.mark.slow
+@pytest.mark.e2e
 def test_a_second_model_comes_beside_the_first_and_is_delivered_by_its_name(place):
     clone = Clone.make(place / "clone")
     first = list(read_project(clone.root).models)

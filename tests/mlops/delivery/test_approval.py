@@ -162,6 +162,7 @@ def test_a_delivery_in_one_go_passes_no_door_of_a_registry_that_is_kept(github, 
 
 
 @pytest.mark.slow
+@pytest.mark.e2e
 def test_the_verb_in_ci_without_an_approval_changes_nothing_and_says_what_to_do(remote, tmp_path):
     """R11, C7: nobody approved, the API is down, a version instead of a ticket; the last approval is recorded by name elsewhere (test_shared)."""
     machine, kept = remote.machine("ci"), remote.kept()

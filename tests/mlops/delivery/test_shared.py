@@ -90,6 +90,7 @@ def test_a_registration_that_is_killed_anywhere_leaves_the_old_state_or_the_new_
 
 
 @slow
+@pytest.mark.e2e
 def test_of_two_machines_at_once_both_register_both_try_and_one_promotes(remote):
     """R2, R3, R5, C6, C8: the second decides again on what is there; it goes on where it may, and else is told who was first."""
     one, two = remote.machine("one"), remote.machine("two")
@@ -113,6 +114,7 @@ def test_of_two_machines_at_once_both_register_both_try_and_one_promotes(remote)
 
 
 @slow
+@pytest.mark.e2e
 def test_a_promotion_that_is_killed_anywhere_leaves_a_deployment_that_answers_and_is_one_move(remote, approved, tmp_path):
     """R4, R8, R10: before the deployment, after it, at the aliases, while it is watched, at the push, and after it; then a way back that is gone."""
     machine = remote.machine("production", **approved.variables_of(tmp_path / "runner"))

@@ -67,6 +67,7 @@ def test_the_first_delivery_goes_all_the_way_and_the_second_has_nothing_to_do(sh
     assert "compare" not in {getattr(e, "step", "") for e in events}
 
 
+@pytest.mark.e2e
 def test_a_worse_challenger_stays_one_and_a_better_one_takes_over_and_is_taken_back(shops):
     deliver(blind=0.6)
     worse, _, error = deliver(blind=0.9)
@@ -116,6 +117,7 @@ def test_an_environment_without_its_sections_is_told_before_any_work(shops):
     assert "there is no `serve` section" in str(error)
 
 
+@pytest.mark.e2e
 def test_a_staging_that_fails_its_test_never_reaches_production(shops):
     deliver(blind=0.6)
     path = shops / "environments/staging.yml"
@@ -128,6 +130,7 @@ def test_a_staging_that_fails_its_test_never_reaches_production(shops):
     assert (serves(), serves("staging"), aliases()["production"], aliases()["staging"]) == (1, 1, 1, 1)
 
 
+@pytest.mark.e2e
 def test_a_file_changed_after_registration_is_not_served(shops):
     """R7: tampering is found before load, promote and deploy."""
     deliver(blind=0.6)
@@ -142,6 +145,7 @@ def test_a_file_changed_after_registration_is_not_served(shops):
     assert serves() == 2
 
 
+@pytest.mark.e2e
 def test_after_a_stop_the_champion_serves_again_whoever_wins(shops):
     deliver(blind=0.3)
     endpoint.stop(open_workspace(None).endpoint("production"))
@@ -169,6 +173,7 @@ def test_two_deliveries_at_once_are_not_mixed(shops):
     assert serves() == 1
 
 
+@pytest.mark.e2e
 def test_promoting_against_a_champion_that_changed_is_refused(shops):
     """R5: an approval is bound to the champion that it was made against."""
     from mlops.delivery.moves import put

@@ -47,6 +47,7 @@ def served():
     return endpoint.look(open_workspace(None).endpoint("production"))
 
 
+@pytest.mark.e2e
 def test_production_is_looked_at_as_its_data_its_answers_and_its_endpoint_change(look, watched, monkeypatch):
     """D8, R7: from well to drift, to worse predictions, to a broken contract, to an endpoint that is down or holds other files."""
     code, facts, told, _ = look()

@@ -15,7 +15,7 @@ from tests.contract.azure_expander import TASKS, Environment, Event, Run, Servic
 from tests.mlops.ci.azure_loopback import azure_devops
 from tests.mlops.workflows.repository import ROOT, STANDINS, Repository
 
-pytestmark = [pytest.mark.workflows, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 FILES = runpy.run_path(str(ROOT / "tests/mlops/delivery/conftest.py"))["FILES"]
 PIPELINES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in (ROOT / ".azure-pipelines").rglob("*.yml")}
 CI, DELIVER = ".azure-pipelines/ci.yml", ".azure-pipelines/deliver.yml"

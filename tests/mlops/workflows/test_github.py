@@ -7,7 +7,7 @@ import pytest
 from tests.mlops.monitoring.conftest import CONTRACT, NEWEST, PIPELINE
 from tests.mlops.workflows.conftest import ADA, BEN, approve
 
-pytestmark = [pytest.mark.workflows, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 BASE = "0" * 40
 
 
