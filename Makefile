@@ -48,10 +48,6 @@ $(tables): benchmarks/adoptions/tables.lock | $(ready)
 .PHONY: setup
 setup: $(ready)  ## make .venv from the lock file (every verb does so when it must)
 
-.PHONY: azure-acceptance
-azure-acceptance: $(ready)  ## ENV=staging: small jobs on the workspace of environments/staging.yml, and a report to send in
-	@python -m mlops.azure.acceptance "$$ENV"
-
 .PHONY: adopt
 adopt: $(ready)  ## DATA=file-or-url TARGET=column [NAME= TASK= TIME= GROUP= DROP=a,b KEEP= KEY= METRIC= POSITIVE= TEST_SHARE= DAY_FIRST=1 YES=1 DRY=1]: your own data in the example's place
 	@set -f; more=(); each() { local IFS=,; for word in $$2; do more+=("$$1" "$$word"); done; }; \
@@ -139,12 +135,15 @@ lock: $(ready)  ## resolve requirements.lock and the locks of tools and tables a
 	@$(compile) src/mlops/scan.in -o src/mlops/scan.lock
 	@$(compile) --no-deps benchmarks/adoptions/tables.in -o benchmarks/adoptions/tables.lock
 
-.PHONY: infra infra-destroy
+.PHONY: infra infra-destroy azure-acceptance
 infra: $(ready)  ## ENV=staging [WHAT_IF=yes] [LOCATION=region]: an environment's resources on Azure: what would change, then asks
 	@case "$$WHAT_IF" in ''|no) only= ;; *) only=--what-if ;; esac; mlops infra "$$ENV" $$only $${LOCATION:+--location "$$LOCATION"}
 
 infra-destroy: $(ready)  ## ENV=staging: what the end of them would lose; asks for the name
 	@mlops infra-destroy "$$ENV"
+
+azure-acceptance: $(ready)  ## ENV=staging: small jobs on the workspace of environments/staging.yml, and a report to send in
+	@python -m mlops.azure.acceptance "$$ENV"
 
 .PHONY: doctor rules upgrade release provenance
 doctor: $(ready)  ## [FORK=1]: what is wrong with this machine, or with the fork on its server
