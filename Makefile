@@ -24,7 +24,7 @@ compile := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 
 .PHONY: help
 help:  ## print the verbs
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  With several models: MODEL=name. More: .venv/bin/mlops --help"
 
 $(ready): requirements.lock pyproject.toml src/mlops/setup.sh
