@@ -407,6 +407,7 @@ def run(rounds: int = ROUNDS, shapes: Sequence[str] = tuple(SHAPES)) -> dict[str
                         raise
                     skipped[f"{tool.name}, {shape}"] = " ".join(str(error).split())[-300:]
                     continue
+                print(f"  {shape}: {tool.name} {', again '.join(f'{one:.2f} s' for one in took)}", file=sys.stderr, flush=True)
                 seconds[shape].setdefault(tool.name, []).append(took[0])
                 if len(took) > 1:
                     again.setdefault(tool.name, []).append(took[1])
