@@ -579,7 +579,7 @@ def table(figures: dict[str, Any]) -> str:
     parts = []
     functions = {tool.name for tool in TOOLS if tool.functions}
     for number, (shape, found) in enumerate(figures["seconds"].items()):
-        parts.append(_part(f"{shape} steps, from nothing", found, functions, f"engine-{number}.svg"))
+        parts.append(_part(f"{shape}, from nothing", found, functions, f"engine-{number}.svg"))
     if figures["no_op"]:
         parts.append(_part(f"{NO_OP}, again with nothing changed", figures["no_op"], functions, "engine-again.svg"))
     planned = figures["planned"]

@@ -31,7 +31,7 @@ from mlops.spec import expressions
 from mlops.spec.values import LITERAL_TYPES, TRUTHS, Asset, Binding, Component, FromPipeline, FromStep, Input, Literal, Pipeline, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from mlops.assets.interpreters import Interpreter
     from mlops.assets.lookup import LocalAssets
@@ -115,10 +115,14 @@ class LocalRun:
         What a control step decides is told where all that it reads is there already; the iterations of a loop are told as far as that is so.
         """
         told: dict[str, Verdict] = {}
+        runs: set[str] = set()
 
         def foresee(task: Task, products: Products) -> Verdict:
-            told[task.name] = verdict = self._foreseen(task, products, told)
-            return Finished(task.name, 0.0, {}) if isinstance(verdict, Stale) else verdict
+            told[task.name] = verdict = self._foreseen(task, products, runs)
+            if not isinstance(verdict, Stale):
+                return verdict
+            runs.add(task.name)
+            return Finished(task.name, 0.0, {})
 
         for event in execute({name: self._task(step) for name, step in self.pipeline.steps.items()}, foresee, Nobody()):
             if isinstance(event, Skipped | Failed):
@@ -126,9 +130,8 @@ class LocalRun:
             elif isinstance(event, Finished | Reused) and isinstance(verdict := told[event.step], Fresh | Stale | Finished):
                 yield event.step, verdict
 
-    def _foreseen(self, task: Task, products: Products, told: Mapping[str, Verdict]) -> Verdict:
+    def _foreseen(self, task: Task, products: Products, runs: Collection[str]) -> Verdict:
         step: Step = task.work
-        runs = {name for name, verdict in told.items() if isinstance(verdict, Stale)}
         open_branch = next((f"runs if {branch} is {str(truth).lower()}" for branch, truth in step.when if branch in runs), None)
         if open_branch:
             return Stale(open_branch)
