@@ -116,18 +116,19 @@ class LocalRun:
         """
         told: dict[str, Verdict] = {}
         runs: set[str] = set()
+        nothing: Mapping[str, Product] = {}
 
         def foresee(task: Task, products: Products) -> Verdict:
             told[task.name] = verdict = self._foreseen(task, products, runs)
             if not isinstance(verdict, Stale):
                 return verdict
             runs.add(task.name)
-            return Finished(task.name, 0.0, {})
+            return Finished(task.name, 0.0, nothing)
 
         for event in execute({name: self._task(step) for name, step in self.pipeline.steps.items()}, foresee, Nobody()):
             if isinstance(event, Skipped | Failed):
                 yield event.step, event
-            elif isinstance(event, Finished | Reused) and isinstance(verdict := told[event.step], Fresh | Stale | Finished):
+            elif isinstance(event, Finished | Reused) and isinstance(verdict := told.pop(event.step), Fresh | Stale | Finished):
                 yield event.step, verdict
 
     def _foreseen(self, task: Task, products: Products, runs: Collection[str]) -> Verdict:

@@ -16,6 +16,7 @@ from mlops.local.warm import Spawner
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from mlops.local.run import LocalRun
 
@@ -166,25 +167,26 @@ def _carry_out(running: LocalRun, *, as_json: bool, why: bool) -> int:
 
 def _dry_run(running: LocalRun, *, as_json: bool) -> int:
     """Tell what a run would do with each step, and why; do nothing."""
-    from mlops.engine.events import Finished
-
-    verdicts = {
-        name: (_WOULD[type(verdict).__name__], verdict.summary if isinstance(verdict, Finished) else verdict.reason)
-        for name, verdict in running.forecast()
-    }
     if as_json:
-        print(json.dumps({name: {"would": would, "reason": reason} for name, (would, reason) in verdicts.items()}, ensure_ascii=False))
+        said = {name: {"would": would, "reason": reason} for name, would, reason in _foreseen(running)}
+        print(json.dumps(said, ensure_ascii=False))
         return 0
-    for name, (would, reason) in verdicts.items():
+    count = total = 0
+    for name, would, reason in _foreseen(running):
         print(f"  {would:<6} {name:<14} {reason}")
+        if running.pipeline.steps[name].flow is None:
+            total, count = total + 1, count + (would == "run")
     for key in running.pipeline.without_effect:
         print(f"  no effect on this machine: {key}")
-    decides = {name for name, step in running.pipeline.steps.items() if step.flow is not None}
-    count = sum(would == "run" for name, (would, _) in verdicts.items() if name not in decides)
-    print(
-        f"  {count} of {len(verdicts.keys() - decides)} steps would run, or fewer where one of them makes the same bytes as before. Nothing was started."
-    )
+    print(f"  {count} of {total} steps would run, or fewer where one of them makes the same bytes as before. Nothing was started.")
     return 0
+
+
+def _foreseen(running: LocalRun) -> Iterator[tuple[str, str, str]]:
+    from mlops.engine.events import Finished
+
+    for name, verdict in running.forecast():
+        yield name, _WOULD[type(verdict).__name__], verdict.summary if isinstance(verdict, Finished) else verdict.reason
 
 
 def _say_why(facts: dict[str, Any], without_effect: tuple[str, ...], fetched: list[str]) -> None:
