@@ -17,7 +17,8 @@ if not place.exists():
     for path in (base / "bin/ruff", base / "bin/uv"):
         (place / "bin" / path.name).symlink_to(path)
     (place / ".ready").touch()
-    if (base / "tools").exists():
-        (place / "tools").mkdir()
-        (place / "tools/bin").symlink_to(base / "tools/bin")
-        (place / "tools/.ready").touch()
+    for programs in ("tools", "scan"):
+        if (base / programs).exists():
+            (place / programs).mkdir()
+            (place / programs / "bin").symlink_to(base / programs / "bin")
+            (place / programs / ".ready").touch()
