@@ -71,6 +71,7 @@ def only(kind: str, resources: tuple[Resource, ...]) -> Resource:
 
 
 @pytest.mark.parametrize("path", BICEP, **by_name)
+@pytest.mark.slow
 def test_two_readers_see_the_same_declarations(path: Path) -> None:
     """Ours, which evaluates, and pycep-parser, which checkov has."""
     other, own = pycep.BicepParser().parse(text=path.read_text()), read(path)
@@ -98,6 +99,7 @@ def calls(node: object) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["unique", "storageName", "vaultName", "imagesName", "workspaceName", "endpointNames"])
+@pytest.mark.slow
 def test_two_readers_see_the_same_calls_in_a_name(name: str) -> None:
     main = INFRA / "main.bicep"
     own = calls(read(main).variables[name])

@@ -146,6 +146,7 @@ def test_a_model_of_another_name_is_untouched(registry, make):
 
 @pytest.mark.parametrize("point", ["log_artifacts", "create_model_version"])
 @pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.slow
 def test_a_kill_while_registering_leaves_no_half_version_and_the_next_try_makes_it(registry, make, monkeypatch, point, when):
     """R1: artifacts first, the version in one request; killed on either side of both."""
 
@@ -295,6 +296,7 @@ def test_of_many_processes_that_move_from_the_same_version_exactly_one_wins(regi
 
 
 @pytest.mark.parametrize("cut", range(1, 5))
+@pytest.mark.slow
 def test_a_move_that_was_killed_is_finished_by_the_same_request_and_told_once(registry, make, monkeypatch, cut):
     """R4: killed after each of its writes: the record, champion, production, and the record again."""
     one, two = register(registry, make("one")), register(registry, make("two"))
@@ -371,6 +373,7 @@ def test_a_version_with_none_before_it_that_is_taken_back_leaves_no_alias_and_is
 
 
 @pytest.mark.parametrize("cut", range(1, 5))
+@pytest.mark.slow
 def test_a_version_whose_taking_back_was_killed_is_there_or_gone_and_the_next_request_settles_it(registry, make, monkeypatch, cut):
     """R4: killed after each of its writes: the record, champion, production, and the record again."""
     one, two = register(registry, make("one")), register(registry, make("two"))

@@ -73,6 +73,7 @@ def test_how_trials_are_validated_follows_what_the_job_says_or_the_number_of_row
 
 
 @pytest.mark.skipif(importlib.util.find_spec("flaml") is not None, reason="FLAML is installed")
+@pytest.mark.slow
 def test_without_flaml_the_step_says_what_to_install(site):
     write(site, "classification", "accuracy", "late")
     facts, log = site.run(tracked=False)
