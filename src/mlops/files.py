@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import json
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,20 @@ def linked(path: Path, place: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def link_or_copy(one: str, other: str) -> None:
+    """Give a file a second name; copy it where that cannot be done."""
+    if not linked(Path(one), Path(other)):
+        import shutil
+
+        shutil.copy2(one, other)
+
+
+def write_protect(path: Path) -> None:
+    """Take the write permission from a file, or from all files of a folder: what was digested should stay so."""
+    for file in [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]:
+        file.chmod(stat.S_IMODE(file.stat().st_mode) & ~0o222)
 
 
 def write_json(path: Path, value: Any, *, compact: bool = False, durable: bool = True) -> None:

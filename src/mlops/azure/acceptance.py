@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 
 from mlops.api import place, read
 from mlops.azure.assets import WorkspaceAssets
-from mlops.azure.connection import connect
+from mlops.azure.connection import connect, place_of
 from mlops.azure.failures import told
 from mlops.azure.following import word
 from mlops.azure.run import RemoteRun, begin, why_not
 from mlops.azure.submission import job_of, submit
-from mlops.errors import JobFailed, MlopsError, UsageError
+from mlops.errors import JobFailed, MlopsError
 from mlops.settings import read_environment
 
 if TYPE_CHECKING:
@@ -168,11 +168,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         environment = read_environment(place()[0], arguments.environment)
-        if environment.azure is None:
-            raise UsageError(
-                "it does not say which Azure ML workspace it is", where=f"environments/{environment.name}.yml", hint="docs/azure.md"
-            )
-        connection = connect(environment.azure, environment.name)
+        connection = connect(place_of(environment), environment.name)
     except MlopsError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -26,7 +26,7 @@ from mlops.errors import UsageError
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
-    from mlops.settings import AzureSettings
+    from mlops.settings import AzureSettings, Environment
 
 PACE = 1.0
 """Seconds between two requests while a job is followed, however many steps it has."""
@@ -112,6 +112,18 @@ def connect(settings: AzureSettings, environment: str) -> Connection:
     with told("find the workspace", where=where):
         client.workspaces.get(settings.workspace)
     return Connection(settings, environment, client, credential, pace)
+
+
+def place_of(environment: Environment) -> AzureSettings:
+    """Return the workspace that an environment's file names.
+
+    Raises:
+        UsageError: It names none.
+    """
+    if environment.azure is None:
+        where = f"environments/{environment.name}.yml"
+        raise UsageError("it does not say which Azure ML workspace it is", where=where, hint="docs/azure.md")
+    return environment.azure
 
 
 def _stranger(tenant: str, wanted: str, where: str) -> UsageError:

@@ -57,7 +57,7 @@ class RemoteRun:
     @property
     def failed(self) -> str | None:
         """The name of the first step that failed, or None."""
-        return next((name for name, facts in self.record.facts["steps"].items() if facts.get("state") == "failed"), None)
+        return self.record.failed
 
     def submit(self) -> str:
         """Upload what is not there yet and submit; return the job's page in the studio.

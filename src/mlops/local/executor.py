@@ -9,7 +9,6 @@ import contextlib
 import os
 import selectors
 import signal
-import stat
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.engine.events import Canceled, Event, Failed, Finished, Product, Progress, Started
 from mlops.errors import PlatformError
-from mlops.files import unwritable, write_json
+from mlops.files import unwritable, write_json, write_protect
 from mlops.local import logs
 from mlops.local.causes import cause
 from mlops.local.messages import LOST, ended
@@ -303,7 +302,7 @@ class ProcessExecutor:
                 return self._failed(running, f"its input {name!r} changed while it ran: {path}")
         outputs = {}
         for name, (path, _) in launch.outputs.items():
-            _lock(path)
+            write_protect(path)
             outputs[name] = Product(str(path), self.digests.of(path))
         summary = _last_line(launch.folder / "log.txt")
         return Finished(launch.step, time.monotonic() - running.began, outputs, summary, running.warm)
@@ -355,12 +354,6 @@ def _in_words(code: int) -> str:
     """Return a process's exit status as a person would say it."""
     more = ": often the machine ran out of memory" if code == -signal.SIGKILL else ""
     return f"it {ended(code)}{more}"
-
-
-def _lock(path: Path) -> None:
-    """Take the write permission from an output's files: what was digested should stay so."""
-    for file in [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]:
-        file.chmod(stat.S_IMODE(file.stat().st_mode) & ~0o222)
 
 
 def _lines(log: Path) -> list[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import stat
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 from mlops.engine.events import Failed, Finished, Product, Skipped
 from mlops.engine.freshness import Fresh, Recipe, Stale
 from mlops.errors import JobFailed
-from mlops.files import linked
+from mlops.files import link_or_copy, write_protect
 from mlops.spec.flow import values_of
 from mlops.spec.iteration import Iteration, first, following
 from mlops.spec.values import LITERAL_TYPES, TRUTHS, Branch, Each, FromStep, Loop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from mlops.engine.loop import Products
     from mlops.local.digests import Digests
@@ -180,7 +179,7 @@ def gather(path: Path, output: Output, products: Mapping[str, Product]) -> None:
         (path / "MLTable").write_text(
             f"type: mltable\npaths:\n{''.join(entries)}" if entries else "type: mltable\npaths: []\n", encoding="utf-8"
         )
-    _lock([path] if path.is_file() else path.rglob("*"))
+    write_protect(path)
 
 
 def _value(path: Path) -> Any:
@@ -195,18 +194,7 @@ def _placed(folder: Path, product: Path) -> str:
     """Give a product a second name in `folder`, and return the line of the MLTable that names it there."""
     if product.is_file():
         folder.mkdir()
-        _copy(str(product), str(folder / product.name))
+        link_or_copy(str(product), str(folder / product.name))
         return f"- file: ./{folder.name}/{product.name}\n"
-    shutil.copytree(product, folder, copy_function=_copy)
+    shutil.copytree(product, folder, copy_function=link_or_copy)
     return f"- folder: ./{folder.name}\n"
-
-
-def _copy(one: str, other: str) -> None:
-    if not linked(Path(one), Path(other)):
-        shutil.copy2(one, other)
-
-
-def _lock(paths: Iterable[Path]) -> None:
-    for path in paths:
-        if path.is_file():
-            path.chmod(stat.S_IMODE(path.stat().st_mode) & ~0o222)

@@ -210,7 +210,7 @@ class LocalRun:
     @property
     def failed(self) -> str | None:
         """The name of the first step that failed, or None."""
-        return next((name for name, facts in self.record.facts["steps"].items() if facts.get("state") == "failed"), None)
+        return self.record.failed
 
     @staticmethod
     def _interrupted(executor: ProcessExecutor) -> Iterator[Event]:

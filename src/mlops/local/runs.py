@@ -161,6 +161,11 @@ class RunRecord:
     _next_write: float = 0.0
     _writing: threading.RLock = field(default_factory=threading.RLock)
 
+    @property
+    def failed(self) -> str | None:
+        """The name of the first step that failed, or None."""
+        return next((name for name, facts in self.facts["steps"].items() if facts.get("state") == "failed"), None)
+
     def step_folder(self, step: str) -> Path:
         return self.folder.joinpath("steps", step)
 

@@ -153,8 +153,8 @@ def _body_of(control: Control, jobs: Mapping[str, Any]) -> str | None:
         here.note(f"{text!r} names no job", "Write ${{parent.jobs.NAME}}")
     elif name not in jobs:
         here.note(f"there is no job called {name!r}", did_you_mean(name, jobs, label="jobs"))
-    elif bodies(jobs).get(name) != control.name:
-        here.note(f"{name!r} is the body of {bodies(jobs).get(name)} already", "A job has one loop: write it twice.")
+    elif (owner := bodies(jobs).get(name)) != control.name:
+        here.note(f"{name!r} is the body of {owner} already", "A job has one loop: write it twice.")
     elif isinstance(jobs[name], dict) and jobs[name].get("type", "command") not in {"command", "pipeline"}:
         here.note(
             f"{name!r} is of type {jobs[name]['type']}, and a loop repeats a command or a pipeline",

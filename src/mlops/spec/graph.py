@@ -176,8 +176,10 @@ class Graph:
         job, scope, before = _filled(here, job, control.scope), control.scope, set(self.steps)
         kind = keys.plain(job["type"], NODES) if "type" in job else _kind_of_component(here, job)
         later = varying if control.job["type"] == "parallel_for" else frozenset()
-        laid = self._pipeline_body if kind == "pipeline" else self._command_body
-        found = laid(here, name, job, control, varying, later)
+        if kind == "pipeline":
+            found = self._pipeline_body(here, name, job, control, varying, later)
+        else:
+            found = self._command_body(here, name, job, control, later)
         if found is None:
             return None
         ports, inputs, outputs, written = found
@@ -186,9 +188,8 @@ class Graph:
         return Laid(name, ports, inputs, Body(scope.prefix + name, {}, outputs), written, added)
 
     def _command_body(
-        self, here: Here, name: str, job: Mapping[str, Any], control: Control, varying: frozenset[str] | None, later: frozenset[str] | None
+        self, here: Here, name: str, job: Mapping[str, Any], control: Control, later: frozenset[str] | None
     ) -> tuple[Ports, dict[str, Binding], dict[str, FromStep], dict[str, str]] | None:
-        del varying
         here.judge(job, NODES["command"], f"job {name!r}")
         full, component = control.scope.prefix + name, _component(here, name, "command", job, control.scope)
         if component is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.api import place, read
 from mlops.azure.assets import WorkspaceAssets
-from mlops.azure.connection import connect
+from mlops.azure.connection import connect, place_of
 from mlops.azure.failures import told
 from mlops.azure.following import word
 from mlops.azure.run import begin, why_not
@@ -37,7 +37,7 @@ def run(file: str, settings: Mapping[str, str], environment: str | None, *, forc
 
     def connected() -> Connection:
         if not known:
-            known.append(connect(_place(chosen), chosen.name))
+            known.append(connect(place_of(chosen), chosen.name))
         return known[0]
 
     pipeline = read(file, settings, assets=WorkspaceAssets(home / "azure" / "components", connected))
@@ -159,11 +159,3 @@ def _environment(root: Path, name: str | None) -> Environment:
         raise UsageError("which environment?", hint=f"--environment, one of {', '.join(one.name for one in found)}")
     hint = "Add to environments/staging.yml:  azure: {tenant: ..., subscription: ..., resource_group: ..., workspace: ...}  (docs/azure.md)"
     raise UsageError("no file of environments/ says which Azure ML workspace it is", where=str(root / "environments"), hint=hint)
-
-
-def _place(environment: Environment) -> AzureSettings:
-    if environment.azure is None:
-        raise UsageError(
-            "it does not say which Azure ML workspace it is", where=f"environments/{environment.name}.yml", hint="docs/azure.md"
-        )
-    return environment.azure

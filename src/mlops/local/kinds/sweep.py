@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import JobFailed
-from mlops.files import digest_folder, write_json
+from mlops.files import digest_folder, link_or_copy, write_json
 from mlops.local.kinds.children import GRACE, Children, shared_cores
 from mlops.local.kinds.job import drive
 from mlops.local.kinds.metrics import Metrics, open_store, tracking_variables
 from mlops.local.kinds.space import sampler_of
 from mlops.local.kinds.termination import applies, reason_to_stop
-from mlops.local.kinds.trials import Ledger, Trial, best_of, copy_folder, link, shown_parameters, shown_value, table
+from mlops.local.kinds.trials import Ledger, Trial, best_of, copy_folder, shown_parameters, shown_value, table
 from mlops.local.messages import ended
 from mlops.local.snapshot import read_code
 
@@ -269,9 +269,9 @@ def _argument(value: Any) -> str:
 def _hand_over(made: Path, wanted: Path) -> None:
     """Give the best trial's output the step's own place, without copying where that can be."""
     if made.is_dir():
-        shutil.copytree(made, wanted, copy_function=link, dirs_exist_ok=True)
+        shutil.copytree(made, wanted, copy_function=link_or_copy, dirs_exist_ok=True)
     elif made.exists():
-        link(str(made), str(wanted))
+        link_or_copy(str(made), str(wanted))
 
 
 def run(job: Job) -> None:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.files import digest_folder, linked, locked
+from mlops.files import digest_folder, link_or_copy, locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,17 +103,11 @@ def copy_folder(source: Path, target: Path) -> None:
 
     def copy(one: str, other: str) -> None:
         if Path(one).stat().st_size >= LARGE:
-            link(one, other)
+            link_or_copy(one, other)
         else:
             shutil.copy2(one, other)
 
     shutil.copytree(source, target, copy_function=copy, dirs_exist_ok=True)
-
-
-def link(one: str, other: str) -> None:
-    """Give a file a second name; copy it where that cannot be done."""
-    if not linked(Path(one), Path(other)):
-        shutil.copy2(one, other)
 
 
 def shown_value(value: Any) -> str:
