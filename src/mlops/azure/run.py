@@ -16,8 +16,7 @@ from mlops.engine.events import Event, Failed, RunFinished, RunStarted
 from mlops.errors import JobFailed, MlopsError, PlatformError
 from mlops.files import shown
 from mlops.local.digests import Digests
-from mlops.local.runs import RunRecord, open_run, origin, read_runs, reopen_run
-from mlops.spec.values import Asset, Literal
+from mlops.local.runs import RunRecord, facts_of, open_run, origin, read_runs, reopen_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -214,7 +213,8 @@ def begin(
     pipeline: Pipeline, home: Path, root: Path, connection: Connection, settings: Mapping[str, str], *, force: bool = False
 ) -> RemoteRun:
     """Return the run of a file that is to be submitted: a new one, or the one before of the same file whose answer was lost."""
-    facts = _facts(pipeline, root, connection, settings, force=force)
+    told = facts_of(pipeline, root, origin(root), settings, force=force, asset=lambda path: {"path": shown(path, root)})
+    facts = {"model": None, "where": f"azure:{connection.environment}", **told}
     lost = next((one for one in read_runs(home) if _same(one, facts)), None)
     if lost is not None:
         return RemoteRun(pipeline, reopen_run(home / "runs" / str(lost["run"])), root, home, connection, again=True)
@@ -235,28 +235,6 @@ def resume(folder: Path, pipeline: Pipeline, home: Path, root: Path, connection:
     """Return a run that was left, to be followed again."""
     record = reopen_run(folder)
     return RemoteRun(pipeline, record, root, home, connection, again=True)
-
-
-def _facts(pipeline: Pipeline, root: Path, connection: Connection, settings: Mapping[str, str], *, force: bool) -> dict[str, Any]:
-    who, inputs = origin(root), {}
-    for name, bound in pipeline.values.items():
-        if isinstance(bound, Asset):
-            inputs[name] = {"type": pipeline.inputs[name].type, "path": shown(bound.path, root)}
-        elif isinstance(bound, Literal):
-            inputs[name] = {"type": pipeline.inputs[name].type, "value": bound.value}
-    return {
-        "model": None,
-        "where": f"azure:{connection.environment}",
-        "pipeline": shown(pipeline.path.resolve(), root),
-        "experiment": pipeline.experiment,
-        "tags": dict(pipeline.tags),
-        "settings": dict(settings),
-        "force": force,
-        "user": who.user,
-        "commit": who.commit,
-        "dirty": who.dirty,
-        "inputs": inputs,
-    }
 
 
 def _top(pipeline: Pipeline) -> dict[str, tuple[str, ...]]:

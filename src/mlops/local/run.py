@@ -24,7 +24,7 @@ from mlops.local.flow import Flows, Grown
 from mlops.local.includes import with_includes
 from mlops.local.kinds.code import read_driven
 from mlops.local.packages import PACKAGES, installs, own_packages
-from mlops.local.runs import Origin, RunRecord, ask_origin, open_run
+from mlops.local.runs import Origin, RunRecord, ask_origin, facts_of, open_run
 from mlops.local.snapshot import Code, Snapshot
 from mlops.local.store import Store
 from mlops.spec import expressions
@@ -65,6 +65,27 @@ class Options:
     def of(cls, local: Environment, **more: Any) -> Options:
         """Return the options that `environments/local.yml` says, and `more` of them by name."""
         return cls(**{"workers": local.workers, "warm": local.warm, "packages": local.packages, **more})
+
+
+@dataclass(frozen=True)
+class _Bound:
+    """What the ports of one step are in this run: what its expressions can name."""
+
+    step: str
+    assets: Mapping[str, tuple[Path, str]]
+    """Input -> where it is, and its digest."""
+    literals: Mapping[str, str]
+    outputs: Mapping[str, tuple[Path, str]]
+    """Output -> where it is to be written, and its type."""
+
+    def look_up(self, parts: tuple[str, ...]) -> str | None:
+        """Return what an expression is filled in with; None for an optional input that is not there."""
+        name = ".".join(parts[1:])
+        if parts[0] == "search_space":  # each trial's own
+            return f"${{{{{'.'.join(parts)}}}}}"
+        if parts[0] == "inputs":
+            return str(self.assets[name][0]) if name in self.assets else self.literals.get(name)
+        return str(self.outputs[name][0]) if parts[0] == "outputs" else self.step
 
 
 @dataclass
@@ -312,25 +333,10 @@ class LocalRun:
 
     def _prepare(self, step: Step, products: Products) -> Launch:
         """Resolve a step whose needs are met: its inputs, its command, its code, and the recipe of all that."""
-        folder = self.record.step_folder(step.name)
-        values = {name: self._resolve(bound, products, step.component.inputs[name].type) for name, bound in step.inputs.items()}
-        assets = {name: value for name, value in values.items() if isinstance(value, tuple)}
-        literals = {
-            name: _as_text(value, step.component.inputs[name].type) for name, value in values.items() if not isinstance(value, tuple | None)
-        }
-        made = folder / "outputs"
-        outputs = {name: (made / name, declared.file_type) for name, declared in step.component.outputs.items()}
-
-        def look_up(parts: tuple[str, ...]) -> str | None:
-            name = ".".join(parts[1:])
-            if parts[0] == "search_space":  # each trial's own
-                return f"${{{{{'.'.join(parts)}}}}}"
-            if parts[0] == "inputs":
-                return str(assets[name][0]) if name in assets else literals.get(name)
-            return str(outputs[name][0]) if parts[0] == "outputs" else step.name
-
-        component = step.component
-        command = expressions.fill(component.command, look_up)
+        component, folder = step.component, self.record.step_folder(step.name)
+        bound = self._bound(step, products, folder / "outputs")
+        assets, literals = bound.assets, bound.literals
+        command = expressions.fill(component.command, bound.look_up)
         interpreter = self.places.of(component)
         code = self._code(component, command)
         over = self._installs_over(component, code, interpreter)
@@ -341,7 +347,7 @@ class LocalRun:
         self._describe(step.name, command, literals, assets, recipe)
         if interpreter.asked:
             self.record.describe_step(step.name, environment=interpreter.asked)
-        variables = {key: expressions.fill(text, look_up) for key, text in component.environment_variables.items()}
+        variables = {key: expressions.fill(text, bound.look_up) for key, text in component.environment_variables.items()}
         variables |= interpreter.variables()
         variables |= own_packages(folder / PACKAGES, over, variables)
         launch = Launch(
@@ -350,7 +356,7 @@ class LocalRun:
             code,
             folder,
             variables,
-            outputs,
+            bound.outputs,
             assets,
             recipe,
             component.timeout,
@@ -359,6 +365,16 @@ class LocalRun:
             differs=interpreter.differs,
         )
         return launch if component.job is None else self._driven(launch, component, literals, warm=self.options.warm and not alone)
+
+    def _bound(self, step: Step, products: Products, made: Path) -> _Bound:
+        inputs = step.component.inputs
+        values = {name: self._resolve(binding, products, inputs[name].type) for name, binding in step.inputs.items()}
+        return _Bound(
+            step.name,
+            {name: value for name, value in values.items() if isinstance(value, tuple)},
+            {name: _as_text(value, inputs[name].type) for name, value in values.items() if not isinstance(value, tuple | None)},
+            {name: (made / name, declared.file_type) for name, declared in step.component.outputs.items()},
+        )
 
     def _installs_over(self, component: Component, code: Code, interpreter: Interpreter) -> Path | None:
         """Return the environment that a step sees, where it is to have an own one over it, to install packages into."""
@@ -465,26 +481,9 @@ class LocalRun:
         return f"{self.pipeline.path.name}  {self.pipeline.experiment} · {commit}"
 
     def _facts(self) -> dict[str, Any]:
-        inputs: dict[str, Any] = {}
-        for name, bound in self.pipeline.values.items():
-            kind = self.pipeline.inputs[name].type
-            if isinstance(bound, Asset):
-                inputs[name] = {"type": kind, **self._asset(bound.path)}
-            elif isinstance(bound, Literal):
-                inputs[name] = {"type": kind, "value": bound.value}
-        path = shown(self.pipeline.path.resolve(), self.root)
-        who = {"user": self.origin.user, "commit": self.origin.commit, "dirty": self.origin.dirty}
-        return {
-            "model": self.options.model,
-            "pipeline": path,
-            "experiment": self.pipeline.experiment,
-            "tags": dict(self.pipeline.tags),
-            "settings": dict(self.options.settings),
-            "force": self.options.force,
-            **who,
-            "environments": self.places.environments(),
-            "inputs": inputs,
-        }
+        options = self.options
+        told = facts_of(self.pipeline, self.root, self.origin, options.settings, force=options.force, asset=self._asset)
+        return {"model": options.model, **told, "environments": self.places.environments()}
 
     def _asset(self, path: Path) -> dict[str, str]:
         """Return where an input is, its digest, and the version of the data set that it is, where it is one."""

@@ -24,11 +24,13 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.engine import events
 from mlops.errors import UsageError
-from mlops.files import read_json, unwritable, write_json
+from mlops.files import read_json, shown, unwritable, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+
+    from mlops.spec.values import Pipeline
 
 _FIRST = [
     "amber",
@@ -240,6 +242,41 @@ def _apply(facts: dict[str, Any], line: Mapping[str, Any], began: float) -> None
     own.update(told, state="running" if kind == "Started" else kind.lower())
     if kind == "Started":
         own["at"] = round(line["at"] - began, 3) if isinstance(line["at"], float) else None
+
+
+def facts_of(
+    pipeline: Pipeline, root: Path, who: Origin, settings: Mapping[str, str], *, force: bool, asset: Callable[[Path], Mapping[str, str]]
+) -> dict[str, Any]:
+    """Return what a run's record says of the pipeline and its inputs, wherever it runs.
+
+    Args:
+        pipeline: What runs.
+        root: The project, to which paths are relative.
+        who: Who runs it, from which commit.
+        settings: The inputs that were given on the command line.
+        force: Whether nothing is reused.
+        asset: Returns what is told of an input that is a file or folder.
+    """
+    from mlops.spec.values import Asset, Literal
+
+    inputs: dict[str, Any] = {}
+    for name, bound in pipeline.values.items():
+        kind = pipeline.inputs[name].type
+        if isinstance(bound, Asset):
+            inputs[name] = {"type": kind, **asset(bound.path)}
+        elif isinstance(bound, Literal):
+            inputs[name] = {"type": kind, "value": bound.value}
+    return {
+        "pipeline": shown(pipeline.path.resolve(), root),
+        "experiment": pipeline.experiment,
+        "tags": dict(pipeline.tags),
+        "settings": dict(settings),
+        "force": force,
+        "user": who.user,
+        "commit": who.commit,
+        "dirty": who.dirty,
+        "inputs": inputs,
+    }
 
 
 def open_run(home: Path, facts: Mapping[str, Any]) -> RunRecord:
