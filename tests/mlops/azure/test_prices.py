@@ -1,7 +1,6 @@
 """The price file, and the public price list that refreshes it, as a loopback server that answers in the documented form."""
 
 import json
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -95,16 +94,10 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def prices(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def prices(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, serve):
     settle(tmp_path)
     monkeypatch.chdir(tmp_path)
-    server = PriceList()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    return serve(PriceList())
 
 
 def test_a_refresh_takes_linux_by_the_hour_and_follows_the_pages(prices: PriceList, tmp_path: Path, capsys) -> None:

@@ -1,7 +1,6 @@
 """Signing in where nobody can type, against a loopback of the two systems' token services and the stand-in of `az`."""
 
 import json
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -37,15 +36,10 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def service():
+def service(serve):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.asked, server.status = [], 200
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    return serve(server)
 
 
 @pytest.fixture
