@@ -19,6 +19,7 @@ from mlops.spec.environment import ENVIRONMENT, parse_environment
 from mlops.spec.keys import Key, Table
 from mlops.spec.mltable import complaint
 from mlops.spec.reading import Here, Reading
+from mlops.spec.recognition import ASSETS
 from mlops.spec.references import is_reference
 from mlops.spec.source import Source, did_you_mean, read
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,254}")
-TYPES = {"data": ("uri_folder", "uri_file", "mltable"), "model": ("custom_model", "mlflow_model", "triton_model")}
 _SERVICE = keys.without_effect(keys.anything, "kept by the service only")
 _NAMED: Table = {
     "$schema": Key(keys.text),
@@ -139,10 +139,10 @@ def _refuse_others(kind: str, source: Source, body: Mapping[str, Any]) -> None:
 
 def _artifact(kind: str, here: Here, body: Mapping[str, Any]) -> Draft:
     """Read where data or a model are: here, and then they are kept; or elsewhere."""
-    made = str(body.get("type", TYPES[kind][0]))
+    made = str(body.get("type", ASSETS[kind][0]))
     made = made.lower() if kind == "model" else made
-    if made not in TYPES[kind]:
-        here.at("type").note(f"unknown type {made!r}", did_you_mean(made, TYPES[kind], label="types"))
+    if made not in ASSETS[kind]:
+        here.at("type").note(f"unknown type {made!r}", did_you_mean(made, ASSETS[kind], label="types"))
     text = str(body.get("path") or "")
     if is_reference(text):
         return Draft(kind, "", None, made, uri=text)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mlops.spec.ports import Ports
     from mlops.spec.reading import Here
 
-DATA = ("training_data", "validation_data")
+DATA = ("training_data", "validation_data", "test_data")
 METRICS: Mapping[str, tuple[str, ...]] = {
     "classification": ("auc_weighted", "accuracy", "average_precision_score_weighted", "norm_macro_recall", "precision_score_weighted"),
     "regression": ("normalized_root_mean_squared_error", "normalized_mean_absolute_error", "r2_score", "spearman_correlation"),
@@ -86,7 +86,6 @@ _FEATURIZATION = {
     "dataset_language": keys.without_effect(keys.text, "texts are taken as categories"),
     **dict.fromkeys(("blocked_transformers", "column_name_and_types", "transformer_params"), _BY_HAND),
 }
-_AFTERWARDS = keys.refused("the model is not tested here", "Read best_model in a step after this one, with the data to test it on.")
 _FOLDS = keys.refused("FLAML makes its own folds", "Use n_cross_validations or validation_data.")
 
 
@@ -110,8 +109,8 @@ KEYS = {
     "log_verbosity": keys.without_effect(keys.text, "the log has one line for each trial"),
     "environment_id": keys.without_effect(keys.text, "it runs with the project's packages"),
     "environment_variables": Key(keys.words),
-    "test_data": _AFTERWARDS,
-    "test_data_size": _AFTERWARDS,
+    "test_data": Key(),
+    "test_data_size": Key(keys.number),
     "cv_split_column_names": _FOLDS,
     "weight_column_name": keys.refused("rows have no weights here", "Repeat the rows, or write the training as a command step."),
 }
@@ -152,6 +151,8 @@ def parse_automl(here: Here, name: str, body: Mapping[str, Any], ports: Ports) -
         here.at("validation_data").note(
             "`validation_data` stands alone", "Leave out validation_data_size and n_cross_validations.", at_key=True
         )
+    if body.get("test_data") is not None and body.get("test_data_size"):
+        here.at("test_data").note("`test_data` stands alone", "Leave out test_data_size.", at_key=True)
     for output in (one for one in ports.outputs if one != "best_model"):
         here.at("outputs", output).note(f"automl has no output called {output!r}", "It has one: best_model, an mlflow_model.", at_key=True)
     limits = here.at("limits").mapping(body.get("limits"))
@@ -163,6 +164,7 @@ def parse_automl(here: Here, name: str, body: Mapping[str, Any], ports: Ports) -
         "featurize": keys.plain(here.at("featurization").mapping(body.get("featurization")).get("mode", "auto"), ("auto", "off")) == "auto",
         "folds": body.get("n_cross_validations"),
         "held_out": body.get("validation_data_size"),
+        "tested": body.get("test_data_size"),
         "limits": {key: limits[key] for key, one in _LIMITS.items() if limits.get(key) is not None and one.fate == keys.EXECUTED},
     }
     return Component(

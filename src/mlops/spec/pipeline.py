@@ -19,6 +19,7 @@ from mlops.spec.graph import Graph, job_ports, sweep
 from mlops.spec.iteration import first
 from mlops.spec.ports import declared_ports, given_inputs, given_output
 from mlops.spec.reading import Here, Reading
+from mlops.spec.recognition import stranger
 from mlops.spec.references import Assets, is_reference
 from mlops.spec.schemas import COMPONENTS, JOBS, OTHER_TYPES, SETTINGS
 from mlops.spec.source import Source, did_you_mean, no_collection, read
@@ -51,6 +52,8 @@ def load_pipeline(
 def _load(source: Source, settings: Mapping[str, str], assets: Assets | None, *, complete: bool) -> Pipeline:
     if not isinstance(source.value, dict):
         raise source.fail((), "a pipeline file is a mapping of keys", "See src/pipelines/train.yml for one that works.")
+    if error := stranger(source, source.value):
+        raise error
     here = Here(source, (), Reading(assets=assets))
     kind = _kind(source.value)
     if kind not in JOBS:

@@ -80,6 +80,7 @@ def _all_files() -> list[Path]:
 
 
 def _check_one(path: Path) -> None:
+    from mlops.assets.definition import read_draft
     from mlops.assets.lookup import open_assets
     from mlops.assets.rules import RULES_FILE as PATHS_FILE
     from mlops.assets.rules import read_rules as read_paths
@@ -88,9 +89,11 @@ def _check_one(path: Path) -> None:
     from mlops.contract.standard import load as load_contract
     from mlops.settings import check_environment, choose_model, read_environment, read_project
     from mlops.spec.pipeline import check_component, load_pipeline
+    from mlops.spec.recognition import asset_kind
     from mlops.spec.source import read
 
-    value = read(path).value
+    source = read(path)
+    value = source.value
     root, home = place()
     if path.name == "project.yml":
         read_project(root)
@@ -108,6 +111,8 @@ def _check_one(path: Path) -> None:
         read_paths(root)
     elif "component" in str(value.get("$schema", "") if isinstance(value, dict) else "").lower():
         check_component(path, open_assets(root, home, fetching=False))
+    elif isinstance(value, dict) and (kind := asset_kind(value)):
+        read_draft(kind, source)
     else:
         load_pipeline(path, complete=False, assets=open_assets(root, home, fetching=False))
 

@@ -18,6 +18,7 @@ from mlops.errors import JobFailed, UsageError
 from mlops.files import write_json
 from mlops.local.kinds.job import drive
 from mlops.local.kinds.tables import read_rows, read_table
+from mlops.spec.automl import METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +33,7 @@ _NEEDS = ("flaml", "lightgbm", "xgboost", "scikit-learn", "pandas", "numpy")
 
 
 def run(job: Job) -> None:
-    """Search, and write the best model, the trials (`trials.json`) and their scores (in MLflow, by trial).
+    """Search, and write the best model, the trials (`trials.json`) and their scores (in MLflow, by trial); test it where there are rows for that.
 
     Raises:
         UsageError: FLAML is not installed.
@@ -45,6 +46,7 @@ def run(job: Job) -> None:
     body = job.job
     rows = {name: _read(job, name) for name in job.inputs}
     train, target = rows["training_data"], body["target_column_name"]
+    train, test = _apart(train, rows.get("test_data"), body["tested"])
     features, wanted = train.drop(columns=[target]), train[target]
     search = importlib.import_module("flaml").AutoML()
     log = job.folder / "trials.jsonl"
@@ -68,6 +70,10 @@ def run(job: Job) -> None:
     trials = [_trial(number, json.loads(line), body["primary_metric"]) for number, line in enumerate(_lines(log), 1)]
     write_json(job.folder / "trials.json", trials)
     _tell(trials, body["primary_metric"])
+    if test is not None:
+        tested = scores(body["task"], search, test.drop(columns=[target]), test[target])
+        write_json(job.folder / "test.json", {"rows": len(test), "metrics": tested})
+        _tell_test(len(test), tested)
     if "best_model" in job.outputs:
         _save(search, features.head(5), pd.Series(search.predict(features.head(5))), Path(job.outputs["best_model"]["path"]))
     best = min(trials, key=lambda trial: trial["loss"])
@@ -98,6 +104,16 @@ def _validation(body: dict[str, Any] | Any, held: pd.DataFrame | None, count: in
     if count > _MANY:
         return {"eval_method": "holdout", "split_ratio": 0.1}
     return {"eval_method": "cv", "n_splits": 10 if count < _FEW else 3}
+
+
+def _apart(train: pd.DataFrame, test: pd.DataFrame | None, share: float | str | None) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Return the rows to train with and those to test with: given ones, a share that is drawn from the former, or none."""
+    if test is not None or not share:
+        return train, test
+    drawn = train.sample(frac=float(share), random_state=0)
+    if drawn.empty or len(drawn) == len(train):
+        raise JobFailed(f"test_data_size {share} of {len(train)} rows leaves none to {'test' if drawn.empty else 'train'} with")
+    return train.drop(index=drawn.index), drawn
 
 
 def _limits(given: dict[str, Any]) -> dict[str, Any]:
@@ -153,6 +169,8 @@ def score(name: str, wanted: Any, predicted: Any, chances: Any, labels: Any = No
         return float(metrics.precision_score(wanted, predicted, average="weighted", zero_division=0))
     if name == "norm_macro_recall":
         chance = 1 / len(np.unique(wanted))
+        if chance == 1:
+            return float("nan")
         return float((metrics.recall_score(wanted, predicted, average="macro", zero_division=0) - chance) / (1 - chance))
     one_hot = preprocessing.label_binarize(wanted, classes=labels)
     given = chances()
@@ -160,6 +178,27 @@ def score(name: str, wanted: Any, predicted: Any, chances: Any, labels: Any = No
         one_hot = np.hstack([1 - one_hot, one_hot])
     judged = metrics.roc_auc_score if name == "auc_weighted" else metrics.average_precision_score
     return float(judged(one_hot, given, average="weighted"))
+
+
+def scores(task: str, model: Any, features: pd.DataFrame, wanted: pd.Series) -> dict[str, float]:
+    """Return every primary metric of a task, but for one that these rows do not define (a class that none of them has).
+
+    Args:
+        task: classification or regression.
+        model: Has `predict`, and for classes `predict_proba` and `classes_`.
+        features: The rows to test with.
+        wanted: Their true values, as the model was given them.
+    """
+    import warnings
+
+    import numpy as np
+
+    predicted = model.predict(features)
+    labels = list(model.classes_) if task == "classification" else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = {name: score(name, wanted, predicted, lambda: model.predict_proba(features), labels) for name in METRICS[task]}
+    return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
 def rank(values: Any) -> Any:
@@ -198,6 +237,15 @@ def _tell(trials: list[dict[str, Any]], metric: str) -> None:
         for trial in trials:
             mlflow.log_metric(metric, trial["value"], step=trial["trial"])
         mlflow.log_metric(f"best_{metric}", min(trials, key=lambda trial: trial["loss"])["value"])
+
+
+def _tell_test(rows: int, tested: dict[str, float]) -> None:
+    """Print how the best model does on the rows to test with, and log it into the step's run where there is one."""
+    print(f"tested on {rows} rows: " + ", ".join(f"{name} {value:.6g}" for name, value in tested.items()))
+    if os.environ.get("MLFLOW_RUN_ID"):
+        import mlflow
+
+        mlflow.log_metrics({f"test_{name}": value for name, value in tested.items()})
 
 
 def _save(search: Any, example: pd.DataFrame, said: Any, path: Path) -> None:

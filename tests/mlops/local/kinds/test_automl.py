@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from mlops.local.kinds.automl import _validation, loss_of, metric_of, score
+from mlops.errors import JobFailed
+from mlops.local.kinds.automl import _apart, _validation, loss_of, metric_of, score, scores
 
 STEP = """
 type: automl
@@ -16,6 +17,7 @@ primary_metric: {metric}
 target_column_name: {target}
 training_data: {{type: mltable, path: ./table}}
 n_cross_validations: 2
+test_data_size: 0.25
 limits: {{max_trials: 2, timeout_minutes: 5}}
 training: {{allowed_training_algorithms: [light_gbm]}}
 outputs: {{best_model: {{type: mlflow_model}}}}
@@ -72,6 +74,33 @@ def test_how_trials_are_validated_follows_what_the_job_says_or_the_number_of_row
     assert _validation({"folds": None, "held_out": None, **says}, None, rows) == means
 
 
+def test_rows_to_test_with_are_given_or_drawn_once_and_no_trial_sees_them():
+    import pandas as pd
+
+    rows = pd.DataFrame({"x": range(40)})
+    train, test = _apart(rows, None, 0.25)
+    assert (len(train), len(test)) == (30, 10)
+    assert not set(train.x) & set(test.x)
+    assert _apart(rows, None, 0.25)[1].equals(test)
+    assert _apart(rows, rows, None)[1] is rows
+    assert _apart(rows, None, None)[1] is None
+    with pytest.raises(JobFailed, match="leaves none to test with"):
+        _apart(rows, None, 0.001)
+
+
+def test_a_test_gives_every_metric_of_the_task_and_none_that_its_rows_do_not_define():
+    import pandas as pd
+    from sklearn.linear_model import LogisticRegression
+
+    rows = pd.DataFrame({"x": [0.0, 1.0, 2.0, 10.0, 11.0, 12.0]})
+    late = pd.Series(["no", "no", "no", "yes", "yes", "yes"])
+    model = LogisticRegression().fit(rows, late)
+    assert scores("classification", model, rows, late)["auc_weighted"] == 1
+    one = scores("classification", model, rows[:3], late[:3])
+    assert one["accuracy"] == 1
+    assert "auc_weighted" not in one
+
+
 @pytest.mark.skipif(importlib.util.find_spec("flaml") is not None, reason="FLAML is installed")
 @pytest.mark.slow
 def test_without_flaml_the_step_says_what_to_install(site):
@@ -94,6 +123,10 @@ def test_the_best_model_of_a_search_is_an_mlflow_model_that_predicts(tracked, ta
     trials = json.loads((tracked.folder / "trials.json").read_text())
     assert [trial["trial"] for trial in trials] == [1, 2]
     assert {trial["learner"] for trial in trials} == {"lgbm"}
+    tested = json.loads((tracked.folder / "test.json").read_text())
+    assert tested["rows"] == 50
+    assert tested["metrics"]["accuracy" if task == "classification" else "r2_score"] > 0.8
+    assert "tested on 50 rows" in log
     model = mlflow.pyfunc.load_model(facts["outputs"]["best_model"]["path"])
     rows = pd.read_csv(tracked.root / "table/rows.csv")
     right = model.predict(rows.drop(columns=[target])) == rows[target]
