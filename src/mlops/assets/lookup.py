@@ -195,10 +195,11 @@ class LocalAssets:
 
         if reference.registry or reference.name not in read_project(self.root).models:
             return None
+        from mlops.registry.store import MlflowStore
         from mlops.registry.versions import Registry
         from mlops.tracking.server import tracking_uri
 
-        registry = Registry(self.home, tracking_uri(self.home))
+        registry = Registry(self.home, MlflowStore(self.home, tracking_uri(self.home)))
         which = reference.version or (reference.label if reference.label not in LABELS else None)
         version = registry.resolve(reference.name, which) if which else next(iter(registry.versions(reference.name)), None)
         return registry.fetch(version) if version else None

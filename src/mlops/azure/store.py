@@ -21,6 +21,13 @@ _ARTIFACTS = "workspaceartifactstore"
 _NOTHING_NEW = 416
 
 
+def opened(connection: Connection, datastore: str) -> ContainerClient:
+    """Return the container behind a datastore of the workspace, opened as whoever is signed in."""
+    store = connection.client.datastores.get(datastore)
+    account = f"{store.protocol}://{store.account_name}.blob.{store.endpoint}"
+    return ContainerClient(account, store.container_name, credential=connection.credential)
+
+
 @dataclass
 class Logs:
     """Reads what steps write. Each look is one request, and brings what came since the last."""
@@ -48,9 +55,7 @@ class Logs:
 
     def _opened(self) -> ContainerClient:
         if self._container is None:
-            store = self.connection.client.datastores.get(_ARTIFACTS)
-            account = f"{store.protocol}://{store.account_name}.blob.{store.endpoint}"
-            self._container = ContainerClient(account, store.container_name, credential=self.connection.credential)
+            self._container = opened(self.connection, _ARTIFACTS)
         return self._container
 
     def close(self) -> None:

@@ -93,7 +93,7 @@ class Delivery:
     def _made_before(self) -> bool:
         """Return whether a job before this one has made and judged this very model: on a machine that keeps nothing, nothing else would say so."""
         ws = self.workspace
-        if ws.state is None or self.force or self.to != "registry":
+        if not ws.shared or self.force or self.to != "registry":
             return False
         known = ws.registry.by_fingerprint(ws.model.name, files.fingerprint(ws, self.settings))
         if known is None:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from mlops.assets.lookup import open_assets
 from mlops.errors import UsageError
 from mlops.place import find_root, state_dir
+from mlops.registry.store import MlflowStore
 from mlops.registry.versions import Registry
-from mlops.settings import Environment, ModelSettings, Project, choose_model, read_environment, read_project
+from mlops.settings import Environment, ModelSettings, Project, choose_model, read_environment, read_place, read_project
 from mlops.spec.pipeline import load_pipeline
 from mlops.spec.source import did_you_mean
 from mlops.state.branch import StateBranch
@@ -22,6 +23,7 @@ from mlops.tracking.server import tracking_uri
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mlops.azure.connection import Connection
     from mlops.spec.values import Pipeline
 
 ENVIRONMENTS = ("staging", "production")
@@ -60,8 +62,30 @@ class Workspace:
 
     @functools.cached_property
     def registry(self) -> Registry:
-        """The model versions; reading them imports MLflow."""
-        return Registry(self.home, tracking_uri(self.home))
+        """The model versions: where staging is on Azure ML in its workspace, else in MLflow's store, which is imported when it is read."""
+        if self.remote is None:
+            return Registry(self.home, MlflowStore(self.home, tracking_uri(self.home)))
+        from mlops.azure.versions import WorkspaceStore
+
+        return Registry(self.home / "azure", WorkspaceStore(self.remote))
+
+    @functools.cached_property
+    def remote(self) -> Connection | None:
+        """The way to staging's workspace where it is on Azure ML: models are trained and registered there. None where staging is here.
+
+        Raises:
+            MlopsError: Nobody is signed in, or it is another workspace.
+        """
+        if read_place(self.root, "staging") != "azure":
+            return None
+        from mlops.azure.connection import connect, place_of
+
+        return connect(place_of(read_environment(self.root, "staging", self.model)), "staging")
+
+    @property
+    def shared(self) -> bool:
+        """Whether other machines see the registry: this one may be new, and know of no run."""
+        return self.state is not None or read_place(self.root, "staging") == "azure"
 
     @functools.cached_property
     def local(self) -> Environment:
@@ -109,7 +133,7 @@ def open_workspace(model: str | None) -> Workspace:
     project = read_project(root)
     chosen = choose_model(project, model)
     home, prefix = state_dir(root), os.environ.get("MLOPS_STATE")
-    if not prefix or os.environ.get("MLFLOW_TRACKING_URI"):
+    if not prefix or os.environ.get("MLFLOW_TRACKING_URI") or read_place(root, "staging") == "azure":
         return Workspace(root, home, project, chosen)
     apart = home / "shared" / chosen.name  # what is brought here must not replace what this machine keeps for itself
     apart.mkdir(parents=True, exist_ok=True)

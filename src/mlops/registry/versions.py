@@ -1,33 +1,34 @@
-"""Model versions, over MLflow's registry: register, look up, move between environments.
+"""Model versions, over MLflow's registry or Azure ML's: register, look up, move between environments.
 
-MLflow knows versions, aliases and tags; everything here is made of these three. Two rules hold:
+A store (`store.py`) knows versions, aliases, tags and files; everything here is made of these. Two rules hold:
 
 - **No version without its files.** Files are uploaded and read back first; the version comes to be with their digest among its tags, in one
   request. A process that is killed before leaves nothing that can be seen, and the same files registered again are the same version.
-- **Every move is told.** Aliases are moved by compare-and-set under a lock of this machine, and each move is recorded (see `journal.py`).
+- **Every move is told.** Aliases are moved by compare-and-set while nobody else changes them, and each move is recorded (see `journal.py`).
   Aliases: `challenger` (the newest candidate), `staging`, `production`, and `champion` (what production serves).
 """
 
 from __future__ import annotations
 
-import functools
 import json
-import urllib.parse
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from mlops.errors import JobFailed, MlopsError, PlatformError, UsageError
-from mlops.files import digest_folder, locked
+from mlops.files import digest_folder
 from mlops.registry import artifacts, journal
 from mlops.registry.journal import Entry, Move, now
-from mlops.tracking.server import connect, experiment_id
+from mlops.registry.store import TRIES, ChangedElsewhereError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from contextlib import AbstractContextManager
     from pathlib import Path
+
+    from mlops.registry.store import Store, Stored
+
+T = TypeVar("T")
 
 DIGEST, FOLDER, FILES = "slipway.digest", "slipway.folder", "slipway.files"
 VERDICT, ROLLED_BACK, FINGERPRINT = "slipway.verdict", "slipway.rolled_back", "slipway.fingerprint"
@@ -35,7 +36,6 @@ STORED = "slipway.stored"
 """When files that had been dropped were uploaded again: a registry that is sent only where a version changed is sent then."""
 ALIASES = {"staging": ("staging",), "production": ("champion", "production")}
 """What is set when an environment moves; its own name last, for that is what a move is compared with."""
-_TRIES = 4
 
 
 @dataclass(frozen=True)
@@ -65,28 +65,20 @@ class Registry:
     """The versions of every model, in the store that tracking uses.
 
     Args:
-        home: The state folder: locks, and the copies of models that a server keeps.
-        uri: The tracking address, for messages; the client is made when it is first needed.
+        home: The state folder, with the copies of models that are kept elsewhere.
+        store: Keeps them.
     """
 
     home: Path
-    uri: str
-    _made: Any = field(default=None, init=False, repr=False)
-
-    @property
-    def client(self) -> Any:
-        """The MLflow client; the first use imports MLflow."""
-        if self._made is None:
-            self._made = connect(self.home)
-        return self._made
+    store: Store
 
     def versions(self, name: str) -> list[ModelVersion]:
         """Return all versions of a model, the newest first."""
-        found = self._ask(lambda: self.client.search_model_versions(f"name = '{_quoted(name)}'", max_results=10_000))
+        found = self.store.versions(_quoted(name))
         if not found:
             return []
         aliases = self._aliases(name)
-        return sorted((_version(one, aliases) for one in found if one.tags.get(DIGEST)), key=lambda v: -v.version)
+        return sorted((_version(name, one, aliases) for one in found if one.tags.get(DIGEST)), key=lambda v: -v.version)
 
     def resolve(self, name: str, which: str) -> ModelVersion | None:
         """Return a version by number (`3` or `v3`) or alias, or None. The champion is what production serves, whatever else says so."""
@@ -135,9 +127,10 @@ class Registry:
         """
         if digest_folder(folder) != digest:
             raise JobFailed("the model's files are not those that the run made", where=str(folder), hint="Run again with --force.")
-        with self._lock(name):
+
+        def act() -> ModelVersion:
             known = self.by_digest(name, digest)
-            run = self._run(name, known.run_id if known else run_id)
+            run = self.store.run(name, known.run_id if known else run_id)
             verdict = {"approved": approved, "against": against, "evidence": self._keep(run, digest, evidence)}
             if known is None:
                 known = self._create(name, folder, digest, run, {**(tags or {}), VERDICT: json.dumps(verdict)})
@@ -146,7 +139,10 @@ class Registry:
                     self._tag(known, FOLDER, self._store(folder, digest, run))
                     self._tag(known, STORED, now())
                 self._tag(known, VERDICT, json.dumps(verdict))
-            self._alias(name, "challenger", known.version)
+            self.store.point(name, "challenger", known.version)
+            return known
+
+        known = self._alone(name, act)
         return self.resolve(name, str(known.version)) or known
 
     def _keep(self, run: str, digest: str, evidence: Path | None) -> str:
@@ -154,24 +150,20 @@ class Registry:
         if evidence is None:
             return ""
         found = digest_folder(evidence)
-        self._ask(lambda: self.client.log_artifacts(run, str(evidence), f"{artifacts.place(digest)}/{_evidence(found)}"))
+        self.store.keep(run, evidence, f"{artifacts.place(digest)}/{_evidence(found)}")
         return found
 
     def _create(self, name: str, folder: Path, digest: str, run: str, tags: Mapping[str, str]) -> ModelVersion:
         """Upload, read back, and then let there be a version."""
         root = self._store(folder, digest, run)
         facts = {DIGEST: digest, FOLDER: root, FILES: artifacts.listing(folder), **tags}
-        self._make_model(name)
-        source = f"runs:/{run}/{artifacts.place(digest)}/model"
-        self._ask(lambda: self.client.create_model_version(name, source, run, tags=facts, await_creation_for=None))
+        self.store.create(name, f"{artifacts.place(digest)}/model", run, facts)
         return self._only(name, digest)
 
     def _store(self, folder: Path, digest: str, run: str) -> str:
         """Upload a model, read it back, and return where it is."""
-        path = artifacts.place(digest)
-        self._ask(lambda: self.client.log_artifacts(run, str(folder), f"{path}/model"))
-        root = f"{self._ask(lambda: self.client.get_run(run).info.artifact_uri)}/{path}"
-        stored = artifacts.local(f"{root}/model", digest, self.home / "models", self.uri)
+        address = self.store.keep(run, folder, f"{artifacts.place(digest)}/model")
+        root, stored = address.removesuffix("/model"), self.store.fetch(address, digest, self.home / "models")
         if digest_folder(stored) != digest:
             difference = artifacts.changed(artifacts.listing(folder), stored)
             raise PlatformError(f"the store did not keep the model as it is: {difference}", where=root, hint="Run the same command again.")
@@ -181,46 +173,13 @@ class Registry:
         """Return the version with a digest; a request that was sent twice, or a second machine, can have made another of it."""
         same = [version for version in reversed(self.versions(name)) if version.digest == digest]
         if not same:
-            raise PlatformError("the registry took a version and does not show it", where=self.uri, hint="Run the same command again.")
+            raise PlatformError(
+                "the registry took a version and does not show it", where=self.store.uri, hint="Run the same command again."
+            )
         for other in same[1:]:
             with suppress(PlatformError):  # the other machine may have taken it away
-                self._delete(other)
+                self.store.delete(name, other.version)
         return same[0]
-
-    def _delete(self, version: ModelVersion) -> None:
-        self._ask(lambda: self.client.delete_model_version(version.name, str(version.version)))
-
-    def _make_model(self, name: str) -> None:
-        from mlflow.exceptions import MlflowException
-
-        def make() -> None:
-            try:
-                self.client.create_registered_model(name)
-            except MlflowException as error:
-                if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                    raise
-
-        self._ask(make)
-
-    def _run(self, name: str, wanted: str | None) -> str:
-        """Return the run to keep files under: the wanted one where the store knows it (a store brought from elsewhere may not), else a new one."""
-        from mlflow.exceptions import MlflowException
-
-        def known() -> bool:
-            try:
-                return bool(self.client.get_run(wanted))
-            except MlflowException as error:
-                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                    raise
-                return False
-
-        return wanted if wanted and self._ask(known) else self._new_run(name)
-
-    def _new_run(self, name: str) -> str:
-        experiment = self._ask(lambda: experiment_id(self.client, self.home, name))
-        run = str(self._ask(lambda: self.client.create_run(experiment, run_name="registration").info.run_id))
-        self._ask(lambda: self.client.set_terminated(run))
-        return run
 
     def fetch(self, version: ModelVersion) -> Path:
         """Return a local folder with the version's files, after checking that they are the registered ones.
@@ -239,7 +198,7 @@ class Registry:
         Raises:
             PlatformError: They cannot be had.
         """
-        return artifacts.local(f"{version.artifacts}/model", version.digest, self.home / "models", self.uri)
+        return self.store.fetch(f"{version.artifacts}/model", version.digest, self.home / "models")
 
     def whole(self, version: ModelVersion) -> bool:
         """Return whether the version's files are there, as they were registered: those of an old version may have been dropped."""
@@ -257,9 +216,8 @@ class Registry:
         """
         if not version.evidence:
             return None
-        folder = artifacts.local(
-            f"{version.artifacts}/{_evidence(version.evidence)}", version.evidence, self.home / "models" / "evidence", self.uri
-        )
+        cache = self.home / "models" / "evidence"
+        folder = self.store.fetch(f"{version.artifacts}/{_evidence(version.evidence)}", version.evidence, cache)
         self._check(version, folder, version.evidence, lambda: "its evidence differs")
         return folder / name if (folder / name).is_file() else None
 
@@ -311,7 +269,8 @@ class Registry:
         Raises:
             JobFailed: Somebody else moved the environment in between; the message names who and when.
         """
-        with self._lock(name):
+
+        def act() -> Move | None:
             current, moves = self._settled(name, environment)
             if current == version.version:
                 self._point(name, environment, version.version)
@@ -322,7 +281,9 @@ class Registry:
             self._tag(version, Entry(move, done=False).key, Entry(move, done=False).text)
             self._point(name, environment, version.version)
             self._finish(name, Entry(move, done=False))
-        return move
+            return move
+
+        return self._alone(name, act)
 
     def leave(self, version: ModelVersion, environment: str, *, who: str, reason: str) -> None:
         """Take a version back where there was none before it: nothing has the environment's aliases then, and that is recorded.
@@ -331,7 +292,8 @@ class Registry:
             JobFailed: Somebody else moved the environment in between; the message names who and when.
         """
         name = version.name
-        with self._lock(name):
+
+        def act() -> None:
             current, moves = self._settled(name, environment)
             if current is None:
                 return
@@ -340,13 +302,15 @@ class Registry:
             entry = Entry(Move(now(), environment, current, None, who, reason, version.digest, version.evidence, "rollback"), done=False)
             self._tag(version, entry.key, entry.text)
             for alias in ALIASES[environment]:
-                self._ask(functools.partial(self.client.delete_registered_model_alias, name, alias))
+                self.store.unpoint(name, alias)
             self._finish(name, entry)
+
+        self._alone(name, act)
 
     def _settled(self, name: str, environment: str) -> tuple[int | None, list[Move]]:
         """Finish or forget a move that was cut short, and return the version that the environment is at, and its moves."""
         found = [entry for entry in self._entries(name) if entry.move.environment == environment]
-        aliases = self._numbers(name)
+        aliases = self.store.aliases(name)
         current = aliases.get(environment)
         cut = found[0] if found and not found[0].done else None
         if cut is not None and cut.move.after == current:
@@ -357,23 +321,23 @@ class Registry:
 
     def _point(self, name: str, environment: str, number: int) -> None:
         for alias in ALIASES[environment]:
-            self._alias(name, alias, number)
+            self.store.point(name, alias, number)
 
     def _finish(self, name: str, entry: Entry | None) -> None:
         if entry is not None:
             done = replace(entry, done=True)
-            self._ask(lambda: self.client.set_model_version_tag(name, str(done.move.holder), done.key, done.text))
+            self.store.tag(name, done.move.holder, done.key, done.text)
 
     def _forget(self, name: str, cut: Entry) -> None:
         """Take away the record of a move that was cut short before it took place, and what it had moved already."""
-        self._ask(lambda: self.client.delete_model_version_tag(name, str(cut.move.holder), cut.key))
+        self.store.untag(name, cut.move.holder, cut.key)
         if cut.move.before is not None:
             self._point(name, cut.move.environment, cut.move.before)
 
     def history(self, name: str) -> list[Move]:
         """Return every move of the model, the newest first."""
         found = self._entries(name)
-        return journal.happened(found, self._numbers(name)) if found else []
+        return journal.happened(found, self.store.aliases(name)) if found else []
 
     def previous(self, name: str, environment: str) -> ModelVersion | None:
         """Return the version that an environment served before the one it serves now, rollbacks undone; or None."""
@@ -390,66 +354,39 @@ class Registry:
     def mark_rolled_back(self, version: ModelVersion, *, environment: str, who: str, reason: str) -> None:
         """Note that a version was taken back, so that it is not promoted again by itself."""
         why = f"v{version.version} was taken back from {environment} on {now()[:16]}Z by {who}{f': {reason}' if reason else ''}"
-        self._tag(version, ROLLED_BACK, why)
+        self._alone(version.name, lambda: self._tag(version, ROLLED_BACK, why))
 
     def clear_rolled_back(self, version: ModelVersion) -> None:
         """Forget that a version was taken back: somebody promoted it by hand."""
         if version.rolled_back:
-            self._tag(version, ROLLED_BACK, "")
+            self._alone(version.name, lambda: self._tag(version, ROLLED_BACK, ""))
 
     def _entries(self, name: str) -> list[Entry]:
         return journal.entries(version.tags for version in self.versions(name))
 
-    def _numbers(self, name: str) -> dict[str, int]:
-        found = self._ask(lambda: dict(self.client.get_registered_model(name).aliases))
-        return {alias: int(number) for alias, number in found.items()}
-
     def _aliases(self, name: str) -> dict[int, list[str]]:
         found: dict[int, list[str]] = {}
-        for alias, number in sorted(self._numbers(name).items()):
+        for alias, number in sorted(self.store.aliases(name).items()):
             found.setdefault(number, []).append(alias)
         return found
 
-    def _alias(self, name: str, alias: str, number: int) -> None:
-        self._ask(lambda: self.client.set_registered_model_alias(name, alias, str(number)))
-
     def _tag(self, version: ModelVersion, key: str, value: str) -> None:
-        self._ask(lambda: self.client.set_model_version_tag(version.name, str(version.version), key, value))
+        self.store.tag(version.name, version.version, key, value)
 
-    def _lock(self, name: str) -> AbstractContextManager[None]:
-        return locked(self.home / f"registry-{urllib.parse.quote(name, safe='')}.lock")
-
-    def _ask(self, question: Callable[[], Any]) -> Any:
-        """Ask the store. Half an answer is asked for again; MLflow itself asks again after 429 and 5xx, and waits for a busy database.
+    def _alone(self, name: str, act: Callable[[], T]) -> T:
+        """Do something while nobody else changes the model's versions, deciding again where somebody did.
 
         Raises:
-            PlatformError: It did not answer in the end.
+            PlatformError: Others were quicker again and again.
         """
-        import random
-        import time
-
-        for attempt in range(_TRIES):
+        for _ in range(TRIES):
             try:
-                return question()
-            except MlopsError:
-                raise
-            except Exception as error:
-                if attempt == _TRIES - 1 or not _transient(error):
-                    raise _told(error, self.uri) from error
-                time.sleep(0.1 * 2**attempt * (1 + random.random()))  # noqa: S311 - jitter
-        raise AssertionError
-
-
-def _transient(error: Exception) -> bool:
-    """Return whether half an answer came: MLflow could not read it, and quotes it."""
-    return "JSON" in str(error) or "Response body:" in str(error)
-
-
-def _told(error: Exception, uri: str) -> MlopsError:
-    lines = str(error).strip().splitlines() or [repr(error)]
-    return PlatformError(
-        f"the registry did not do it: {lines[0][:300]}", where=uri, hint="Production is as it was. Run the same command again."
-    )
+                with self.store.exclusive(name):
+                    result = act()
+            except ChangedElsewhereError:
+                continue
+            return result
+        raise PlatformError("other machines changed it again and again", where=self.store.uri, hint="Run the same command again.")
 
 
 def _quoted(name: str) -> str:
@@ -462,18 +399,17 @@ def _evidence(digest: str) -> str:
     return f"evidence-{digest.removeprefix('sha256:')[:16]}"
 
 
-def _version(found: Any, aliases: Mapping[int, Sequence[str]]) -> ModelVersion:
-    number = int(found.version)
-    created = datetime.fromtimestamp(found.creation_timestamp / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+def _version(name: str, found: Stored, aliases: Mapping[int, Sequence[str]]) -> ModelVersion:
+    created = datetime.fromtimestamp(found.created, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     verdict = json.loads(found.tags.get(VERDICT) or "{}")
     return ModelVersion(
-        name=found.name,
-        version=number,
+        name=name,
+        version=found.number,
         digest=found.tags[DIGEST],
-        run_id=found.run_id,
+        run_id=found.run,
         artifacts=found.tags[FOLDER],
         created=created,
-        aliases=tuple(aliases.get(number, ())),
+        aliases=tuple(aliases.get(found.number, ())),
         approved=verdict.get("approved") is True,
         against=verdict.get("against"),
         evidence=verdict.get("evidence") or "",

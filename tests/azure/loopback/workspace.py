@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from .azurite import Storage
 
+ALTERABLE = ("description", "tags", "properties", "isArchived")
+"""What may change of a version that exists."""
 ASSETS = ("codes", "components", "data", "environments", "models")
 KINDS = {"workspaceblobstore": "azureml-blobstore", "workspaceartifactstore": "azureml", "blobs": "blobs"}
 """Datastore -> its container."""
@@ -124,10 +126,13 @@ class Workspace:
             there = self.assets.get((kind, name, version))
             if there:
                 self._unchanged(kind, name, version, there.body["properties"], body["properties"])
+                there.body["properties"].update({key: body["properties"][key] for key in ALTERABLE if key in body["properties"]})
                 return 200, there.body
             self.refer(body)
             self._uploaded(kind, body["properties"])
             own = {"tags": {}, "properties": {}, "isArchived": False, "isAnonymous": False, "provisioningState": "Succeeded"}
+            if kind == "models":
+                own["flavors"] = {}
             told = self._resource(f"{kind}/{name}/versions/{version}", version, {**own, **body["properties"]})
             self.assets[kind, name, version] = Asset(told)
             return 201, told

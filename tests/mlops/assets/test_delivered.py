@@ -7,6 +7,7 @@ from tests.mlops.assets.workshop import Workshop
 
 from mlops.errors import UsageError
 from mlops.files import digest_folder
+from mlops.registry.store import MlflowStore
 from mlops.registry.versions import Registry
 from mlops.tracking.server import tracking_uri
 
@@ -23,7 +24,7 @@ def test_the_project_s_own_model_is_found_by_number_alias_or_as_the_newest(shop:
     for name, text in {"src/project/project.yml": PROJECT, "p.yml": "", "c.yml": "", "one/MLmodel": "1", "two/MLmodel": "2"}.items():
         shop.write(name, text)
     shop.home.mkdir()
-    registry = Registry(shop.home, tracking_uri(shop.home))
+    registry = Registry(shop.home, MlflowStore(shop.home, tracking_uri(shop.home)))
     for name in ("one", "two"):
         registry.register("flights", shop.root / name, digest_folder(shop.root / name), None)
     found = [shop.assets.model(f"azureml:flights{which}", "mlflow_model") for which in (":1", "@challenger", "@latest")]

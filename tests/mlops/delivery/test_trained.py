@@ -33,7 +33,7 @@ def test_a_registered_version_names_its_data_and_brings_them_back_when_they_have
     assert main(["deliver", "--to", "registry"]) == 0
     (version,) = open_workspace(None).registry.versions("shops")
     assert version.tags[DATA] == json.loads(version.tags["slipway.made"])["inputs"]["data"]["version"] == first
-    client = open_workspace(None).registry.client
+    client = open_workspace(None).registry.store.client
     assert client.get_run(version.run_id).data.tags[DATA] == first
     (fed / "2024-01.csv").write_text("a,b\n9,9\n")
     subprocess.run("sha256sum *.csv > SHA256SUMS", shell=True, cwd=fed, check=True)
@@ -54,6 +54,6 @@ def test_a_version_without_the_tag_is_traced_by_its_commit(fed):
     assert main(["deliver", "--to", "registry"]) == 0
     workspace = open_workspace(None)
     for tag in (DATA, MADE):
-        workspace.registry.client.delete_model_version_tag("shops", "1", tag)
+        workspace.registry.store.client.delete_model_version_tag("shops", "1", tag)
     (made,) = models(workspace, open_data(workspace))
     assert made.version == listing(fed).version

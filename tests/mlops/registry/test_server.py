@@ -14,6 +14,7 @@ import pytest
 
 from mlops.errors import JobFailed, PlatformError
 from mlops.files import digest_folder
+from mlops.registry.store import MlflowStore
 from mlops.registry.versions import Registry
 
 pytestmark = pytest.mark.slow
@@ -98,7 +99,7 @@ def registry(tmp_path, monkeypatch, proxy):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     for name, value in {"BACKOFF_FACTOR": "0", "BACKOFF_JITTER": "0.01", "MAX_RETRIES": "3", "TIMEOUT": "20"}.items():
         monkeypatch.setenv(f"MLFLOW_HTTP_REQUEST_{name}", value)
-    return Registry(tmp_path / "home", uri)
+    return Registry(tmp_path / "home", MlflowStore(tmp_path / "home", uri))
 
 
 @pytest.fixture
@@ -119,7 +120,9 @@ def test_a_version_goes_to_a_server_and_comes_back_whole(registry, folder):
     version = register(registry, folder, "whole")
     assert (version.version, version.aliases) == (1, ("challenger",))
     assert version.artifacts.startswith("mlflow-artifacts:")
-    elsewhere = Registry(registry.home.parent / "another machine", registry.uri)
+    elsewhere = Registry(
+        registry.home.parent / "another machine", MlflowStore(registry.home.parent / "another machine", registry.store.uri)
+    )
     assert digest_folder(elsewhere.fetch(version)) == version.digest
     assert register(registry, folder, "whole") == version
 
@@ -137,9 +140,9 @@ def test_files_that_were_altered_on_the_server_are_found(registry, folder, tmp_p
     version = register(registry, folder, "altered")
     (tmp_path / "weights").write_text("other")
     path = version.artifacts.split("/artifacts/", 1)[1] + "/model/code"
-    registry.client.log_artifact(version.run_id, str(tmp_path / "weights"), path)
+    registry.store.client.log_artifact(version.run_id, str(tmp_path / "weights"), path)
     with pytest.raises(JobFailed, match="code/weights was changed"):
-        Registry(tmp_path / "another machine", registry.uri).fetch(version)
+        Registry(tmp_path / "another machine", MlflowStore(tmp_path / "another machine", registry.store.uri)).fetch(version)
 
 
 def test_moves_on_a_server_are_compared_recorded_and_told(registry, folder):
@@ -159,7 +162,7 @@ def test_moves_on_a_server_are_compared_recorded_and_told(registry, folder):
 def test_a_server_that_fails_now_and_then_is_asked_again(registry, folder, proxy, fault):
     """R11, R2: also where an answer was lost after the work was done, there is one version."""
     name = f"fault-{fault}"
-    assert registry.client is not None  # connected before the trouble begins
+    assert registry.store.client is not None  # connected before the trouble begins
     proxy.faults.extend([fault, None] * 8)
     version = register(registry, folder, name)
     proxy.faults.clear()
@@ -184,6 +187,6 @@ def test_a_server_that_is_not_there_is_told_with_its_address_and_what_to_do(tmp_
     uri = f"http://127.0.0.1:{free_port()}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     with pytest.raises(PlatformError) as caught:
-        Registry(tmp_path, uri).versions("flights")
+        Registry(tmp_path, MlflowStore(tmp_path, uri)).versions("flights")
     assert caught.value.where == uri
     assert "unset it to keep runs in .mlops" in caught.value.hint

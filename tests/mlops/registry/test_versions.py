@@ -14,6 +14,7 @@ from sqlalchemy.event import listen
 
 from mlops.errors import JobFailed, PlatformError, UsageError
 from mlops.files import digest_folder
+from mlops.registry.store import MlflowStore
 from mlops.registry.versions import Registry
 
 ME = {"who": "you@example.org", "reason": "run 7"}
@@ -38,7 +39,7 @@ def registry(empty, tmp_path, monkeypatch):
 
 def fresh(home):
     """Return a registry as another process would open it."""
-    return Registry(home, f"sqlite:///{home / 'mlflow.db'}")
+    return Registry(home, MlflowStore(home, f"sqlite:///{home / 'mlflow.db'}"))
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ def dies_after(count, registry, monkeypatch, *names):
             die()
 
     for name in names:
-        monkeypatch.setattr(registry.client, name, functools.partial(counted, getattr(registry.client, name)))
+        monkeypatch.setattr(registry.store.client, name, functools.partial(counted, getattr(registry.store.client, name)))
 
 
 def test_a_registered_version_can_be_fetched_and_has_its_digest(registry, make):
@@ -107,8 +108,8 @@ def test_mlflow_itself_finds_the_model_under_its_alias(registry, make):
     import mlflow
 
     version = register(registry, make("one"))
-    source = registry.client.get_model_version_by_alias("flights", "challenger").source
-    got = mlflow.artifacts.download_artifacts(source, tracking_uri=registry.uri)
+    source = registry.store.client.get_model_version_by_alias("flights", "challenger").source
+    got = mlflow.artifacts.download_artifacts(source, tracking_uri=registry.store.uri)
     assert digest_folder(type(registry.home)(got)) == version.digest
 
 
@@ -152,14 +153,14 @@ def test_a_kill_while_registering_leaves_no_half_version_and_the_next_try_makes_
 
     def work():
         mine = fresh(registry.home)
-        real = getattr(mine.client, point)
+        real = getattr(mine.store.client, point)
 
         def cut(*given, **more):
             if when == "after":
                 real(*given, **more)
             die()
 
-        monkeypatch.setattr(mine.client, point, cut)
+        monkeypatch.setattr(mine.store.client, point, cut)
         register(mine, make("one"))
 
     killed(work)
@@ -172,13 +173,13 @@ def test_a_kill_while_registering_leaves_no_half_version_and_the_next_try_makes_
 
 def test_artifacts_that_were_not_stored_whole_are_no_version(registry, make, monkeypatch):
     """R1: what was uploaded is read back first."""
-    real = registry.client.log_artifacts
+    real = registry.store.client.log_artifacts
 
     def lossy(run, folder, path):
         real(run, folder, path)
         (registry.home / "mlflow-artifacts" / "flights" / run / "artifacts" / path / "code" / "weights").write_text("")
 
-    monkeypatch.setattr(registry.client, "log_artifacts", lossy)
+    monkeypatch.setattr(registry.store.client, "log_artifacts", lossy)
     with pytest.raises(PlatformError, match="code/weights was changed"):
         register(registry, make("one"))
     assert registry.versions("flights") == []
@@ -186,8 +187,8 @@ def test_artifacts_that_were_not_stored_whole_are_no_version(registry, make, mon
 
 def test_a_request_that_was_sent_twice_makes_one_version(registry, make, monkeypatch):
     """R2: a retry after an answer that was lost on the way."""
-    real = registry.client.create_model_version
-    monkeypatch.setattr(registry.client, "create_model_version", lambda *given, **more: (real(*given, **more), real(*given, **more)))
+    real = registry.store.client.create_model_version
+    monkeypatch.setattr(registry.store.client, "create_model_version", lambda *given, **more: (real(*given, **more), real(*given, **more)))
     assert register(registry, make("one")).version == 1
     assert [v.version for v in registry.versions("flights")] == [1]
 
@@ -322,14 +323,14 @@ def test_a_move_that_was_killed_early_is_forgotten_when_another_is_made(registry
 
     def work():
         mine = fresh(registry.home)
-        real = mine.client.set_registered_model_alias
-        monkeypatch.setattr(mine.client, "set_registered_model_alias", lambda *given: (real(*given), die()))
+        real = mine.store.client.set_registered_model_alias
+        monkeypatch.setattr(mine.store.client, "set_registered_model_alias", lambda *given: (real(*given), die()))
         mine.move("flights", "production", two, expected=1, **ME)
 
     killed(work)
     with pytest.raises(JobFailed, match="production was v3 when this began"):
         registry.move("flights", "production", three, expected=3, **ME)
-    assert registry.client.get_registered_model("flights").aliases["champion"] == 1
+    assert registry.store.client.get_registered_model("flights").aliases["champion"] == 1
     registry.move("flights", "production", three, expected=1, **ME)
     assert [(move.before, move.after) for move in registry.history("flights")] == [(1, 3), (None, 1)]
 
@@ -346,7 +347,7 @@ def test_a_move_that_was_killed_before_it_took_place_is_not_told_when_what_is_th
 
     killed(work)
     registry.move("flights", "production", one, expected=1, **ME)
-    assert registry.client.get_registered_model("flights").aliases["champion"] == 1
+    assert registry.store.client.get_registered_model("flights").aliases["champion"] == 1
     assert [(move.before, move.after) for move in registry.history("flights")] == [(None, 1)]
 
 
@@ -388,7 +389,7 @@ def test_a_version_whose_taking_back_was_killed_is_there_or_gone_and_the_next_re
     serves = 1 if cut < 3 else None
     assert [move.after for move in registry.history("flights")] == ([1] if serves else [None, 1])
     registry.move("flights", "production", two, expected=serves, **ME)
-    assert registry.resolve("flights", "champion").version == registry.client.get_registered_model("flights").aliases["champion"] == 2
+    assert registry.resolve("flights", "champion").version == registry.store.client.get_registered_model("flights").aliases["champion"] == 2
     assert [(move.before, move.after) for move in registry.history("flights")] == [(serves, 2), *([] if serves else [(1, None)]), (None, 1)]
 
 
@@ -412,7 +413,7 @@ def test_a_rollback_target_that_was_deleted_is_told(registry, make):
     one, two = register(registry, make("one")), register(registry, make("two"))
     registry.move("flights", "production", one, expected=None, **ME)
     registry.move("flights", "production", two, expected=1, **ME)
-    registry.client.delete_model_version("flights", "1")
+    registry.store.client.delete_model_version("flights", "1")
     with pytest.raises(JobFailed, match="served v1 before, and that version was deleted"):
         registry.previous("flights", "production")
 
@@ -443,7 +444,7 @@ def test_an_approval_of_other_files_or_none_is_refused(registry, make, tmp_path)
 def test_a_database_that_another_process_holds_is_told_and_nothing_has_moved(registry, make):
     """R11: a bounded wait, here of 50 ms and not MLflow's 20 s."""
     version = register(registry, make("one"))
-    engine = registry.client._get_registry_client().store.engine
+    engine = registry.store.client._get_registry_client().store.engine
     listen(engine, "before_cursor_execute", lambda c, u, said, given, *more: (said.replace("20000", "50"), given), retval=True)
     with contextlib.closing(sqlite3.connect(registry.home / "mlflow.db")) as holder:
         holder.execute("BEGIN EXCLUSIVE")

@@ -7,6 +7,7 @@ import pytest
 
 from mlops.errors import PlatformError
 from mlops.files import digest_folder
+from mlops.registry.store import MlflowStore
 from mlops.registry.versions import Registry
 from mlops.state import branch as branches
 from mlops.state.branch import Moved, StateBranch
@@ -42,7 +43,7 @@ def state(root):
 
 
 def registry(root):
-    return Registry(root / ".mlops", f"sqlite:///{root / '.mlops' / 'mlflow.db'}")
+    return Registry(root / ".mlops", MlflowStore(root / ".mlops", f"sqlite:///{root / '.mlops' / 'mlflow.db'}"))
 
 
 def register(root, content):
