@@ -15,6 +15,7 @@ from tests.mlops.delivery.machines import dies, fork, program
 from mlops.delivery import stations
 from mlops.delivery.shared import on_state
 from mlops.errors import JobFailed, PlatformError
+from mlops.registry.store import MlflowStore
 from mlops.registry.versions import ModelVersion, Registry
 from mlops.state.branch import Moved, StateBranch
 
@@ -66,7 +67,7 @@ def test_a_registration_that_is_killed_anywhere_leaves_the_old_state_or_the_new_
     machine, began = remote.machine("new"), remote.commit
     machine.commit("src/pipelines/train.yml", "rows: 3000", "rows: 2000")
     words = ("deliver", "--to", "registry")
-    for point in (dies(Registry, "_make_model"), dies(Registry, "_alias"), dies(StateBranch, "send")):
+    for point in (dies(MlflowStore, "_make_model"), dies(MlflowStore, "point"), dies(StateBranch, "send")):
         assert machine.mlops(*words, spoil=point).code == KILLED
     assert machine.mlops(*words, PATH=program(tmp_path / "cut", BEFORE_THE_PUSH)).code == KILLED
     running = machine.start(*words)
@@ -120,7 +121,7 @@ def test_a_promotion_that_is_killed_anywhere_leaves_a_deployment_that_answers_an
     machine = remote.machine("production", **approved.variables_of(tmp_path / "runner"))
     words, began = ("promote", remote.kept().ticket(2), "--to", "production"), remote.commit
     assert machine.mlops(*words, spoil=dies(stations, "deploy")).code == KILLED
-    for point in (dies(stations, "trial"), dies(Registry, "_point"), dies(Registry, "_alias", after=True), dies(stations, "watch")):
+    for point in (dies(stations, "trial"), dies(Registry, "_point"), dies(MlflowStore, "point", after=True), dies(stations, "watch")):
         assert machine.mlops(*words, spoil=point).code == KILLED
         assert (machine.serves() in {1, 2}, machine.answers()) == (True, 2)
         assert (remote.commit, remote.kept().production) == (began, 1)
