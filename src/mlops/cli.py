@@ -45,6 +45,9 @@ _SET = _argument("--set", action="append", default=[], metavar="inputs.NAME=VALU
 _RUN = _argument("run", nargs="?", default="latest", metavar="RUN", help="number, name or latest (the default)")
 _FORCE = _argument("--force", action="store_true", help="run every step, whatever is there already")
 _ENVIRONMENT = {"metavar": "ENVIRONMENT", "help": "staging or production"}
+_QUEUE_LIMIT = _argument(
+    "--queue-limit", metavar="MINUTES", type=float, help="on Azure ML: how long the job may wait for a machine; 0 is for ever (default: 60)"
+)
 _GROUP = _argument("--group", metavar="NAME", default="", help="the resource group (default: rg-<project>-<environment>)")
 _REASON = _argument("--reason", metavar="TEXT", default="", help="why, for the record")
 
@@ -265,6 +268,7 @@ VERBS = {
             _argument(
                 "--environment", metavar="NAME", help="which file of environments/ names the workspace; with one that does, none is needed"
             ),
+            _QUEUE_LIMIT,
             _argument("--no-warm", action="store_true", help="start every step as a fresh process"),
             _argument("--dry-run", action="store_true", help="say of each step whether it would run or be reused, and why; start nothing"),
         ),
@@ -346,7 +350,7 @@ VERBS = {
         "runs:resume",
         "go on with a run that was killed, canceled or failed: what it has done is not done again",
         "mlops resume latest",
-        (_RUN,),
+        (_RUN, _QUEUE_LIMIT),
     ),
     "cancel": Verb(
         "runs:cancel",
