@@ -9,11 +9,11 @@ import json
 import os
 import signal
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import MlopsError, PlatformError, UsageError
+from mlops.records import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

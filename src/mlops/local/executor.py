@@ -11,18 +11,17 @@ import selectors
 import signal
 import time
 from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlops.engine.events import Canceled, Event, Failed, Finished, Product, Progress, Started
 from mlops.errors import PlatformError
 from mlops.files import unwritable, write_json, write_protect
 from mlops.local import logs
-from mlops.local.causes import cause
 from mlops.local.messages import LOST, ended
 from mlops.local.packages import PACKAGES, lay_environment
 from mlops.local.progress import Watch
 from mlops.local.warm import MINE, Spawner, inherited
+from mlops.records import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -283,6 +282,8 @@ class ProcessExecutor:
         if running.ended_because:
             return self._failed(running, running.ended_because)
         if code:
+            from mlops.local.causes import cause
+
             reason = _told(running.launch) or _in_words(code)
             lacked = cause(_lines(running.launch.folder / "log.txt"), running.launch.differs)
             return self._failed(running, f"{reason}: {lacked}" if lacked else reason)
