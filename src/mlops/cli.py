@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -620,6 +621,7 @@ def parser(asked: str | None = None) -> argparse.ArgumentParser:
     """Return the parser of the whole command line; of one verb alone where it is known which is asked for, which is ten times as fast to make."""
     top = argparse.ArgumentParser(
         prog="mlops",
+        formatter_class=_help,
         description="From a commit to a model in production. `make run` does the whole way; these are its parts.",
         epilog="Exit codes: 0 done; 1 your job, data or gate said no; 2 what you asked for is wrong; 3 it could not be carried out; 130 interrupted.",
     )
@@ -630,10 +632,14 @@ def parser(asked: str | None = None) -> argparse.ArgumentParser:
 
 
 def _add(top: argparse.ArgumentParser, verbs: Mapping[str, Verb], dest: str) -> None:
-    made = top.add_subparsers(dest=dest, metavar=dest.upper(), required=True)
+    made = top.add_subparsers(dest=dest, metavar=dest.upper(), required=True, prog=top.prog)
     for name, verb in verbs.items():
         sub = made.add_parser(
-            name, help=verb.summary, description=verb.summary[0].upper() + verb.summary[1:] + ".", epilog=f"Example: {verb.example}"
+            name,
+            formatter_class=_help,
+            help=verb.summary,
+            description=verb.summary[0].upper() + verb.summary[1:] + ".",
+            epilog=f"Example: {verb.example}",
         )
         for names, options in verb.arguments:
             sub.add_argument(*names, **options)
@@ -641,6 +647,20 @@ def _add(top: argparse.ArgumentParser, verbs: Mapping[str, Verb], dest: str) -> 
             _add(sub, verb.parts, "part")
         elif verb.facts:
             sub.add_argument("--json", action="store_true", help="print the facts as JSON")
+
+
+def _help(prog: str) -> argparse.HelpFormatter:
+    return argparse.HelpFormatter(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    """Return what `shutil.get_terminal_size` does: argparse asks it at each argument, and it takes longer to import than all arguments to parse."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdigit() and int(given):
+        return int(given)
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80  # type: ignore[union-attr]
+    return 80
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -673,6 +693,7 @@ def script() -> None:
     A reader of the output that has left is no fault, whether that shows while a verb prints or only when the rest is flushed.
     """
     code = 0
+    gc.set_threshold(50_000)  # a verb imports much and leaves little behind: looking for it takes a twentieth of a small run
     with contextlib.suppress(BrokenPipeError):
         code = main()
         sys.stdout.flush()
