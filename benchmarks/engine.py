@@ -478,7 +478,10 @@ def _seconds(tool: Tool, folder: Path) -> float:
     }
     program = shutil.which(tool.command[0], path=path)
     assert program, f"{tool.command[0]} is not there"
-    variables = kept | {"PATH": path} | {name: value.format(folder=folder) for name, value in tool.environment.items()}
+    temporary = folder / "temporary"  # removed with the rest: kfp.local forgets a folder each step
+    temporary.mkdir(exist_ok=True)
+    own_variables = {name: value.format(folder=folder) for name, value in tool.environment.items()}
+    variables = kept | {"PATH": path, "TMPDIR": str(temporary)} | own_variables
     with (folder / "said.txt").open("w+", encoding="utf-8") as said:
         began = time.perf_counter()
         process = subprocess.Popen(

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import importlib
 import json
 import os
 import signal
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import MlopsError, PlatformError, UsageError
+from mlops.records import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,6 +46,9 @@ _SET = _argument("--set", action="append", default=[], metavar="inputs.NAME=VALU
 _RUN = _argument("run", nargs="?", default="latest", metavar="RUN", help="number, name or latest (the default)")
 _FORCE = _argument("--force", action="store_true", help="run every step, whatever is there already")
 _ENVIRONMENT = {"metavar": "ENVIRONMENT", "help": "staging or production"}
+_QUEUE_LIMIT = _argument(
+    "--queue-limit", metavar="MINUTES", type=float, help="on Azure ML: how long the job may wait for a machine; 0 is for ever (default: 60)"
+)
 _GROUP = _argument("--group", metavar="NAME", default="", help="the resource group (default: rg-<project>-<environment>)")
 _REASON = _argument("--reason", metavar="TEXT", default="", help="why, for the record")
 
@@ -265,6 +269,7 @@ VERBS = {
             _argument(
                 "--environment", metavar="NAME", help="which file of environments/ names the workspace; with one that does, none is needed"
             ),
+            _QUEUE_LIMIT,
             _argument("--no-warm", action="store_true", help="start every step as a fresh process"),
             _argument("--dry-run", action="store_true", help="say of each step whether it would run or be reused, and why; start nothing"),
         ),
@@ -346,7 +351,7 @@ VERBS = {
         "runs:resume",
         "go on with a run that was killed, canceled or failed: what it has done is not done again",
         "mlops resume latest",
-        (_RUN,),
+        (_RUN, _QUEUE_LIMIT),
     ),
     "cancel": Verb(
         "runs:cancel",
@@ -620,6 +625,7 @@ def parser(asked: str | None = None) -> argparse.ArgumentParser:
     """Return the parser of the whole command line; of one verb alone where it is known which is asked for, which is ten times as fast to make."""
     top = argparse.ArgumentParser(
         prog="mlops",
+        formatter_class=_help,
         description="From a commit to a model in production. `make run` does the whole way; these are its parts.",
         epilog="Exit codes: 0 done; 1 your job, data or gate said no; 2 what you asked for is wrong; 3 it could not be carried out; 130 interrupted.",
     )
@@ -630,10 +636,14 @@ def parser(asked: str | None = None) -> argparse.ArgumentParser:
 
 
 def _add(top: argparse.ArgumentParser, verbs: Mapping[str, Verb], dest: str) -> None:
-    made = top.add_subparsers(dest=dest, metavar=dest.upper(), required=True)
+    made = top.add_subparsers(dest=dest, metavar=dest.upper(), required=True, prog=top.prog)
     for name, verb in verbs.items():
         sub = made.add_parser(
-            name, help=verb.summary, description=verb.summary[0].upper() + verb.summary[1:] + ".", epilog=f"Example: {verb.example}"
+            name,
+            formatter_class=_help,
+            help=verb.summary,
+            description=verb.summary[0].upper() + verb.summary[1:] + ".",
+            epilog=f"Example: {verb.example}",
         )
         for names, options in verb.arguments:
             sub.add_argument(*names, **options)
@@ -641,6 +651,20 @@ def _add(top: argparse.ArgumentParser, verbs: Mapping[str, Verb], dest: str) -> 
             _add(sub, verb.parts, "part")
         elif verb.facts:
             sub.add_argument("--json", action="store_true", help="print the facts as JSON")
+
+
+def _help(prog: str) -> argparse.HelpFormatter:
+    return argparse.HelpFormatter(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    """Return what `shutil.get_terminal_size` does: argparse asks it at each argument, and it takes longer to import than all arguments to parse."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdigit() and int(given):
+        return int(given)
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80  # type: ignore[union-attr]
+    return 80
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -673,6 +697,7 @@ def script() -> None:
     A reader of the output that has left is no fault, whether that shows while a verb prints or only when the rest is flushed.
     """
     code = 0
+    gc.set_threshold(50_000)  # a verb imports much and leaves little behind: looking for it takes a twentieth of a small run
     with contextlib.suppress(BrokenPipeError):
         code = main()
         sys.stdout.flush()

@@ -11,7 +11,7 @@ An error is written for the person who must act: what happened, where, and what 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from mlops.records import dataclass
 
 
 class MlopsError(Exception):

@@ -212,6 +212,8 @@ class AzureSettings:
     subscription: str
     resource_group: str
     workspace: str
+    queue_limit_minutes: float = 60.0
+    """How long a job may wait for a machine while none of its steps runs; 0 is for ever."""
 
 
 @dataclass(frozen=True)
@@ -397,7 +399,8 @@ def _part(root: Path, name: str) -> Reader | None:
 
 def _azure(reader: Reader) -> AzureSettings:
     reader.mapping(("azure",), AzureSettings.__dataclass_fields__)
-    made = AzureSettings(**{name: reader.text(("azure", name)) for name in AzureSettings.__dataclass_fields__})
+    names = {name: reader.text(("azure", name)) for name in AzureSettings.__dataclass_fields__ if name != "queue_limit_minutes"}
+    made = AzureSettings(**names, queue_limit_minutes=reader.number(("azure", "queue_limit_minutes"), 60.0, least=0))
     for name in ("tenant", "subscription"):
         value = getattr(made, name)
         if value and not _GUID.fullmatch(value):

@@ -57,7 +57,7 @@ class There:
         for name, value in self.azure.variables(who, **other).items():
             self.monkeypatch.setenv(name, value)
 
-    def place(self, **other: str) -> None:
+    def place(self, **other: object) -> None:
         """Write where staging is."""
         text = yaml.safe_dump({"where": "local", "azure": self.azure.place(**other)})
         self.project.write("environments/staging.yml", text)

@@ -55,15 +55,15 @@ class Options:
     """How 03/04/2020 is read where the values allow both."""
 
 
-def look(data: str, target: str, *, name: str | None = None, options: Options | None = None, folder: Path | None = None) -> Plan:
+def look(data: str, target: str, *, folder: Path, name: str | None = None, options: Options | None = None) -> Plan:
     """Return the plan of adopting a table.
 
     Args:
         data: As `mlops.datasets.detection.detect` takes it.
         target: The column to predict.
+        folder: Where source.yml is written.
         name: What the model will be called; by the data's name without.
         options: What the person said.
-        folder: Where source.yml is written; a new temporary folder without.
 
     Raises:
         UsageError: The data are no table, nothing can be learnt about the target, or an option contradicts the data.

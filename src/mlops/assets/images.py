@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import UsageError
+from mlops.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

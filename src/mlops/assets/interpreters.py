@@ -11,13 +11,13 @@ import json
 import os
 import re
 import sys
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.assets.images import Image, differences, normalized, python_here, version_here
 from mlops.errors import PlatformError
 from mlops.files import digest_bytes, digest_file, locked, read_json, write_json
+from mlops.records import dataclass
 
 if TYPE_CHECKING:
     import subprocess
@@ -102,6 +102,8 @@ def _build(image: Image, python: Path, lines: list[str], folder: Path) -> Mappin
     _uv(image, "pip", "install", "--python", here, "--requirement", str(requirements))
     listed = json.loads(_uv(image, "pip", "list", "--python", here, "--format", "json"))
     version = _said([here, "-c", "import platform; print(platform.python_version())"]).stdout.strip()
+    from dataclasses import asdict
+
     facts = {"image": asdict(image) | {"base": str(image.base)}, "python": version}
     facts["packages"] = {normalized(one["name"]): one["version"] for one in listed}
     write_json(folder / "installed.json", facts)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from mlops.assets.rules import RULES_FILE, Rules, read_rules
 from mlops.assets.store import LABELS, AssetStore, Version
 from mlops.errors import SpecError, UsageError
 from mlops.place import PROJECT_FILE
+from mlops.records import dataclass, field
 from mlops.spec.environment import parse_environment
 from mlops.spec.reading import Here, Reading
 from mlops.spec.source import did_you_mean, read

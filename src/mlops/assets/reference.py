@@ -6,7 +6,8 @@ MLflow's name of a registered model, `models:/name/1`, is one, too.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from mlops.records import dataclass
 
 KINDS = {"data": "data", "datasets": "data", "models": "model", "environments": "environment", "components": "component"}
 """How Azure's ids call a kind of asset -> how this room does."""

@@ -6,11 +6,11 @@ It is how examples and CI run with no network, and how a mounted share stands in
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from mlops.assets.reference import Reference, parse
 from mlops.errors import UsageError
+from mlops.records import dataclass
 from mlops.spec.references import is_reference
 
 RULES_FILE = Path("data/paths.yml")

@@ -7,13 +7,13 @@ stay where they are and can still be named; they are only left out of lists and 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mlops.assets.objects import Objects
 from mlops.errors import UsageError
 from mlops.files import locked, read_json, write_json
 from mlops.local.runs import now
+from mlops.records import dataclass, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -175,9 +175,7 @@ class AssetStore:
             return f"All its versions are archived: mlops {kind} restore --name {reference.name}{more}"
         version = f" version={reference.version}" if reference.version else ""
         add = f"Add it: mlops {kind} create -f FILE.yml --set name={reference.name}{version}{more}"
-        import difflib
-
-        near = difflib.get_close_matches(reference.name, self.names(kind, reference.registry), n=3)
+        near = _near(reference.name, self.names(kind, reference.registry))
         there = f"Its versions: {_listed(versions)}" if versions else f"Did you mean {' or '.join(near)}?" if near else ""
         return f"{there}\n{add}" if there else add
 
@@ -185,8 +183,18 @@ class AssetStore:
         return self.folder / "registries" / registry / kind if registry else self.folder / kind
 
     def _write(self, version: Version) -> None:
+        from dataclasses import asdict
+
         facts = {**asdict(version), "body": dict(version.body), "described": dict(version.described)}
         write_json(self._folder(version.kind, version.registry) / version.name / f"{version.version}.json", facts)
+
+
+def _near(name: str, known: list[str]) -> list[str]:
+    if not known:
+        return []
+    import difflib
+
+    return difflib.get_close_matches(name, known, n=3)
 
 
 def _numbered(draft: Draft, before: list[Version], path: str, digest: str) -> Version:

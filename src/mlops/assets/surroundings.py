@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from mlops.assets.images import image_of
 from mlops.assets.interpreters import Interpreter, built, own
 from mlops.assets.lookup import LocalAssets, open_assets
 from mlops.assets.outputs import publish, register_output
+from mlops.records import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

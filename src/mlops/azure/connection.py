@@ -73,6 +73,8 @@ class Connection:
     client: MLClient
     credential: TokenCredential
     pace: Pace
+    tracking: str = ""
+    """The address of the workspace's MLflow server."""
 
     @property
     def facts(self) -> dict[str, str]:
@@ -106,12 +108,18 @@ def connect(settings: AzureSettings, environment: str) -> Connection:
         *place,
         show_progress=False,
         enable_telemetry=False,
-        retry_policy=Patience(retry_total=RETRIES, retry_backoff_factor=0.4, retry_backoff_max=_LONGEST),
+        retry_policy=patience(),
         per_retry_policies=[pace],
     )
     with told("find the workspace", where=where):
-        client.workspaces.get(settings.workspace)
-    return Connection(settings, environment, client, credential, pace)
+        found = client.workspaces.get(settings.workspace)
+    tracking = str(found.mlflow_tracking_uri or "").replace("azureml://", "https://", 1)
+    return Connection(settings, environment, client, credential, pace, tracking)
+
+
+def patience() -> Patience:
+    """Return how patiently Azure is asked."""
+    return Patience(retry_total=RETRIES, retry_backoff_factor=0.4, retry_backoff_max=_LONGEST)
 
 
 def place_of(environment: Environment) -> AzureSettings:

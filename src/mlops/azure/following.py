@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 ENDED = {"Completed": "completed", "Failed": "failed", "Canceled": "canceled", "NotResponding": "failed"}
 """The service's last states, and what they are called here."""
+AWAY = "its machine was taken away: queued again"
+"""What is told of a step that ran and waits again."""
+QUEUED = "Queued"
+_BUSY = {"Running", "Preparing", "Provisioning", "Starting", "Finalizing"}
 _REUSED, _FROM = "azureml.isreused", "azureml.reusedrunid"
 
 
@@ -44,14 +48,30 @@ class Progressed:
     needs: Mapping[str, tuple[str, ...]]
     outputs: Mapping[str, tuple[str, ...]]
     """The outputs of each step, by name."""
+    bodies: tuple[str, ...] = ()
+    """What loops repeat, as `outer.body`: each iteration is a step that nobody knew before."""
     runs: dict[str, str] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
     began: dict[str, float] = field(default_factory=dict)
+    idle: float | None = None
+    """Since when steps only wait for a machine, in seconds since the epoch; None while one runs, or none waits."""
 
     @property
     def running(self) -> list[str]:
-        """The steps that have begun and not ended, as far as was told."""
-        return [step for step, state in self.states.items() if state not in ENDED]
+        """The steps that are on a machine, as far as was told."""
+        return [step for step, state in self.states.items() if state not in ENDED and state != QUEUED]
+
+    @property
+    def ended(self) -> bool:
+        """Whether every step that was known at the start has ended."""
+        return all(self.states.get(step) in ENDED for step in self.needs)
+
+    @property
+    def failing(self) -> bool:
+        return "Failed" in self.states.values()
+
+    def knows(self, step: str) -> bool:
+        return step in self.needs or any(step.startswith(f"{body}-") for body in self.bodies)
 
     def events(self, seen: Sequence[Seen], now: float) -> Iterator[Event]:
         """Yield what is new. A failure's reason and log are added by who has them.
@@ -62,7 +82,7 @@ class Progressed:
         """
         for one in seen:
             before = self.states.get(one.step)
-            if one.step not in self.needs or before == one.status or before in ENDED:
+            if not self.knows(one.step) or before == one.status or before in ENDED:
                 continue
             self.states[one.step], self.runs[one.step] = one.status, one.run
             if before is None and not one.reused_from:
@@ -70,8 +90,23 @@ class Progressed:
                 yield Started(one.step, f"on {one.compute or 'Azure ML'}", now)
             if one.status in ENDED:
                 yield self._ended(one, now)
+            elif one.status == QUEUED and before in _BUSY:
+                yield Progress(one.step, AWAY)
             elif before is not None or one.status != "Running":
                 yield Progress(one.step, one.status.lower())
+        if self.states:
+            self.waits("", now)
+
+    def waits(self, status: str, now: float) -> None:
+        """Note since when the job waits for a machine: one of its steps, or where it has none yet the job itself, is queued, and no step runs."""
+        steps = set(self.states.values())
+        waits = QUEUED in steps and not steps & _BUSY if steps else status in {QUEUED, "NotStarted"}
+        self.idle = (self.idle or now) if waits else None
+
+    @property
+    def waiting(self) -> str:
+        """The steps that wait for a machine, or the job itself."""
+        return ", ".join(step for step, state in self.states.items() if state == QUEUED) or "the job itself waits"
 
     def _ended(self, one: Seen, now: float) -> Event:
         seconds = now - self.began.get(one.step, now)

@@ -8,24 +8,30 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mlops.azure.children import Children
 from mlops.azure.failures import told
-from mlops.azure.following import ENDED, Progressed, Seen, seen_of, word
+from mlops.azure.following import AWAY, ENDED, Progressed, Seen, seen_of, word
+from mlops.azure.measures import Measures
+from mlops.azure.parts import Parts
 from mlops.azure.store import Logs, fetch
 from mlops.azure.submission import called, job_of, name_of, submit
-from mlops.engine.events import Event, Failed, RunFinished, RunStarted
+from mlops.engine.events import Event, Failed, Finished, Progress, RunFinished, RunStarted
 from mlops.errors import JobFailed, MlopsError, PlatformError
 from mlops.files import shown
 from mlops.local.digests import Digests
+from mlops.local.logs import last_line
 from mlops.local.runs import RunRecord, facts_of, open_run, origin, read_runs, reopen_run
+from mlops.spec.values import FILE_TYPES, Each, Loop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from mlops.azure.connection import Connection
-    from mlops.spec.values import Pipeline
+    from mlops.spec.values import Pipeline, Step
 
 _TAIL = 10  # lines of a failed step's log that are told
+_SUMMED = 50  # steps: of a larger job no log is brought only to tell in a line what a step did
 _LOOKS = 3  # at the steps, between two at the job, while steps go on
 
 
@@ -40,13 +46,19 @@ class RemoteRun:
     connection: Connection
     again: bool = False
     """Whether it may have been submitted already, by a try whose answer was lost."""
+    queue_limit: float = 0.0
+    """Seconds that the job may wait for a machine while none of its steps runs; 0 is for ever."""
     _told: Progressed = field(init=False)
+    _children: Children = field(init=False)
     _queue: deque[str] = field(default_factory=deque, init=False)
     _begun: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
-        outputs = {step.name: tuple(step.component.outputs) for step in self.pipeline.steps.values()}
-        self._told = Progressed(_top(self.pipeline), outputs)
+        steps = self.pipeline.steps
+        bodies = tuple(_bodies(steps))
+        outputs = {step.name: tuple(step.component.outputs) for step in steps.values()}
+        self._told = Progressed({name: step.needs for name, step in steps.items()}, outputs, bodies)
+        self._children = Children(self.connection, self.name, tuple(steps), bodies, self.record.facts["job"].get("called", {}))
 
     @property
     def name(self) -> str:
@@ -74,7 +86,8 @@ class RemoteRun:
             self.record.write()
             self.record.close()
             raise
-        facts["job"].update(state="submitted", studio=str(made.studio_url or ""), called=called(job))
+        self._children.called = called(job)
+        facts["job"].update(state="submitted", studio=str(made.studio_url or ""), called=self._children.called)
         self.record.write()
         return str(made.studio_url or "")
 
@@ -102,49 +115,108 @@ class RemoteRun:
             logs.close()
 
     def _following(self, logs: Logs) -> Iterator[Event]:
-        state, looks = "", 0
+        state, looks, measures = "", 0, Measures(self.connection)
+        parts = Parts(self.connection, logs, measures)
         with told("follow the job", where=self.name):
             while not state:
                 yield from self._look(logs)
                 looks += 1
-                ended = all(self._told.states.get(step) in ENDED for step in self._told.needs)
-                if ended or not self._told.states or looks % _LOOKS == 0 or "Failed" in self._told.states.values():
-                    state = ENDED.get(word(self.connection.client.jobs.get(self.name).status), "")
+                if self._told.ended or not self._told.states or looks % _LOOKS == 0 or self._told.failing:
+                    state = self._state()
                 elif self._told.running:
-                    self._one_log(logs)
+                    yield from self._one_step(logs, parts)
             yield from self._look(logs)
             self.connection.pace.on = False
             yield from self._told.rest(state)
             self._all_logs(logs)
+            self._measure(measures)
+        measures.close()
         if state == "completed":
             self._outputs()
         yield self._end(state)
 
     def _look(self, logs: Logs) -> Iterator[Event]:
-        for event in self._told.events(self._seen(), time.time()):
-            yield self._with_log(event, logs) if isinstance(event, Failed) else event
+        for event in self._told.events(list(self._seen()), time.time()):
+            if isinstance(event, Failed):
+                yield self._with_log(event, logs)
+            elif isinstance(event, Finished) and len(self._told.needs) <= _SUMMED:
+                yield self._summed_up(event, logs)
+            else:
+                if isinstance(event, Progress) and event.text == AWAY:
+                    self._log_again(event.step)
+                yield event
 
-    def _seen(self) -> list[Seen]:
-        """Ask for the steps as they are: two requests, and one more for each further hundred steps."""
-        jobs = self.connection.client.jobs
-        if self.record.facts["job"]["single"]:
-            job, step = jobs.get(self.name), next(iter(self._told.needs))
-            return [seen_of(step, self.name, job.status, str(job.compute or ""), job.properties or {})]
-        names = self.record.facts["job"].get("called", {})
-        found = [(names.get(str(one.display_name), str(one.display_name)), one) for one in jobs.list(parent_job_name=self.name) if one]
-        return [seen_of(step, one.name, one.status, one.compute or "", one.properties or {}) for step, one in found]
+    def _state(self) -> str:
+        """Ask for the job itself; return how it has ended, or the empty string.
+
+        Raises:
+            PlatformError: It waits for a machine for too long.
+        """
+        status = word(self.connection.client.jobs.get(self.name).status)
+        state = ENDED.get(status, "")
+        if not state:
+            self._told.waits(status, time.time())
+            self._not_for_ever()
+        return state
+
+    def _not_for_ever(self) -> None:
+        since, run = self._told.idle, self.record.facts["run"]
+        if not self.queue_limit or since is None or time.time() - since < self.queue_limit:
+            return
+        hint = (
+            f"It waits on: mlops resume {run} follows it, mlops cancel {run} ends it. Is the compute at its most nodes, or the quota used up? "
+            "az ml compute show and az ml compute list-usage tell; a low-priority node is given when one is to spare. "
+            "How long is too long: --queue-limit MINUTES, or azure: queue_limit_minutes in the environment's file."
+        )
+        raise PlatformError(f"no machine for {self.queue_limit / 60:.3g} minutes: {self._told.waiting}", where=self.name, hint=hint)
+
+    def _seen(self) -> Iterator[Seen]:
+        """Ask for the steps as they are."""
+        if not self.record.facts["job"]["single"]:
+            yield from self._children.look()
+            return
+        job, step = self.connection.client.jobs.get(self.name), next(iter(self._told.needs))
+        yield seen_of(step, self.name, job.status, str(job.compute or ""), job.properties or {})
 
     def _log(self, step: str) -> Path:
         return self.record.step_folder(step) / "log.txt"
 
-    def _one_log(self, logs: Logs) -> None:
-        """Look at the log of the running step that was not looked at for longest."""
-        running = self._told.running
-        self._queue = deque([*(step for step in self._queue if step in running), *(step for step in running if step not in self._queue)])
+    def _one_step(self, logs: Logs, parts: Parts) -> Iterator[Event]:
+        """Look at the running step that was not looked at for longest: bring its log, and tell how far it is."""
+        running = dict.fromkeys(self._told.running)
+        known = [step for step in self._queue if step in running]
+        self._queue = deque([*known, *(running.keys() - set(known))])
         step = self._queue.popleft()
         self._queue.append(step)
         self._describe(step)
         logs.grow(self._told.runs[step], self._log(step))
+        at = self.pipeline.steps.get(step)
+        news = parts.news(step, self._told.runs[step], at.component if at else None, self._log(step))
+        if news:
+            yield Progress(step, news)
+
+    def _log_again(self, step: str) -> None:
+        """Put aside the log of a step that begins anew elsewhere."""
+        log = self._log(step)
+        if log.exists():
+            log.rename(log.with_name(f"log-{len(list(log.parent.glob('log*.txt')))}.txt"))
+
+    def _summed_up(self, event: Finished, logs: Logs) -> Finished:
+        """Add the last line of what the step printed, as the local engine does."""
+        logs.grow(self._told.runs[event.step], self._log(event.step))
+        self._describe(event.step)
+        return event._replace(summary=last_line(self._log(event.step)))
+
+    def _measure(self, measures: Measures) -> None:
+        """Take what the steps have logged into the run's record."""
+        steps = {run: step for step, run in self._told.runs.items()}
+        if self.record.facts["job"]["single"]:
+            found = {self.name: measures.of(self.name)}
+        else:
+            found = {run: told for parent in self._children.parents for run, told in measures.below(parent).items()}
+        for run, metrics in found.items():
+            if run in steps and metrics:
+                self.record.describe_step(steps[run], metrics=metrics)
 
     def _all_logs(self, logs: Logs) -> None:
         for step, run in self._told.runs.items():
@@ -167,8 +239,9 @@ class RemoteRun:
         """Bring the pipeline's outputs into the folders of the steps that made them."""
         digests = Digests(self.home / "digests.json")
         for name, bound in self.pipeline.outputs.items():
-            step = bound.step.partition(".")[0]
-            place = fetch(self.connection, self.name, name, self.record.step_folder(step) / "outputs" / bound.output)
+            step, at = bound.step, self.pipeline.steps.get(bound.step)
+            file = at is not None and at.component.outputs[bound.output].file_type in FILE_TYPES
+            place = fetch(self.connection, self.name, name, self.record.step_folder(step) / "outputs" / bound.output, file=file)
             if place is not None:
                 made = {"path": str(place), "digest": digests.of(place)}
                 self.record.facts["outputs"][name] = made
@@ -210,18 +283,27 @@ class RemoteRun:
 
 
 def begin(
-    pipeline: Pipeline, home: Path, root: Path, connection: Connection, settings: Mapping[str, str], *, force: bool = False
+    pipeline: Pipeline,
+    home: Path,
+    root: Path,
+    connection: Connection,
+    settings: Mapping[str, str],
+    *,
+    force: bool = False,
+    queue_limit: float = 0.0,
 ) -> RemoteRun:
     """Return the run of a file that is to be submitted: a new one, or the one before of the same file whose answer was lost."""
     told = facts_of(pipeline, root, origin(root), settings, force=force, asset=lambda path: {"path": shown(path, root)})
     facts = {"model": None, "where": f"azure:{connection.environment}", **told}
     lost = next((one for one in read_runs(home) if _same(one, facts)), None)
     if lost is not None:
-        return RemoteRun(pipeline, reopen_run(home / "runs" / str(lost["run"])), root, home, connection, again=True)
+        return RemoteRun(
+            pipeline, reopen_run(home / "runs" / str(lost["run"])), root, home, connection, again=True, queue_limit=queue_limit
+        )
     key = uuid.uuid4().hex[:12]
     single = all(step.place.keys == () for step in pipeline.steps.values())  # a command of its own, which the service tells no steps of
     job = {"name": name_of(pipeline, settings, key), "key": key, "state": "unconfirmed", "single": single, **connection.facts}
-    return RemoteRun(pipeline, open_run(home, {**facts, "job": job}), root, home, connection)
+    return RemoteRun(pipeline, open_run(home, {**facts, "job": job}), root, home, connection, queue_limit=queue_limit)
 
 
 def _same(before: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
@@ -231,20 +313,19 @@ def _same(before: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
     return lost and all(before.get(key) == facts[key] for key in ("pipeline", "settings", "commit", "where"))
 
 
-def resume(folder: Path, pipeline: Pipeline, home: Path, root: Path, connection: Connection) -> RemoteRun:
+def resume(folder: Path, pipeline: Pipeline, home: Path, root: Path, connection: Connection, *, queue_limit: float = 0.0) -> RemoteRun:
     """Return a run that was left, to be followed again."""
     record = reopen_run(folder)
-    return RemoteRun(pipeline, record, root, home, connection, again=True)
+    return RemoteRun(pipeline, record, root, home, connection, again=True, queue_limit=queue_limit)
 
 
-def _top(pipeline: Pipeline) -> dict[str, tuple[str, ...]]:
-    """Return the steps as the service has them: a pipeline within the pipeline is one of them."""
-    needs: dict[str, dict[str, None]] = {}
-    for name, step in pipeline.steps.items():
-        own = name.partition(".")[0]
-        others = (need.partition(".")[0] for need in step.needs)
-        needs.setdefault(own, {}).update(dict.fromkeys(one for one in others if one != own))
-    return {name: tuple(found) for name, found in needs.items()}
+def _bodies(steps: Mapping[str, Step]) -> Iterator[str]:
+    """Yield what loops repeat: the name of each step that an iteration has, and of the loop's body itself."""
+    for step in steps.values():
+        if isinstance(step.flow, Loop | Each):
+            yield step.flow.body.name
+            yield from step.flow.body.steps
+            yield from _bodies(step.flow.body.steps)
 
 
 def why_not(run: RemoteRun) -> MlopsError | None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mlops.azure.connection import Connection
 
 _ARTIFACTS = "workspaceartifactstore"
+_OVERVIEW = "logs/job_progress_overview"
 _NOTHING_NEW = 416
 
 
@@ -53,6 +54,16 @@ class Logs:
             file.write(data)
         return bool(data)
 
+    def batches(self, run: str) -> str:
+        """Return the last line of what Azure ML writes of a parallel step's mini-batches, or the empty string: two requests."""
+        self.connection.pace.wait()
+        found = sorted(self._opened().list_blobs(f"ExperimentRun/dcid.{run}/{_OVERVIEW}"), key=lambda blob: blob.last_modified)
+        if not found:
+            return ""
+        self.connection.pace.wait()
+        text = self._opened().download_blob(found[-1].name).readall().decode(errors="replace")
+        return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+
     def _opened(self) -> ContainerClient:
         if self._container is None:
             self._container = opened(self.connection, _ARTIFACTS)
@@ -64,8 +75,10 @@ class Logs:
             self._container.close()
 
 
-def fetch(connection: Connection, job: str, output: str, place: Path) -> Path | None:
+def fetch(connection: Connection, job: str, output: str, place: Path, *, file: bool = False) -> Path | None:
     """Bring one output of a job to `place`, whole or not at all; return where it is, or None where the job has none of that name.
+
+    A `file` is brought by azure-ai-ml as a folder that has it alone.
 
     Raises:
         PlatformError: It cannot be read.
@@ -77,6 +90,9 @@ def fetch(connection: Connection, job: str, output: str, place: Path) -> Path | 
         found = Path(scratch, "named-outputs", output)
         if not found.exists():
             return None
+        inside = list(found.iterdir()) if file and found.is_dir() else []
+        if len(inside) == 1 and inside[0].is_file():
+            found = inside[0]
         if place.is_dir():
             shutil.rmtree(place)
         found.replace(place)

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from azure.ai.ml import load_job
 from azure.ai.ml.entities import PipelineJob
 from azure.core.exceptions import ResourceNotFoundError
+from marshmallow import ValidationError
 
-from mlops.azure.failures import told
+from mlops.azure.failures import clean, told
+from mlops.errors import UsageError
 from mlops.spec.references import is_reference
 from mlops.spec.values import ASSET_TYPES
 
@@ -48,10 +50,18 @@ def job_of(pipeline: Pipeline, settings: Mapping[str, str], *, force: bool = Fal
         UsageError: azure-ai-ml does not take it.
     """
     with told("read the job", where=str(pipeline.path)), silent():
-        job = load_job(pipeline.path, params_override=[_override(pipeline, name, text) for name, text in settings.items()])
+        job = _load(pipeline, [_override(pipeline, name, text) for name, text in settings.items()])
         if force and isinstance(job, PipelineJob):
             job.settings.force_rerun = True
     return job
+
+
+def _load(pipeline: Pipeline, over: list[dict[str, Any]]) -> Job:
+    try:
+        return load_job(pipeline.path, params_override=over)
+    except (ValidationError, TypeError, ValueError, KeyError, AttributeError) as error:  # the last four are its own, over its own messages
+        hint = "Control flow needs AZURE_ML_CLI_PRIVATE_FEATURES_ENABLED=true; a step called yes, no, on or off is a truth to azure-ai-ml."
+        raise UsageError(f"azure-ai-ml does not take it: {clean(error)}", where=str(pipeline.path), hint=hint) from error
 
 
 def called(job: Job) -> dict[str, str]:

@@ -5,9 +5,7 @@ First the place and the format, then how text is written, then names, then what 
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops.datasets import reading
@@ -24,6 +22,7 @@ from mlops.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     import pandas as pd
     import pyarrow as pa
@@ -31,12 +30,12 @@ if TYPE_CHECKING:
 SAMPLE = 2**18
 
 
-def detect(data: str, *, folder: Path | None = None, day_first: bool | None = None) -> Source:
+def detect(data: str, *, folder: Path, day_first: bool | None = None) -> Source:
     """Return how data are read.
 
     Args:
         data: A file, a folder of partitions, a pattern, a URL, or a database URL with `#table` or `#SELECT ...`; of a workbook `#sheet`.
-        folder: Where the source.yml would stand; a new temporary one without. What a database says is kept there (`snapshot`).
+        folder: Where the source.yml would stand. What a database says is kept there (`snapshot`), for as long as the source is read.
         day_first: How 03/04/2020 is read where the values allow both.
 
     Raises:
@@ -47,10 +46,10 @@ def detect(data: str, *, folder: Path | None = None, day_first: bool | None = No
     return detected(data, folder=folder, day_first=day_first)[0]
 
 
-def detected(data: str, *, folder: Path | None = None, day_first: bool | None = None) -> tuple[Source, pa.Table]:
+def detected(data: str, *, folder: Path, day_first: bool | None = None) -> tuple[Source, pa.Table]:
     """Return how data are read, and what was read under unique names, as `reading.raw` gives it. Raises as `detect`."""
     found = place(data)
-    source = _written(found, (folder or Path(tempfile.mkdtemp(prefix="slipway-"))) / FILE)
+    source = _written(found, folder / FILE)
     header = _header(source, found)
     if source.partition in header:
         source = replace(source, partition="partition")

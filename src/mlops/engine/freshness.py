@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from mlops.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,12 +9,12 @@ test are the same to this loop.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from mlops.engine.events import Canceled, Event, Failed, Finished, Product, Progress, Reused, Skipped
 from mlops.engine.freshness import Fresh, Stale
 from mlops.engine.order import Order, Task
+from mlops.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -7,8 +7,9 @@ besides gets a sorter of its own, and the task is ready again when that one is d
 from __future__ import annotations
 
 import graphlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from mlops.records import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

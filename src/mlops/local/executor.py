@@ -11,18 +11,17 @@ import selectors
 import signal
 import time
 from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlops.engine.events import Canceled, Event, Failed, Finished, Product, Progress, Started
 from mlops.errors import PlatformError
 from mlops.files import unwritable, write_json, write_protect
 from mlops.local import logs
-from mlops.local.causes import cause
 from mlops.local.messages import LOST, ended
 from mlops.local.packages import PACKAGES, lay_environment
 from mlops.local.progress import Watch
 from mlops.local.warm import MINE, Spawner, inherited
+from mlops.records import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -283,8 +282,10 @@ class ProcessExecutor:
         if running.ended_because:
             return self._failed(running, running.ended_because)
         if code:
+            from mlops.local.causes import cause
+
             reason = _told(running.launch) or _in_words(code)
-            lacked = cause(_lines(running.launch.folder / "log.txt"), running.launch.differs)
+            lacked = cause(logs.lines(running.launch.folder / "log.txt"), running.launch.differs)
             return self._failed(running, f"{reason}: {lacked}" if lacked else reason)
         try:
             return self._sealed(running)
@@ -304,7 +305,7 @@ class ProcessExecutor:
         for name, (path, _) in launch.outputs.items():
             write_protect(path)
             outputs[name] = Product(str(path), self.digests.of(path))
-        summary = _last_line(launch.folder / "log.txt")
+        summary = logs.last_line(launch.folder / "log.txt")
         return Finished(launch.step, time.monotonic() - running.began, outputs, summary, running.warm)
 
     def _digest(self, path: Path) -> str:
@@ -356,21 +357,5 @@ def _in_words(code: int) -> str:
     return f"it {ended(code)}{more}"
 
 
-def _lines(log: Path) -> list[str]:
-    try:
-        with log.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - 32_768))
-            return logs.readable(file.read().decode(errors="replace"))
-    except OSError:
-        return []
-
-
 def _tail(log: Path, count: int = 12) -> tuple[str, ...]:
-    return tuple(line[:400] for line in _lines(log) if line.strip())[-count:]
-
-
-def _last_line(log: Path) -> str:
-    """Return the last line that a step printed: by custom it sums up what the step did."""
-    said = [line.strip() for line in _lines(log) if line.strip() and "Warning" not in line and not line.startswith(" ")]
-    return said[-1][:80] if said else ""
+    return tuple(line[:400] for line in logs.lines(log) if line.strip())[-count:]

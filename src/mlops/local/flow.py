@@ -7,9 +7,7 @@ recipe of its own, is reused by itself, and is found again by a run that resumes
 from __future__ import annotations
 
 import json
-import shutil
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +15,7 @@ from mlops.engine.events import Failed, Finished, Product, Skipped
 from mlops.engine.freshness import Fresh, Recipe, Stale
 from mlops.errors import JobFailed
 from mlops.files import link_or_copy, write_protect
+from mlops.records import dataclass, field
 from mlops.spec.flow import values_of
 from mlops.spec.iteration import Iteration, first, following
 from mlops.spec.values import LITERAL_TYPES, TRUTHS, Branch, Each, FromStep, Loop
@@ -169,6 +168,8 @@ def lanes(iterations: list[Iteration], most: int | None) -> dict[str, tuple[str,
 
 def gather(path: Path, output: Output, products: Mapping[str, Product]) -> None:
     """Write the one output that stands for those of all iterations: values as a JSON list, files and folders as an mltable that names them."""
+    import shutil
+
     shutil.rmtree(path, ignore_errors=True)
     if output.type in LITERAL_TYPES:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -196,5 +197,7 @@ def _placed(folder: Path, product: Path) -> str:
         folder.mkdir()
         link_or_copy(str(product), str(folder / product.name))
         return f"- file: ./{folder.name}/{product.name}\n"
+    import shutil
+
     shutil.copytree(product, folder, copy_function=link_or_copy)
     return f"- folder: ./{folder.name}\n"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlops.files import digest_bytes, write_atomic
 from mlops.local.snapshot import Code, read_code
+from mlops.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,6 +43,9 @@ def zip_of(path: Path) -> bytes | None:
     folder = path.with_suffix("")
     if path.suffix != ".zip" or path.exists() or not folder.is_dir():
         return None
+    import io
+    import zipfile
+
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as file:
         for name, one in sorted(read_code("", folder).files.items()):

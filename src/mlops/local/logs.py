@@ -36,6 +36,23 @@ def _plain(line: str) -> str:
     return line if line.isprintable() else re.sub(_CONTROL, "", line)
 
 
+def lines(log: Path) -> list[str]:
+    """Return the last lines of a log; none where it is not there."""
+    try:
+        with log.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - 32_768))
+            return readable(file.read().decode(errors="replace"))
+    except OSError:
+        return []
+
+
+def last_line(log: Path) -> str:
+    """Return the last line that a step printed: by custom it sums up what the step did."""
+    said = [line.strip() for line in lines(log) if line.strip() and "Warning" not in line and not line.startswith(" ")]
+    return said[-1][:80] if said else ""
+
+
 def hollow(log: Path) -> None:
     """Free the middle of a log that has become too long; where the file system cannot do that, it stays until the step ends."""
     with contextlib.suppress(OSError):

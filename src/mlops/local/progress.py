@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlops.local.logs import readable
+from mlops.records import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,6 @@ import contextlib
 import json
 import sys
 import time
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +26,7 @@ from mlops.local.packages import PACKAGES, installs, own_packages
 from mlops.local.runs import Origin, RunRecord, ask_origin, facts_of, open_run
 from mlops.local.snapshot import Code, Snapshot
 from mlops.local.store import Store
+from mlops.records import dataclass, field, replace
 from mlops.spec import expressions
 from mlops.spec.values import LITERAL_TYPES, TRUTHS, Asset, Binding, Component, FromPipeline, FromStep, Input, Literal, Pipeline, Step
 

@@ -18,13 +18,13 @@ import os
 import subprocess
 import threading
 import time
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mlops.engine import events
 from mlops.errors import UsageError
 from mlops.files import read_json, shown, unwritable, write_json
+from mlops.records import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

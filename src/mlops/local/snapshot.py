@@ -14,13 +14,13 @@ import ast
 import functools
 import os
 import re
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mlops
 from mlops.errors import PlatformError
 from mlops.files import digest_bytes, digest_file
+from mlops.records import dataclass, field, replace
 from mlops.spec import expressions
 
 if TYPE_CHECKING:

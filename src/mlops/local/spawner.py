@@ -35,18 +35,13 @@ MINE = "OPENBLAS_NUM_THREADS"  # the one variable that this process has for itse
 MESSAGES = 3  # the messages move here from standard output, so that what an import prints is not among them
 
 
-_LIBRARY = ctypes.CDLL(None, use_errno=True)
-
-
-def _prctl(option: int, value: int) -> None:
-    """Ask the kernel; where there is no such call (macOS) the step's process group is all there is to end."""
-    with contextlib.suppress(OSError, AttributeError):
-        _LIBRARY.prctl(option, value, 0, 0, 0)
+# Looked up once, not in every child. Where there is no such call (macOS) a step's process group is all there is to end.
+_prctl = getattr(ctypes.CDLL(None), "prctl", lambda *_: -1)
 
 
 def become_subreaper() -> None:
     """Become the parent of what is left behind by processes below this one, so that it can be found and ended."""
-    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    _prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 class Spawner:
@@ -219,7 +214,7 @@ def _child(request: dict[str, Any], *, warm: bool) -> NoReturn:
 def _become(request: dict[str, Any]) -> None:
     """Leave everything of the parent's behind that a fresh process would not have."""
     os.setsid()
-    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     become_subreaper()
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGTERM):
@@ -233,7 +228,8 @@ def _become(request: dict[str, Any]) -> None:
     os.chdir(request["cwd"])
     if MINE not in request["env"]:
         os.environ.pop(MINE, None)
-    os.environ.update(request["env"])
+    for name, value in request["env"].items():
+        os.environ[name] = value
 
 
 def _forget() -> None:
@@ -324,6 +320,7 @@ def main() -> None:
     os.dup2(1, MESSAGES)
     os.dup2(2, 1)
     del sys.path[0]  # this folder: a step must not import from it
+    compile("", "", "exec")  # the first takes two milliseconds to set the compiler up: not in each child
     Spawner().loop()
 
 

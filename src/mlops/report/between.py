@@ -54,12 +54,14 @@ def _metrics(made: Iterable[Made], home: Path) -> dict[str, str]:
     """The last value of each metric that the steps logged."""
     from mlops.tracking.server import connect
 
+    made = list(made)
+    known = {f"{name}.{key}": measured(value) for name, facts, _ in made for key, value in facts.get("metrics", {}).items()}
     runs = {name: facts["mlflow_run"] for name, facts, _ in made if facts.get("mlflow_run")}
     if not runs:
-        return {}
+        return known
     client = connect(home)
     found = {name: client.get_run(number).data.metrics for name, number in runs.items()}
-    return {f"{name}.{key}": measured(value) for name, metrics in found.items() for key, value in metrics.items()}
+    return known | {f"{name}.{key}": measured(value) for name, metrics in found.items() for key, value in metrics.items()}
 
 
 def _made(run: Mapping[str, Any]) -> Iterator[Made]:
@@ -67,7 +69,8 @@ def _made(run: Mapping[str, Any]) -> Iterator[Made]:
     record = functools.cache(read_run)
     for name, facts in run.get("steps", {}).items():
         product = next(iter(facts.get("outputs", {}).values()), None)
-        if product is None:
+        if product is None or "job" in facts:  # on Azure ML outputs are elsewhere
+            yield from [(name, facts, Path("nowhere"))] if "job" in facts else ()
             continue
         folder = Path(product["path"]).parent.parent
         made = facts if facts.get("state") != "reused" else (record(folder.parent.parent) or {}).get("steps", {}).get(folder.name, {})

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from mlops.engine import events
+from mlops.records import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

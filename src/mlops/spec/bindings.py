@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from mlops.records import dataclass, field, replace
 from mlops.spec import expressions
 from mlops.spec.mltable import complaint
 from mlops.spec.ports import given_output

@@ -5,11 +5,11 @@ Schemas: `commandComponent`, `commandJob`, `parallelComponent`, `sparkComponent`
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import SpecError
+from mlops.records import replace
 from mlops.spec import expressions, keys
 from mlops.spec.distribution import parse_distribution, whole
 from mlops.spec.environment import parse_environment

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from mlops.records import dataclass, replace
 from mlops.spec import expressions, keys
 from mlops.spec.bindings import bind, outputs_of
 from mlops.spec.keys import Key

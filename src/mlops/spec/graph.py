@@ -7,9 +7,9 @@ and what others read of its outputs is what its steps write. So whoever runs a p
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from mlops.records import dataclass, field, replace
 from mlops.spec import automl, expressions, keys
 from mlops.spec.bindings import Scope, bind, filled, outputs_of
 from mlops.spec.component import component_source, named_component, parse_component, sweep_of

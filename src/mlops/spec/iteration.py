@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from mlops.records import dataclass, replace
 from mlops.spec.values import Branch, Each, FromLoop, FromStep, Item, Literal, Loop
 
 if TYPE_CHECKING:

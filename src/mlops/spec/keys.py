@@ -7,8 +7,9 @@ no meaning on one machine, or refused with the reason and the nearest thing that
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from mlops.records import dataclass
 
 EXECUTED, WITHOUT_EFFECT, REFUSED = "executed", "accepted without effect", "refused"
 

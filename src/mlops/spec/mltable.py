@@ -7,11 +7,11 @@ work. A parallel step is given its rows, so that there each transformation must 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import SpecError, UsageError
+from mlops.records import dataclass
 from mlops.spec.references import is_reference
 from mlops.spec.source import did_you_mean, read
 

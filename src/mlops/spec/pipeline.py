@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import graphlib
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import Problem, SpecError
+from mlops.records import replace
 from mlops.spec import automl, keys
 from mlops.spec.bindings import Scope, value_of
 from mlops.spec.component import component_file, component_source, parse_component

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from mlops.errors import UsageError
+from mlops.records import dataclass, field
 from mlops.spec import expressions
 from mlops.spec.keys import REFUSED, WITHOUT_EFFECT, Key, Table
 from mlops.spec.source import Keys, Source, did_you_mean

@@ -5,9 +5,9 @@ One table a schema: `docs/conformance.md` is written from them, and a test holds
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mlops.records import replace
 from mlops.spec import automl, keys, parallel, spark
 from mlops.spec.keys import Key, Table
 from mlops.spec.sweep import LIMITS, OBJECTIVE

@@ -13,13 +13,13 @@ from __future__ import annotations
 import contextlib
 import gc
 import sys
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from mlops.errors import Problem, SpecError
+from mlops.records import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from mlops.engine import events
 from mlops.errors import MlopsError
 from mlops.files import locked, write_atomic
 from mlops.local.runs import Origin, RunRecord, read_run
+from mlops.records import dataclass, field
 from mlops.tracking.server import connect
 
 if TYPE_CHECKING:

@@ -14,13 +14,13 @@ import os
 import queue
 import threading
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mlops.engine import events
 from mlops.errors import PlatformError
 from mlops.local.runs import alive
+from mlops.records import dataclass, field
 from mlops.tracking.database import Looks
 from mlops.tracking.server import connect, experiment_id, tracking_uri
 

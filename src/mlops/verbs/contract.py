@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -107,8 +108,9 @@ def profile(arguments: argparse.Namespace) -> int:
     from mlops.datasets.detection import detect
     from mlops.datasets.reading import read
 
-    source = detect(arguments.data)
-    frame = read(source)
+    with tempfile.TemporaryDirectory(prefix="mlops-look-") as folder:
+        source = detect(arguments.data, folder=Path(folder))
+        frame = read(source)
     wanted = tuple(arguments.partition) or ((source.partition,) if source.partition else ())
     proposal = propose(table_name(arguments.data), frame, keys=arguments.key, partition=wanted, target=arguments.target)
     out = Path(arguments.out) if arguments.out else None

@@ -137,7 +137,9 @@ def _run_there(arguments: argparse.Namespace, settings: dict[str, str]) -> int:
 
     if arguments.dry_run or arguments.no_warm:
         raise UsageError("--dry-run and --no-warm are about this machine", hint="Leave them out, or leave out --where azure.")
-    return remote.run(arguments.file, settings, arguments.environment, force=arguments.force, as_json=arguments.json)
+    return remote.run(
+        arguments.file, settings, arguments.environment, force=arguments.force, as_json=arguments.json, queue_limit=arguments.queue_limit
+    )
 
 
 def carry_on(path: Path, facts: dict[str, Any], *, as_json: bool) -> int:

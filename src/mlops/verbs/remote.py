@@ -29,8 +29,13 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 
 
-def run(file: str, settings: Mapping[str, str], environment: str | None, *, force: bool, as_json: bool) -> int:
-    """Submit one file to an environment's workspace, show it as it runs, and return the exit code of how it ended."""
+def run(
+    file: str, settings: Mapping[str, str], environment: str | None, *, force: bool, as_json: bool, queue_limit: float | None = None
+) -> int:
+    """Submit one file to an environment's workspace, show it as it runs, and return the exit code of how it ended.
+
+    `queue_limit` is how many minutes the job may wait for a machine; None is what the environment's file says.
+    """
     root, home = place()
     chosen = _environment(root, environment)
     known: list[Connection] = []
@@ -41,18 +46,22 @@ def run(file: str, settings: Mapping[str, str], environment: str | None, *, forc
         return known[0]
 
     pipeline = read(file, settings, assets=WorkspaceAssets(home / "azure" / "components", connected))
-    running = begin(pipeline, home, root, connected(), settings, force=force)
+    running = begin(pipeline, home, root, connected(), settings, force=force, queue_limit=_seconds(queue_limit, connected()))
     return _submitted(running, as_json=as_json)
 
 
-def resume(folder: Path, facts: Mapping[str, Any], *, as_json: bool) -> int:
+def _seconds(minutes: float | None, connection: Connection) -> float:
+    return 60 * (connection.settings.queue_limit_minutes if minutes is None else minutes)
+
+
+def resume(folder: Path, facts: Mapping[str, Any], *, as_json: bool, queue_limit: float | None = None) -> int:
     """Follow a run again that was left; where it is not known whether its job was taken, submit it under the same name."""
     root, home = place()
     connection = _connection_of(facts)
     pipeline = read(
         str(root / facts["pipeline"]), facts["settings"], assets=WorkspaceAssets(home / "azure" / "components", lambda: connection)
     )
-    return _submitted(resumed(folder, pipeline, home, root, connection), as_json=as_json)
+    return _submitted(resumed(folder, pipeline, home, root, connection, queue_limit=_seconds(queue_limit, connection)), as_json=as_json)
 
 
 def _submitted(running: RemoteRun, *, as_json: bool) -> int:
@@ -141,7 +150,7 @@ def bring_logs(folder: Path, facts: Mapping[str, Any], only: str) -> None:
 
 def _connection_of(facts: Mapping[str, Any]) -> Connection:
     job = facts["job"]
-    return connect(AzureSettings(*(job[key] for key in ("tenant", "subscription", "resource_group", "workspace"))), job["environment"])
+    return connect(AzureSettings(**{key: job[key] for key in AzureSettings.__dataclass_fields__ if key in job}), job["environment"])
 
 
 def _environment(root: Path, name: str | None) -> Environment:

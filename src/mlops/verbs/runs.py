@@ -36,7 +36,7 @@ def resume(arguments: argparse.Namespace) -> int:
     if "job" in facts and facts.get("state") == "detached":
         from mlops.verbs import remote
 
-        return remote.resume(folder, facts, as_json=arguments.json)
+        return remote.resume(folder, facts, as_json=arguments.json, queue_limit=arguments.queue_limit)
     if "job" in facts:
         raise UsageError(f"run {folder.name} has ended on Azure ML", hint=f"mlops run {facts['pipeline']} --where azure runs it again.")
     if facts.get("model"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -132,9 +133,10 @@ def _read(table: Table, given: str) -> pd.DataFrame:
     from mlops.datasets.detection import detect
     from mlops.datasets.reading import read
 
-    source = detect(given)
-    source = replace(source, dates={name: form for name, form in source.dates.items() if table.types.get(name) != "string"})
-    frame = read(source, types=table.types)
+    with tempfile.TemporaryDirectory(prefix="mlops-look-") as folder:
+        source = detect(given, folder=Path(folder))
+        source = replace(source, dates={name: form for name, form in source.dates.items() if table.types.get(name) != "string"})
+        frame = read(source, types=table.types)
     return frame.drop(columns=[name for name in [source.partition] if name in frame and name not in table.types])
 
 

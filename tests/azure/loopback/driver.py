@@ -11,7 +11,14 @@ from mlops.engine.events import to_json
 
 def main(file: str) -> None:
     running = prepare(file)
-    print(json.dumps({"event": "Folder", "folder": str(running.record.folder)}), flush=True)
+    pipeline = running.pipeline
+    facts = {
+        "folder": str(running.record.folder),
+        "steps": list(pipeline.steps),
+        "bound": {name: f"{made.step}/{made.output}" for name, made in pipeline.outputs.items()},
+        "types": {f"{step.name}/{name}": made.type for step in pipeline.steps.values() for name, made in step.component.outputs.items()},
+    }
+    print(json.dumps({"event": "Folder", **facts}), flush=True)
     for event in running.events():
         print(json.dumps(to_json(event)), flush=True)
 

@@ -32,6 +32,10 @@ class Faults:
     """Seconds for which an asset that was created is not found yet."""
     queue: float = 0.0
     """Seconds that a job waits before it starts."""
+    preempted: list[str] = field(default_factory=list)
+    """Steps whose node is taken away once they have begun; one that stands there twice, twice."""
+    away: float = 0.0
+    """Seconds until there is another node."""
     late: str = ""
     """With it, the long-running operation that cancels a job fails in the end, and says so."""
     _waiting: list[Fault] = field(default_factory=list)
@@ -44,7 +48,8 @@ class Faults:
     def clear(self) -> None:
         with self._lock:
             self._waiting.clear()
-        self.lag, self.queue, self.late = 0.0, 0.0, ""
+        self.lag, self.queue, self.late, self.away = 0.0, 0.0, "", 0.0
+        self.preempted.clear()
 
     def take(self, method: str, path: str) -> Fault | None:
         """Return what is to happen to this request, and count it."""

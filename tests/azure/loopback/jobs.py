@@ -10,36 +10,25 @@ import subprocess
 import sys
 import threading
 import time
-import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from azure.core.exceptions import ResourceNotFoundError
+
+from . import steps as runs
+from . import tracking
 from .entra import Refused
+from .steps import Step, Steps
 from .translation import Files
 from .workspace import moment
 
 if TYPE_CHECKING:
     from .workspace import Workspace
 
-DONE = {"Completed", "Failed", "Canceled"}
+DONE = runs.ENDED
 MUTABLE = {"description", "displayName", "properties", "tags", "isArchived"}
 _LOOK = 0.1  # seconds between two looks at the logs
-
-
-@dataclass
-class Step:
-    """One step's run, as run history tells it: `outputs` has the type and the datastore path of each output."""
-
-    run: str
-    name: str
-    status: str = "Running"
-    began: str = field(default_factory=moment)
-    ended: str = ""
-    error: str = ""
-    reused: str = ""
-    outputs: dict[str, tuple[str, str]] = field(default_factory=dict)
-    logged: int = -1
 
 
 @dataclass
@@ -51,26 +40,39 @@ class Job:
     status: str = "NotStarted"
     error: str = ""
     began: str = field(default_factory=moment)
-    steps: dict[str, Step] = field(default_factory=dict)
+    tree: Steps = field(default_factory=Steps)
     folder: Path = Path()
     """The run's folder, once it has begun."""
     wants_end: threading.Event = field(default_factory=threading.Event)
+
+    bound: dict[str, str] = field(default_factory=dict)
+    """Its own outputs, and the `step/output` that writes each."""
+    types: dict[str, str] = field(default_factory=dict)
+    """The type of each `step/output`."""
 
     @property
     def properties(self) -> dict[str, Any]:
         return self.told["properties"]
 
+    @property
+    def steps(self) -> dict[str, Step]:
+        return self.tree.found
+
+    @property
+    def single(self) -> bool:
+        """Whether it is one step, which run history tells nothing of by itself."""
+        return self.properties["jobType"] != "Pipeline"
+
     def outputs(self) -> dict[str, tuple[str, str]]:
         """Return the job's own outputs: those of the steps that they are bound to; of a command job, its only step's."""
-        if self.properties["jobType"] == "Command":
+        if self.single:
             return {name: made for step in self.steps.values() for name, made in step.outputs.items()}
-        bound = {}
-        for step, node in self.properties["jobs"].items():
-            for output, given in (node.get("outputs") or {}).items():
-                name = str(given.get("value", "")).removeprefix("${{parent.outputs.").removesuffix("}}")
-                if step in self.steps and output in self.steps[step].outputs:
-                    bound[name] = self.steps[step].outputs[output]
-        return {name: bound[name] for name in self.properties.get("outputs") or {} if name in bound}
+        found = {}
+        for name, bound in self.bound.items():
+            step, _, output = bound.rpartition("/")
+            if step in self.steps and output in self.steps[step].outputs:
+                found[name] = self.steps[step].outputs[output]
+        return found
 
 
 @dataclass
@@ -86,6 +88,7 @@ class Jobs:
     _threads: list[threading.Thread] = field(default_factory=list)
     _made: dict[str, str] = field(default_factory=dict)
     """The run folder's output -> the run that made it, for what is reused."""
+    _servers: dict[Path, tracking.Server] = field(default_factory=dict)
 
     def submit(self, name: str, body: dict[str, Any]) -> tuple[int, Job]:
         """Take a job in and begin it; the same again is the same job.
@@ -146,10 +149,55 @@ class Jobs:
             Refused: There is none.
         """
         for job in self.found.values():
-            for step in job.steps.values():
-                if step.run == run:
-                    return job, step
-        return self.get(run), None
+            step = next((one for one in (*job.steps.values(), *self.trials(job)) if one.run == run != job.name), None)
+            if step is not None:
+                return job, step
+        return self.get(run), None  # a job of one step is that step
+
+    def children(self, run: str) -> list[Step]:
+        """Return the runs directly below a run: the steps of a job or of a pipeline within it, the trials of a sweep."""
+        job, step = self.run(run)
+        under = step.name if step else next(iter(job.steps), "") if job.single else ""
+        return [*(job.tree.children(under) if step or not job.single else []), *(one for one in self.trials(job) if one.under == under)]
+
+    def trials(self, job: Job) -> list[Step]:
+        found = [one for one in self._tracked(job) if one.trial is not None and one.step in job.steps]
+        return [
+            runs.trial(one.step, job.steps[one.step].run, one.trial or 0, one.status, job.steps[one.step].outputs if one.best else {})
+            for one in found
+        ]
+
+    def _tracked(self, job: Job) -> list[tracking.Tracked]:
+        return tracking.tracked(self._home(job), job.folder) if job.folder.name else []
+
+    @staticmethod
+    def _home(job: Job) -> Path:
+        return job.folder.parents[1]
+
+    def ask_mlflow(self, method: str, path: str, body: Any) -> Any:
+        """Ask MLflow on the machine of the newest job that has begun.
+
+        Raises:
+            Refused: It refuses.
+        """
+        begun = [job for job in self.found.values() if job.folder.name]
+        if not begun:
+            raise Refused(404, "ResourceNotFound", "Nothing was logged yet.")
+        home = self._home(begun[-1])
+        with self.lock:
+            server = self._servers.setdefault(home, tracking.Server(home))
+        return server.ask(method, path, body, self._names([job for job in begun if self._home(job) == home]))
+
+    def _names(self, jobs: list[Job]) -> dict[str, str]:
+        """Return the name of every run -> MLflow's id of it, those first that begin with another's."""
+        found = {}
+        for job in jobs:
+            for one in self._tracked(job):
+                name = job.steps[one.step].run if one.step in job.steps else job.name
+                if one.trial is None and name in found and not one.step:
+                    continue  # a job of one step has that one's run
+                found[name if one.trial is None else f"{name}_{one.trial}"] = one.run
+        return dict(sorted(found.items(), key=lambda item: -len(item[0])))
 
     def cancel(self, name: str) -> Job:
         job = self.get(name)
@@ -164,17 +212,27 @@ class Jobs:
             job.wants_end.set()
         for thread in self._threads:
             thread.join()
+        for server in self._servers.values():
+            server.close()
 
     def _carry_out(self, job: Job) -> None:
-        job.status = "Preparing"
+        job.status = "Queued" if job.single else "NotStarted"
         if job.wants_end.wait(self.workspace.faults.queue):
             job.status = "Canceled"
             return
         try:
             files = Files(self.workspace, self.folder / "jobs" / job.name, self.folder / "store")
-            file = files.command(job.properties) if job.properties["jobType"] == "Command" else files.pipeline(job.properties)
+            file = files.job(job.properties)
             job.status = "Running"
             state = self._driven(job, file)
+            while state == "preempted":
+                job.status = "Queued" if job.single else "Running"
+                job.wants_end.wait(self.workspace.faults.away)
+                state = self._driven(job, file)
+            best = next((one.run for one in self.trials(job) if one.outputs), "")
+            if best and job.properties["jobType"] == "Sweep":
+                job.properties["properties"]["best_child_run_id"] = best
+            job.tree.end({"completed": "Completed", "failed": "Failed"}.get(state, "Canceled"))
             job.status = {"completed": "Completed", "failed": "Failed"}.get(state, "Canceled")
         except Exception as error:
             job.error, job.status = f"{type(error).__name__}: {error}", "Failed"
@@ -196,19 +254,62 @@ class Jobs:
             state = ""
             for line in process.stdout or ():
                 event = json.loads(line)
-                if event["event"] == "Folder":
-                    job.folder = Path(event["folder"])
-                elif event["event"] == "RunFinished":
-                    state = event["state"]
-                elif event["event"] in {"Started", "Finished", "Reused", "Failed", "Canceled"}:
-                    self._happened(job, event)
+                state = self._heard(job, event) or state
+                if event["event"] == "Started" and self._preempted(job, event["step"]):
+                    os.killpg(process.pid, signal.SIGKILL)
+                    state = "preempted"
+                    break
             process.wait()
             watching.join()
             if process.stdout:
                 process.stdout.close()
         if not state:
             job.error = (file.parent / "driver.log").read_text(encoding="utf-8", errors="replace")[-1000:]
+        if state == "preempted":
+            self._away(job)
         return "canceled" if job.wants_end.is_set() else state or "failed"
+
+    def _preempted(self, job: Job, step: str) -> bool:
+        """Whether the node that a step has just begun on is taken away now."""
+        faults = self.workspace.faults
+        if step not in faults.preempted:
+            return False
+        log = job.folder / "steps" / step / "log.txt"
+        while not (log.exists() and log.stat().st_size):
+            time.sleep(_LOOK)
+        self._log(job, job.steps[step])
+        faults.preempted.remove(step)
+        return True
+
+    def _away(self, job: Job) -> None:
+        """What ran waits for another machine, where it begins with a new log."""
+        for step in job.tree.away():
+            step.logged = -1
+            with contextlib.suppress(ResourceNotFoundError):
+                self.workspace.blobs.get_container_client("azureml").delete_blob(_log_of(step))
+
+    def _heard(self, job: Job, event: dict[str, Any]) -> str:
+        """Take what the engine tells; return how the run ended, where it says that."""
+        kind = event["event"]
+        if kind == "Folder":
+            job.folder, job.bound, job.types = Path(event["folder"]), event["bound"], event["types"]
+            job.tree.planned = set(event["steps"])
+        elif kind == "RunFinished":
+            return str(event["state"])
+        elif kind == "Progress":
+            self._overview(job, event)
+        elif kind == "Skipped":
+            job.tree.skipped(event["step"])
+        elif kind in {"Started", "Finished", "Reused", "Failed", "Canceled"}:
+            self._happened(job, event)
+        return ""
+
+    def _overview(self, job: Job, event: dict[str, Any]) -> None:
+        """Write how far a parallel step is, where Azure ML writes it."""
+        step = job.steps.get(event["step"])
+        if step is not None and "mini-batch" in event["text"]:
+            client = self.workspace.blobs.get_container_client("azureml")
+            client.upload_blob(f"ExperimentRun/dcid.{step.run}/logs/job_progress_overview.txt", f"{event['text']}\n", overwrite=True)
 
     def _watch(self, job: Job, process: subprocess.Popen[str]) -> None:
         """Bring what steps write into the blob store while they run, and end the process where the job is canceled."""
@@ -225,23 +326,26 @@ class Jobs:
 
     def _happened(self, job: Job, event: dict[str, Any]) -> None:
         name, kind = event["step"], event["event"]
-        step = job.steps.get(name) or Step(str(uuid.uuid4()), name)
-        self._log(job, step)
-        if kind in {"Finished", "Reused"}:
+        before = job.steps.get(name)
+        if before is not None and before.status in DONE:
+            return  # done before the node was taken away
+        if before is not None:
+            self._log(job, before)
+        if before is not None and kind in {"Finished", "Reused"}:  # what it made is there before it says so
+            self._store(job, before, event)
+        step = job.tree.happened(name, kind)
+        step.run = job.name if job.single else step.run
+        if before is None and kind in {"Finished", "Reused"}:
             self._store(job, step, event)
         if kind == "Failed":
             step.error = f"{event['reason']}"
-        if kind != "Started":
-            step.ended = moment()
-        job.steps[name] = step
-        step.status = {"Started": "Running", "Finished": "Completed", "Reused": "Completed"}.get(kind, kind)
+        self._log(job, step)
 
     def _store(self, job: Job, step: Step, event: dict[str, Any]) -> None:
         if event["event"] == "Reused":
             step.reused = next(
                 (self._made[made["path"]] for made in event["outputs"].values() if made["path"] in self._made), "an earlier run"
             )
-        types = self._types(job, step.name)
         for name, made in event["outputs"].items():
             self._made.setdefault(made["path"], step.run)
             below, path = f"azureml/{step.run}/{name}", Path(made["path"])
@@ -250,15 +354,7 @@ class Jobs:
                 client.upload_blob(
                     below if file == path else f"{below}/{file.relative_to(path).as_posix()}", file.read_bytes(), overwrite=True
                 )
-            step.outputs[name] = (types.get(name, "uri_folder"), below)
-
-    def _types(self, job: Job, step: str) -> dict[str, str]:
-        if job.properties["jobType"] == "Command":
-            return {name: one["jobOutputType"] for name, one in (job.properties.get("outputs") or {}).items()}
-        reference = job.properties["jobs"][step]["componentId"]
-        _, _, name, _, version = reference.rsplit("/", 4)
-        spec = self.workspace.held("components", name, version)["properties"]["componentSpec"]
-        return {name: one["type"] for name, one in (spec.get("outputs") or {}).items()}
+            step.outputs[name] = (job.types.get(f"{step.name}/{name}", "uri_folder"), below)
 
     def _log(self, job: Job, step: Step) -> None:
         log = job.folder / "steps" / step.name / "log.txt"
@@ -267,4 +363,8 @@ class Jobs:
                 data = log.read_bytes()
                 step.logged = len(data)
                 client = self.workspace.blobs.get_container_client("azureml")
-                client.upload_blob(f"ExperimentRun/dcid.{step.run}/user_logs/std_log.txt", data, overwrite=True)
+                client.upload_blob(_log_of(step), data, overwrite=True)
+
+
+def _log_of(step: Step) -> str:
+    return f"ExperimentRun/dcid.{step.run}/user_logs/std_log.txt"

@@ -104,6 +104,7 @@ class Service:
             ("GET", f"{history}/runs/{{name}}/details", "jobs/read", self._run),
             ("GET", f"{history}/runs/{{name}}/children", "jobs/read", self._children),
             ("POST", f"{history}/rundata", "jobs/read", self._rundata),
+            *((method, f"/mlflow/v1.0{_SCOPE}/{{path:path}}", "experiments/runs/read", self._mlflow) for method in ("GET", "POST")),
             ("POST", f"/data/v1.0{_SCOPE}/dataversion/batchGetResolvedUris", "data/versions/read", self._resolved),
             ("POST", f"/modelregistry/v1.0{_SCOPE}/models/batchGetResolvedUris", "models/versions/read", self._resolved),
         ]
@@ -289,17 +290,21 @@ class Service:
         return 200, self._history(job, step)
 
     def _children(self, at: dict[str, str], query: dict[str, str], **_: Any) -> tuple[int, Any]:
-        job = self.jobs.get(at["name"])
-        told = [self._history(job, step) for step in list(job.steps.values())]
+        job, _ = self.jobs.run(at["name"])
+        told = [self._history(job, step) for step in self.jobs.children(at["name"])]
         start = int(query.get("$continuationtoken", "0"))
         page: dict[str, Any] = {"value": told[start : start + PAGE]}
         if start + PAGE < len(told):
             query = {"$continuationtoken": str(start + PAGE)}
             page |= {"continuationToken": str(start + PAGE)}
             page["nextLink"] = (
-                f"https://{self.workspace.region}.api.azureml.ms/history/v1.0{self.workspace.id}/runs/{job.name}/children?{urlencode(query)}"
+                f"https://{self.workspace.region}.api.azureml.ms/history/v1.0{self.workspace.id}/runs/{at['name']}/children?{urlencode(query)}"
             )
         return 200, page
+
+    def _mlflow(self, at: dict[str, str], query: dict[str, str], body: Any) -> tuple[int, Any]:
+        method = "GET" if body is None else "POST"
+        return 200, self.jobs.ask_mlflow(method, f"/{at['path']}{f'?{urlencode(query)}' if query else ''}", body)
 
     def _rundata(self, body: Any, **_: Any) -> tuple[int, Any]:
         job, step = self.jobs.run(body["runId"])
@@ -330,18 +335,14 @@ class Service:
             properties = {"azureml.isreused": "true", "azureml.reusedrunid": step.reused} if step.reused else {}
             told |= {
                 "runId": step.run,
-                "parentRunId": job.name,
-                "displayName": step.name,
+                "parentRunId": job.steps[step.under].run if step.under in job.steps and not job.single else job.name,
+                "displayName": _title(job, step),
                 "status": step.status,
                 "startTimeUtc": step.began,
             }
             told |= {"properties": properties, **({"endTimeUtc": step.ended} if step.ended else {})}
             message = step.error
         return told | ({"error": {"error": {"code": "UserError", "message": message}}} if message else {})
-
-    @staticmethod
-    def _title(job: Job, step: Step) -> str:
-        return job.properties.get("jobs", {}).get(step.name, {}).get("display_name") or step.name
 
     def _resolved(self, body: Any, **_: Any) -> tuple[int, Any]:
         uris = {one: f"azureml:/{self.workspace.id.replace('/providers/Microsoft.MachineLearningServices', '')}" for one in body["values"]}
@@ -351,6 +352,11 @@ class Service:
 
 def _told(job: Job) -> dict[str, Any]:
     return {**job.told, "properties": {**job.properties, "status": job.status}}
+
+
+def _title(job: Job, step: Step) -> str:
+    """Return what the studio calls a step: as its node says, or as the node is called."""
+    return (job.properties.get("jobs") or {}).get(step.name, {}).get("display_name") or step.title
 
 
 def _told_step(job: Job, step: Step) -> dict[str, Any]:

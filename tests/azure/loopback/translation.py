@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from . import words
 from .entra import Refused
 
 if TYPE_CHECKING:
@@ -18,6 +21,9 @@ _ARM = re.compile(r"(?:azureml:)?/subscriptions/.+/workspaces/[^/]+/(\w+)/([^/]+
 _DATASTORE = re.compile(r"azureml://(?:.+/)?datastores/([^/]+)/paths/(.*)")
 _ASSET = re.compile(r"azureml:([^/:]+):([^/:]+)")
 _OURS = {"_source", "componentId", "computeId", "properties", "tags", "name", "display_name", "is_deterministic", "version", "id"}
+_OURS |= {"sourceJobId", "$schema", "identity", "queue_settings", "services", "comment", "description", "experiment_name", "compute"}
+_KEPT = {"command", "parallel", "spark", "sweep", "automl", "pipeline", "if_else", "do_while", "parallel_for"}
+_DATA = {"uri_file", "uri_folder", "mltable"}
 
 
 @dataclass
@@ -28,34 +34,43 @@ class Files:
     folder: Path
     store: Path
 
-    def pipeline(self, properties: dict[str, Any]) -> Path:
-        """Write a pipeline job, and return its file."""
-        made = {
-            "type": "pipeline",
-            "experiment_name": properties.get("experimentName", "Default"),
-            "settings": {
-                key: value for key, value in (properties.get("settings") or {}).items() if key.startswith(("continue", "force_rerun"))
-            },
-            "inputs": {name: self._input(name, given) for name, given in (properties.get("inputs") or {}).items()},
-            "outputs": {name: {"type": given["jobOutputType"]} for name, given in (properties.get("outputs") or {}).items()},
-            "jobs": {name: self._node(name, node) for name, node in properties["jobs"].items()},
-        }
-        return self._write("pipeline.yml", made)
+    def job(self, properties: dict[str, Any]) -> Path:
+        """Write a job of any type, and return its file."""
+        kind = properties["jobType"]
+        made = {"Pipeline": self._pipeline, "Sweep": self._sweep, "Spark": self._spark, "AutoML": self._automl}.get(kind, self._command)(
+            properties
+        )
+        made |= {"experiment_name": properties.get("experimentName", "Default")}
+        made |= {"outputs": {name: {"type": given["jobOutputType"]} for name, given in (properties.get("outputs") or {}).items()}}
+        if kind != "AutoML":
+            made |= {"inputs": {name: self._input(name, given) for name, given in (properties.get("inputs") or {}).items()}}
+        return self._write("pipeline.yml" if kind == "Pipeline" else "job.yml", made)
 
-    def command(self, properties: dict[str, Any]) -> Path:
-        """Write a command job of its own, and return its file."""
-        made = {
-            "type": "command",
-            "experiment_name": properties.get("experimentName", "Default"),
-            "command": properties["command"],
-            "environment": self._environment(properties["environmentId"]),
-            "environment_variables": properties.get("environmentVariables") or {},
-            "inputs": {name: self._input(name, given) for name, given in (properties.get("inputs") or {}).items()},
-            "outputs": {name: {"type": given["jobOutputType"]} for name, given in (properties.get("outputs") or {}).items()},
-        }
-        if properties.get("codeId"):
-            made["code"] = str(self.code(properties["codeId"]))
-        return self._write("job.yml", made)
+    def _pipeline(self, properties: dict[str, Any]) -> dict[str, Any]:
+        given = properties.get("settings") or {}
+        settings = {key: value for key, value in given.items() if key.startswith(("continue", "force_rerun", "on_"))}
+        jobs = properties.get("jobs") or {}
+        if properties.get("componentId"):
+            return {"type": "pipeline", "settings": settings, "component": self._component("whole", properties["componentId"])}
+        return {"type": "pipeline", "settings": settings, "jobs": {name: self._node(name, node) for name, node in jobs.items()}}
+
+    def _command(self, properties: dict[str, Any]) -> dict[str, Any]:
+        return {"type": "command", **self._trial(properties)}
+
+    def _trial(self, properties: dict[str, Any]) -> dict[str, Any]:
+        made = words.command(properties) | {"environment": self._environment(properties["environmentId"])}
+        return made | ({"code": str(self.code(properties["codeId"]))} if properties.get("codeId") else {})
+
+    def _sweep(self, properties: dict[str, Any]) -> dict[str, Any]:
+        return {"type": "sweep", **words.sweep(properties), "trial": self._trial(properties["trial"])}
+
+    def _spark(self, properties: dict[str, Any]) -> dict[str, Any]:
+        return {"type": "spark", **words.spark(properties), "code": str(self.code(properties["codeId"]))}
+
+    def _automl(self, properties: dict[str, Any]) -> dict[str, Any]:
+        details = properties["taskDetails"]
+        tables = {words.snake(key): self._input(key, value) for key, value in details.items() if key.endswith("Data") and value}
+        return {"type": "automl", **words.automl(details), **tables}
 
     def _write(self, name: str, value: dict[str, Any]) -> Path:
         path = self.folder / name
@@ -65,14 +80,43 @@ class Files:
 
     def _node(self, name: str, node: dict[str, Any]) -> dict[str, Any]:
         kind = node.get("type", "command")
-        if kind != "command":
-            raise Refused(400, "UserError", f"The loopback's compute runs command steps; {name} is of type {kind}.")
-        own = {"type": kind, "component": self._component(name, node["componentId"])}
-        if node.get("environment_variables"):
-            own["environment_variables"] = node["environment_variables"]
-        own["inputs"] = {key: self._bound(f"{name}-{key}", given) for key, given in (node.get("inputs") or {}).items()}
-        outputs = {key: given.get("value") for key, given in (node.get("outputs") or {}).items() if given.get("value")}
+        if kind not in _KEPT:
+            raise Refused(400, "UserError", f"The loopback's compute does not run {name}, which is of type {kind}.")
+        own = {key: value for key, value in node.items() if key not in _OURS | {"inputs", "outputs", "task"}}
+        if kind == "automl":
+            return self._automl_node(node)
+        if node.get("componentId"):
+            own["component"] = self._component(name, node["componentId"])
+        if kind == "sweep":
+            own = words.sweep_node(own) | {"trial": self._component(f"{name}-trial", node["trial"]["componentId"])}
+        if kind == "spark" and "entry" in own:
+            own["entry"] = {key: value for key, value in own["entry"].items() if key in {"file", "class_name"}}
+        if kind == "parallel_for":
+            own["items"] = self._items(name, node["items"])
+        if node.get("inputs"):
+            own["inputs"] = {key: self._bound(f"{name}-{key}", given) for key, given in node["inputs"].items()}
+        outputs = {key: given["value"] for key, given in (node.get("outputs") or {}).items() if given.get("value")}
         return own | ({"outputs": outputs} if outputs else {})
+
+    def _automl_node(self, node: dict[str, Any]) -> dict[str, Any]:
+        own = {key: value for key, value in node.items() if key not in _OURS | {"environment_id", "environment_variables", "outputs"}}
+        for key in [key for key in own if key.endswith("_data")]:
+            # azure-ai-ml writes a table of its own as a Python literal
+            given = ast.literal_eval(own[key]) if own[key].startswith("{") else own[key]
+            own[key] = self._input(key, {"job_input_type": given["type"], "uri": given["path"]}) if isinstance(given, dict) else given
+        outputs = {key: given["value"] for key, given in (node.get("outputs") or {}).items() if given.get("value")}
+        return own | ({"outputs": outputs} if outputs else {})
+
+    def _items(self, name: str, text: Any) -> Any:
+        """Return the items of a loop; files that they name are brought, and what is a binding stays one."""
+        if not isinstance(text, str) or text.startswith("${{"):
+            return text
+        items = json.loads(text)
+        for entry in items.values() if isinstance(items, dict) else items:
+            for key, value in entry.items():
+                if isinstance(value, dict) and "uri" in value:
+                    entry[key] = self._input(f"{name}-{key}", value)
+        return items
 
     def _bound(self, name: str, given: dict[str, Any]) -> Any:
         if given.get("job_input_type", given.get("jobInputType")) == "literal":
@@ -82,13 +126,27 @@ class Files:
     def _component(self, step: str, reference: str) -> str:
         spec = self._asset("components", reference)["componentSpec"]
         made = {key: value for key, value in spec.items() if key not in _OURS} | {"name": spec.get("name", step), "version": "1"}
+        made["name"] = re.sub(r"\W", "_", made["name"].lower())
         if "is_deterministic" in spec:
             made["is_deterministic"] = spec["is_deterministic"]
-        if "code" in made:
-            made["code"] = str(self.code(made["code"]))
-        made["environment"] = self._environment(made["environment"])
+        if made.get("type") == "pipeline":
+            made["jobs"] = {name: self._node(f"{step}-{name}", node) for name, node in spec["jobs"].items()}
+            for node in made["jobs"].values():  # a component's references are relative to its own file
+                node.update(
+                    {key: node[key].replace("./components/", "./") for key in ("component", "trial") if isinstance(node.get(key), str)}
+                )
+        self._with_code(made.get("task", made))
+        if "entry" in made and isinstance(made["entry"], dict):
+            made["entry"] = {key: value for key, value in made["entry"].items() if key in {"file", "class_name"}}
         self._write(f"components/{step}.yml", made)
         return f"./components/{step}.yml"
+
+    def _with_code(self, made: dict[str, Any]) -> None:
+        """Bring the code and the environment that a component, or the task of one, names."""
+        if "code" in made:
+            made["code"] = str(self.code(made["code"]))
+        if isinstance(made.get("environment"), str):
+            made["environment"] = self._environment(made["environment"])
 
     def _environment(self, reference: str) -> dict[str, Any]:
         properties = self._asset("environments", reference)
@@ -112,7 +170,7 @@ class Files:
             return given["value"]
         uri = given["uri"]
         if _ARM.fullmatch(uri) or _ASSET.fullmatch(uri):
-            asset = self._asset("data" if kind in {"uri_file", "uri_folder", "mltable"} else "models", uri)
+            asset = self._asset("data" if kind in _DATA else "models", uri)
             uri = asset.get("dataUri") or asset["modelUri"]
         found = _DATASTORE.fullmatch(uri)
         if not found:

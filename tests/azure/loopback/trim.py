@@ -31,7 +31,7 @@ CALLS = {
     },
     "preview/2023-08-01-preview": {"/models/{name}/versions/{version}": "put"},
 }
-NOT_MADE = {"AutoMLJob", "FineTuningJob", "LabelingJob"}  # kinds of jobs that no file here submits
+NOT_MADE = {"FineTuningJob", "LabelingJob"}  # kinds of jobs that no file here submits
 PLAIN = {
     "type",
     "enum",

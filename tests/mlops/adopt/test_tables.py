@@ -28,9 +28,9 @@ def test_the_task_of_a_table_is_found_or_it_is_refused(table, tmp_path):
     data = table.write(tmp_path)
     if table.task == NO_ANSWER:
         with pytest.raises(UsageError, match="cannot be split honestly"):
-            look(data, table.target)
+            look(data, table.target, folder=tmp_path)
     else:
-        assert look(data, table.target).task == table.task
+        assert look(data, table.target, folder=tmp_path).task == table.task
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """What a change of a contract means, in words and for the partitions that are there."""
 
 import subprocess
+import tempfile
 
 import pytest
 
@@ -59,12 +60,15 @@ def test_the_older_contract_may_be_a_revision_of_git(write):
 
 def test_the_verbs_check_profile_and_diff(write, trips, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("MLOPS_HOME", str(tmp_path / "state"))
-    (tmp_path / "raw").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    for name in ("raw", "temporary"):
+        (tmp_path / name).mkdir()
     trips.to_parquet(tmp_path / "raw" / "trips.parquet")
     path, made = str(write()), str(tmp_path / "made.odcs.yml")
     assert main(["contract", "check", "--contract", path, "--data", str(tmp_path / "raw")]) == 0
     assert main(["contract", "profile", str(tmp_path / "raw" / "trips.parquet"), "--out", made]) == 0
     assert main(["contract", "diff", path, made, "--data", str(tmp_path / "raw")]) == 0
     assert "added" in capsys.readouterr().out
+    assert not list((tmp_path / "temporary").iterdir())
     trips.assign(miles=500.0).to_parquet(tmp_path / "raw" / "trips.parquet")
     assert main(["contract", "check", "--contract", path, "--data", str(tmp_path / "raw")]) == 1

@@ -2,6 +2,7 @@
 
 import gzip
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ GOOD = "a,b\n" + "".join(f"{i},x\n" for i in range(200))
 
 def refused(data):
     with pytest.raises(MlopsError) as stop:
-        detect(str(data))
+        detect(str(data), folder=Path(data).parent)
     return str(stop.value)
 
 

@@ -53,20 +53,20 @@ def test_a_file_of_sqlite_is_known_by_its_first_bytes(database, told, frame):
     ("what", "message"),
     [("", "which of the 2 tables"), ("#ordes", 'did you mean "orders"'), ("#SELECT price FROM orders", "no such column: price")],
 )
-def test_what_a_database_has_not_is_told(database, what, message):
+def test_what_a_database_has_not_is_told(database, what, message, tmp_path):
     with pytest.raises(UsageError, match=message):
-        detect(f"sqlite:///{database}{what}")
+        detect(f"sqlite:///{database}{what}", folder=tmp_path)
 
 
 def test_a_database_that_is_not_there_is_not_made(tmp_path):
     with pytest.raises(UsageError, match="no such database"):
-        detect(f"sqlite:///{tmp_path}/none.db#t")
+        detect(f"sqlite:///{tmp_path}/none.db#t", folder=tmp_path)
     assert not (tmp_path / "none.db").exists()
 
 
-def test_a_variable_that_is_not_set_is_named():
+def test_a_variable_that_is_not_set_is_named(tmp_path):
     with pytest.raises(UsageError, match="the variable NO_SUCH_ONE is not set"):
-        detect("postgresql://me:${NO_SUCH_ONE}@127.0.0.1/db#t")
+        detect("postgresql://me:${NO_SUCH_ONE}@127.0.0.1/db#t", folder=tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -127,8 +127,8 @@ def test_a_table_of_postgresql_is_read_with_a_password_from_the_environment(post
 
 
 @pytest.mark.slow
-def test_a_wrong_password_is_told_without_it(postgres, monkeypatch):
+def test_a_wrong_password_is_told_without_it(postgres, monkeypatch, tmp_path):
     monkeypatch.setenv("SHOP_PASSWORD", "wrong-one")
     with pytest.raises(PlatformError, match="cannot be reached") as stop:
-        detect(f"postgresql://me:${{SHOP_PASSWORD}}@127.0.0.1:{postgres}/postgres#orders")
+        detect(f"postgresql://me:${{SHOP_PASSWORD}}@127.0.0.1:{postgres}/postgres#orders", folder=tmp_path)
     assert "wrong-one" not in str(stop.value)
