@@ -24,7 +24,7 @@ from mlops.local.runs import RunRecord, facts_of, open_run, origin, read_runs, r
 from mlops.spec.values import FILE_TYPES, Each, Loop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from mlops.azure.connection import Connection
@@ -48,6 +48,8 @@ class RemoteRun:
     """Whether it may have been submitted already, by a try whose answer was lost."""
     queue_limit: float = 0.0
     """Seconds that the job may wait for a machine while none of its steps runs; 0 is for ever."""
+    then: Callable[[RemoteRun], Iterator[Event]] | None = None
+    """What happens in the same run when the job has ended well: steps that run here, on its outputs."""
     _told: Progressed = field(init=False)
     _children: Children = field(init=False)
     _queue: deque[str] = field(default_factory=deque, init=False)
@@ -92,11 +94,13 @@ class RemoteRun:
         return str(made.studio_url or "")
 
     def events(self) -> Iterator[Event]:
-        """Follow the job, and yield what happens, until it has ended; its logs and outputs are in the run's folder then.
+        """Follow the job, submitting it first where that was not done, and yield what happens, until it has ended; its logs and outputs are in the run's folder then.
 
         Raises:
             PlatformError: Azure cannot be reached any more. The job goes on, and so may the following.
         """
+        if self.record.facts["job"]["state"] != "submitted":
+            self.submit()
         if not self._begun:
             self._begun = True
             facts = self.record.facts
@@ -133,7 +137,8 @@ class RemoteRun:
         measures.close()
         if state == "completed":
             self._outputs()
-        yield self._end(state)
+            yield from self.then(self) if self.then else ()
+        yield self._end("failed" if self.failed else state)
 
     def _look(self, logs: Logs) -> Iterator[Event]:
         for event in self._told.events(list(self._seen()), time.time()):
@@ -291,10 +296,14 @@ def begin(
     *,
     force: bool = False,
     queue_limit: float = 0.0,
+    model: str | None = None,
 ) -> RemoteRun:
-    """Return the run of a file that is to be submitted: a new one, or the one before of the same file whose answer was lost."""
+    """Return the run of a file that is to be submitted: a new one, or the one before of the same file whose answer was lost.
+
+    For a model's delivery (`model`) also one that was left while its job went on: to deliver again is to follow it.
+    """
     told = facts_of(pipeline, root, origin(root), settings, force=force, asset=lambda path: {"path": shown(path, root)})
-    facts = {"model": None, "where": f"azure:{connection.environment}", **told}
+    facts = {"model": model, "where": f"azure:{connection.environment}", **told}
     lost = next((one for one in read_runs(home) if _same(one, facts)), None)
     if lost is not None:
         return RemoteRun(
@@ -307,10 +316,11 @@ def begin(
 
 
 def _same(before: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
-    """Whether a run before was the same and never heard whether its job was taken."""
+    """Whether a run before was the same and never heard whether its job was taken, or of a delivery, how it ended."""
     job = before.get("job", {})
-    lost = job.get("state") == "unconfirmed" and before["state"] in {"detached", "killed"}
-    return lost and all(before.get(key) == facts[key] for key in ("pipeline", "settings", "commit", "where"))
+    left = job.get("state") in ({"unconfirmed", "submitted"} if facts["model"] else {"unconfirmed"})
+    left = left and before["state"] in {"detached", "killed"} and before.get("force") == facts["force"]
+    return left and all(before.get(key) == facts[key] for key in ("model", "pipeline", "settings", "commit", "where"))
 
 
 def resume(folder: Path, pipeline: Pipeline, home: Path, root: Path, connection: Connection, *, queue_limit: float = 0.0) -> RemoteRun:

@@ -16,22 +16,22 @@ from mlops.datasets.listing import DATA, version_among
 from mlops.delivery import files, stations
 from mlops.delivery.compare import compare_step, read_evidence
 from mlops.delivery.moves import put
+from mlops.delivery.training import begin, follow, load
 from mlops.engine.events import Failed, Finished, Started
 from mlops.errors import JobFailed, MlopsError, UsageError
 from mlops.files import locked, write_json
-from mlops.local.run import LocalRun, Options, why_not
 from mlops.local.runs import read_run
 from mlops.registry.gate import Verdict, judge, on_a_sample
 from mlops.registry.versions import FINGERPRINT
 from mlops.release.provenance import MADE, made
 from mlops.report.page import write_report
 from mlops.serving import endpoint
-from mlops.tracking.reader import Tracker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mlops.delivery.sample import Twin
+    from mlops.delivery.training import Training
     from mlops.delivery.workspace import Workspace
     from mlops.engine.events import Event
     from mlops.registry.versions import ModelVersion
@@ -112,9 +112,9 @@ class Delivery:
         self.facts.update(outcome="promote" if goes_on else "unchanged", reason=known.rolled_back or made, seconds=0.0)
         return True
 
-    def _open(self) -> LocalRun:
+    def _open(self) -> Training:
         ws = self.workspace
-        pipeline = ws.load(ws.model.pipeline, self.settings)
+        pipeline = load(ws, self.settings)
         missing = [name for name in OUTPUTS if name not in pipeline.outputs]
         if missing:
             hint = f"The gate needs the outputs {', '.join(OUTPUTS)}."
@@ -124,17 +124,12 @@ class Delivery:
                 lacking = "serve" if environment.serve is None else "gate"
                 hint = "The file of the template has one that works."
                 raise UsageError(f"there is no `{lacking}` section", where=f"environments/{environment.name}.yml", hint=hint)
-        options = Options.of(ws.local, force=self.force, model=ws.model.name)
-        run = LocalRun(pipeline, ws.home, ws.root, options, lambda record, p, o: Tracker(ws.home, record, p, o), self._then)
+        run = begin(ws, pipeline, self.settings, self._then, force=self.force)
         self.facts.update(_EMPTY | {"model": ws.model.name, "outcome": "failed", "run": run.record.facts["run"]})
         return run
 
-    def _deliver(self, run: LocalRun) -> None:
-        for event in run.events():
-            self.tell(event)
-        error = why_not(run)
-        if error:
-            raise error
+    def _deliver(self, run: Training) -> None:
+        follow(run, self.tell)
         if self.to == "verdict":
             self.facts["digest"] = run.record.facts["outputs"]["model"]["digest"]
             self._judged(run)
@@ -152,7 +147,7 @@ class Delivery:
         if self.to == "production":
             self._put(run, "production")
 
-    def _is_there(self, run: LocalRun) -> bool:
+    def _is_there(self, run: Training) -> bool:
         """Return whether there is nothing left to do for this model, and say so in the facts."""
         digest = run.record.facts["outputs"]["model"]["digest"]
         self.facts["digest"] = digest
@@ -175,7 +170,7 @@ class Delivery:
             return True
         return False
 
-    def _then(self, run: LocalRun) -> dict[str, Step]:
+    def _then(self, run: Training) -> dict[str, Step]:
         """After the pipeline's own steps: compare its model with the champion, unless it has been through that already."""
         ws, name = self.workspace, self.workspace.model.name
         digest = run.record.facts["outputs"]["model"]["digest"]
@@ -192,7 +187,7 @@ class Delivery:
             return {}
         return self._against(run, champion)
 
-    def _against(self, run: LocalRun, champion: ModelVersion | None) -> dict[str, Step]:
+    def _against(self, run: Training, champion: ModelVersion | None) -> dict[str, Step]:
         ws = self.workspace
         self.facts["champion"] = _champion_facts(champion)
         against = (champion, ws.registry.fetch(champion)) if champion and not self.twin else None
@@ -200,7 +195,7 @@ class Delivery:
             against = (replace(champion, digest=self.twin.digest), self.twin.folder)
         return {"compare": compare_step(ws, run.record.folder / "gate", run.record.facts["outputs"], against)}
 
-    def _judged(self, run: LocalRun) -> Verdict:
+    def _judged(self, run: Training) -> Verdict:
         path, evidence = read_evidence(run.record.facts)
         rules = self.workspace.staging.gate
         assert rules is not None  # noqa: S101 - told in `_open`
@@ -218,7 +213,7 @@ class Delivery:
         self.tell(Finished("gate", 0.0, {}, f"{passed} of {counted} rules" if verdict.outcome == "promote" else "not promoted: see below"))
         return verdict
 
-    def _registered(self, run: LocalRun, verdict: Verdict) -> ModelVersion:
+    def _registered(self, run: Training, verdict: Verdict) -> ModelVersion:
         ws, clock = self.workspace, stations.Clock()
         model = run.record.facts["outputs"]["model"]
         maker = _maker(ws.home, Path(model["path"])) or run.record.facts
@@ -228,7 +223,7 @@ class Delivery:
             ws.model.name,
             Path(model["path"]),
             model["digest"],
-            maker.get("mlflow_run"),
+            maker.get("mlflow_run") or (maker.get("job") or {}).get("name"),
             evidence=evidence.parent,
             approved=verdict.outcome == "promote",
             against=self.facts["champion"]["version"] if self.facts["champion"] else None,
@@ -245,7 +240,7 @@ class Delivery:
         self.tell(Finished("registered", clock.seconds, {}, f"{ws.model.name} v{version.version}   {version.digest[:19]}…"))
         return version
 
-    def _champion_serves(self, run: LocalRun) -> None:
+    def _champion_serves(self, run: Training) -> None:
         """Nothing was promoted: make sure that the champion serves, after a stop or a restart of the machine."""
         champion = self.workspace.registry.resolve(self.workspace.model.name, "champion")
         if self.to != "production" or champion is None or _serving(self.workspace, champion.digest):
@@ -255,7 +250,7 @@ class Delivery:
         facts = put(self.workspace, "production", champion, reason=f"run {run.record.facts['run']}")
         self.tell(Finished("production", clock.seconds, {}, f"v{champion.version} serves again   {facts['address']}"))
 
-    def _put(self, run: LocalRun, environment: str) -> None:
+    def _put(self, run: Training, environment: str) -> None:
         assert self._known is not None  # noqa: S101 - registered above
         clock = stations.Clock()
         self.facts.update(version=self._known.version)
@@ -272,7 +267,7 @@ class Delivery:
         said = f"v{self._known.version} serves 100 %   {facts['address']}" if environment == "production" else stations.summary(facts)
         self.tell(Finished(environment, clock.seconds, {}, said))
 
-    def _write(self, run: LocalRun) -> None:
+    def _write(self, run: Training) -> None:
         folder = run.record.folder
         self.facts["report"] = str(folder / "report.html")
         write_json(folder / "delivery.json", self.facts)

@@ -107,6 +107,8 @@ class LocalRun:
     """Who runs it, from which commit, where that was asked for already."""
     early: Spawner | None = None
     """The process that will start the steps, where it was started already; the run ends it."""
+    beside: RunRecord | None = None
+    """The record of a run elsewhere that these steps are added to: ask for `added()` alone."""
     dry: bool = False
     """Ask for a `forecast()` alone: no folder is made, and `events()` has no place to write."""
     record: RunRecord = field(init=False)
@@ -122,7 +124,8 @@ class LocalRun:
         self.digests = Digests(self.home / "digests.json")
         self.snapshot = Snapshot(self.digests.of)
         self.store = Store(self.home / "cache", str(self.pipeline.path), self.digests)
-        self.record = RunRecord(self.home / "runs" / "(dry)", {"steps": {}}) if self.dry else open_run(self.home, self._facts())
+        dry = RunRecord(self.home / "runs" / "(dry)", {"steps": {}}) if self.dry else None
+        self.record = self.beside or dry or open_run(self.home, self._facts())
         self.flows = Flows(self._resolve, self.store, self.digests, self.record.step_folder, self.dry)
 
     @cached_property
@@ -180,9 +183,7 @@ class LocalRun:
         """
         began = time.monotonic()
         state = "canceled"
-        executor = ProcessExecutor(self._launches, self._variables, self.digests, self.snapshot, self.options.workers, self.options.warm)
-        executor.imports, executor.early = self._imports(), self.early
-        executor.measured = lambda: self._tracker.measured() if self._tracker else {}
+        executor = self._executor()
         try:
             yield self._tell(RunStarted(self.record.facts["run"], self.record.facts["name"], self._title(), self._needs()))
             for event in self._steps(executor):
@@ -209,6 +210,22 @@ class LocalRun:
                 self._outputs()
                 end = self._tell(RunFinished(self.record.facts["run"], state, time.monotonic() - began))
         yield end
+
+    def added(self) -> Iterator[Event]:
+        """Run the steps for a run that is elsewhere, and yield what happens, which that run tells."""
+        executor = self._executor()
+        try:
+            yield from self._execute(self.pipeline.steps, executor)
+        finally:
+            executor.close()
+            self.digests.save()
+            self.store.save()
+
+    def _executor(self) -> ProcessExecutor:
+        made = ProcessExecutor(self._launches, self._variables, self.digests, self.snapshot, self.options.workers, self.options.warm)
+        made.imports, made.early = self._imports(), self.early
+        made.measured = lambda: self._tracker.measured() if self._tracker else {}
+        return made
 
     def _steps(self, executor: ProcessExecutor) -> Iterator[Event]:
         last = self.pipeline.on_finalize
