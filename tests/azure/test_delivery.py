@@ -1,0 +1,90 @@
+"""A delivery of a model whose staging is on Azure ML: trained there, judged here, registered in the workspace."""
+
+import json
+import textwrap
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.azure.loopback import Fault
+from tests.mlops.delivery.conftest import FILES
+
+from mlops.delivery.workspace import open_workspace
+from mlops.files import digest_folder
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def shops(there, request):
+    """The small project of the delivery's tests, with staging on Azure ML; its model has a name of the test's own."""
+    model = f"shops{abs(hash(request.node.name)) % 10**8}"
+    for name, text in FILES.items():
+        text = textwrap.dedent(text)
+        if name == "src/project/project.yml":
+            text = text.replace("  shops:", f"  {model}:")
+        if name == "src/pipelines/train.yml":
+            text = text.replace("experiment_name: shops", "experiment_name: shops\nsettings: {default_compute: azureml:cpu-cluster}")
+        if name == "environments/staging.yml":
+            text = text.replace("where: local", "where: azure\n" + yaml.safe_dump({"azure": there.azure.place()}).rstrip())
+        there.project.write(name, text)
+    there.model = model
+    return there
+
+
+def deliver(there, *words):
+    code, out, errors = there.mlops("deliver", "--to", "registry", "--json", *words)
+    assert code == 0, errors + out
+    return json.loads(out.splitlines()[-1])
+
+
+def test_a_model_is_trained_there_judged_here_and_registered_in_the_workspace(shops):
+    facts = deliver(shops)
+    assert (facts["outcome"], facts["version"], facts["champion"]) == ("promote", 1, None)
+    run = shops.record()
+    assert run["where"] == "azure:staging"
+    assert {name: step["state"] for name, step in run["steps"].items()} == {"train": "finished", "compare": "finished"}
+    registry = open_workspace(None).registry
+    version = registry.resolve(shops.model, "challenger")
+    assert (version.approved, version.run_id, version.tags["slipway.run"]) == (True, run["job"]["name"], str(run["run"]))
+    assert digest_folder(registry.fetch(version)) == facts["digest"]
+    listed = json.loads(shops.mlops("models", "--json")[1])
+    assert [(one["version"], one["approved"]) for one in listed["versions"]] == [(1, True)]
+    assert Path(facts["report"]).exists()
+
+
+def test_the_same_again_trains_nothing_and_a_worse_one_is_kept_as_a_challenger(shops):
+    first = deliver(shops)
+    again = deliver(shops)
+    assert (again["outcome"], again["version"]) == ("unchanged", first["version"])
+    workspace = open_workspace(None)
+    workspace.registry.move(shops.model, "production", workspace.registry.resolve(shops.model, "1"), expected=None, who="you", reason="x")
+    worse = deliver(shops, "--set", "blind=0.9")
+    assert (worse["outcome"], worse["champion"]["version"], worse["version"]) == ("keep", 1, 2)
+
+
+def test_a_model_below_a_limit_is_red_and_not_registered(shops):
+    shops.project.edit("environments/staging.yml", "at_least: 0.6", "at_least: 0.999")
+    code, _, errors = shops.mlops("deliver", "--to", "registry")
+    assert code == 1
+    assert "the gate stopped the model" in errors
+    assert open_workspace(None).registry.versions(shops.model) == []
+
+
+def test_a_delivery_that_lost_its_connection_follows_the_same_job_when_it_is_asked_for_again(shops):
+    shops.azure.faults.add(Fault("GET .*/jobs", drop=True, times=40))
+    code, _, errors = shops.mlops("deliver", "--to", "registry")
+    assert code == 3
+    assert "Azure does not answer" in errors
+    shops.azure.faults.clear()
+    facts = deliver(shops)
+    assert (facts["outcome"], facts["run"]) == ("promote", 1)
+    assert len({call.path for call in shops.azure.calls if call.method == "PUT" and "/jobs/" in call.path}) == 1
+
+
+def test_nobody_signed_in_is_told_before_anything_is_started(shops):
+    shops.sign_in(shops.azure.scientist, secret="wrong")
+    code, _, errors = shops.mlops("deliver", "--to", "registry")
+    assert code == 3
+    assert "not signed in to Azure" in errors
+    assert not Path(".mlops/runs/1").exists()
