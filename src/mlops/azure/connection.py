@@ -105,6 +105,7 @@ def connect(settings: AzureSettings, environment: str) -> Connection:
         credential,
         *place,
         show_progress=False,
+        polling_interval=5,
         enable_telemetry=False,
         retry_policy=Patience(retry_total=RETRIES, retry_backoff_factor=0.4, retry_backoff_max=_LONGEST),
         per_retry_policies=[pace],
