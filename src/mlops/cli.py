@@ -448,7 +448,13 @@ VERBS = {
         "way:stop",
         "end the endpoints; what they serve is remembered",
         "mlops stop",
-        (_MODEL, _argument("--all", action="store_true", help="of all models")),
+        (
+            _argument(
+                "environment", nargs="?", metavar="ENVIRONMENT", help="only this one; one on Azure ML is ended only where it is named"
+            ),
+            _MODEL,
+            _argument("--all", action="store_true", help="of all models"),
+        ),
     ),
     "report": Verb(
         "pipelines:report",

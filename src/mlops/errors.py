@@ -2,6 +2,7 @@
 
     MlopsError
     ├── JobFailed        1   your job, your data or a gate said no
+    │   └── Overtaken        ... somebody else was quicker, and what was decided is not true any more
     ├── UsageError       2   what was asked for is wrong: arguments, YAML, a malformed contract
     │   └── SpecError        ... with every mistake of a file, each at its line
     └── PlatformError    3   the request was right, and could not be carried out: disk, port, server, lock
@@ -42,6 +43,10 @@ class JobFailed(MlopsError):
     """A step, a data contract or a gate said no."""
 
     exit_code = 1
+
+
+class Overtaken(JobFailed):
+    """Somebody else changed what this was decided on: it is theirs now, and nothing of it is put back."""
 
 
 class UsageError(MlopsError):

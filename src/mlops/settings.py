@@ -26,6 +26,9 @@ PLACES = ("local", "azure")
 """Where an environment may run."""
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 PACKAGES = ("project", "conda_file")
+AUTH = ("aad_token", "key")
+NETWORKS = ("public", "private")
+SCALE_BY = ("cpu", "latency")
 METRICS_OF: Mapping[str, Mapping[str, str]] = {
     "binary": {"auc": "higher", "average_precision": "higher", "log_loss": "lower", "brier": "lower", "calibration_error": "lower"},
     "multiclass": {"log_loss": "lower", "accuracy": "higher", "balanced_accuracy": "higher", "f1_macro": "higher", "auc_ovr": "higher"},
@@ -39,7 +42,7 @@ SLICE_METRICS = tuple(name for name in METRICS if name not in ("average_precisio
 USUAL_METRICS = {"binary": "auc", "multiclass": "accuracy", "regression": "r2"}
 """What is watched where `monitor.performance` names no metric: none of them has a unit, so that the usual allowance fits any target."""
 WITHOUT_CHAMPION = ("baseline", "limits")
-SECTIONS = ("gate", "monitor", "test", "watch", "serve", "pull_request", "approval")
+SECTIONS = ("gate", "monitor", "test", "watch", "serve", "online", "shift", "pull_request", "approval")
 """What a model may have otherwise than its environment says, in `environments/<model>/<environment>.yml`."""
 BUDGETS = ("latency_ms", "size_mb")
 
@@ -85,6 +88,53 @@ class ServeSettings:
     port: int
     max_body_mb: float = 8.0
     timeout_seconds: float = 10.0
+
+
+@dataclass(frozen=True)
+class ScaleSettings:
+    """How many machines a deployment on Azure ML has: more where the mean of `by` is above `above` for five minutes, fewer where it is below `below`."""
+
+    least: int
+    most: int
+    by: str = "cpu"
+    """cpu: percent of the machines' processors; latency: the endpoint's 95th percentile in milliseconds."""
+    above: float = 70.0
+    below: float = 30.0
+
+
+@dataclass(frozen=True)
+class OnlineSettings:
+    """The endpoint on Azure ML that an environment is, where `where` is azure: what its deployments run on, and who may call them."""
+
+    endpoint: str = ""
+    """Its name; without one, the workspace's endpoint that is tagged with the model's name, as `make infra` makes it."""
+    compute: str = ""
+    """The Kubernetes compute of the workspace that it runs on; without one, the service's own machines."""
+    instance_type: str = "Standard_DS3_v2"
+    instances: int = 1
+    auth: str = "aad_token"
+    network: str = "public"
+    scoring: str = ""
+    """A scoring script of yours, below the project; without one, the service serves the MLflow model by itself."""
+    environment: str = ""
+    """What the script runs in: azureml:NAME:VERSION, or a file of environments/images."""
+    collect: bool = False
+    """Whether rows and answers are kept. They may hold personal data."""
+    cost_owner: str = ""
+    scale: ScaleSettings | None = None
+
+
+@dataclass(frozen=True)
+class ShiftSettings:
+    """How a new version gets its traffic on Azure ML, and what puts it back: bounds on all that it answers at each stage, as Azure Monitor tells."""
+
+    mirror: int = 10
+    """Percent of the requests that it is asked as well before it answers any; 0: none."""
+    stages: tuple[int, ...] = (10, 50, 100)
+    seconds: float = 300.0
+    """At the mirror, and at each stage. Azure Monitor tells minutes, and these up to three minutes late."""
+    error_rate: float = 0.0
+    p95_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -232,6 +282,8 @@ class Environment:
     gate: GateRules | None = None
     test: TestSettings | None = None
     watch: WatchSettings | None = None
+    online: OnlineSettings = OnlineSettings()
+    shift: ShiftSettings = ShiftSettings()
     approval: ApprovalSettings = ApprovalSettings()
     pull_request: PullRequestSettings = PullRequestSettings()
     monitor: MonitorSettings = MonitorSettings()
@@ -337,6 +389,8 @@ def read_environment(root: Path, name: str, model: ModelSettings | None = None) 
         gate=_gate(parts["gate"], task) if "gate" in given else None,
         test=_test(parts["test"]) if "test" in given else None,
         watch=_watch(parts["watch"]) if "watch" in given else None,
+        online=_online(parts["online"]),
+        shift=_shift(parts["shift"]),
         approval=_approval(parts["approval"], name),
         pull_request=_pull_request(parts["pull_request"]),
         monitor=_monitor(parts["monitor"], task),
@@ -416,6 +470,63 @@ def _serve(reader: Reader) -> ServeSettings:
         reader.number((*at, "max_body_mb"), 8.0, least=0.001),
         reader.number((*at, "timeout_seconds"), 10.0, least=0.1),
     )
+
+
+def _online(reader: Reader) -> OnlineSettings:
+    at, usual = ("online",), OnlineSettings()
+    body = reader.mapping(at, OnlineSettings.__dataclass_fields__)
+    words = {
+        name: reader.text((*at, name))
+        for name in ("endpoint", "compute", "instance_type", "scoring", "environment", "cost_owner")
+        if name in body
+    }
+    made = OnlineSettings(
+        **words,
+        instances=reader.whole((*at, "instances"), usual.instances, least=1),
+        auth=reader.choice((*at, "auth"), AUTH, usual.auth),
+        network=reader.choice((*at, "network"), NETWORKS, usual.network),
+        collect=reader.truth((*at, "collect"), default=usual.collect),
+        scale=_scale(reader, (*at, "scale")) if "scale" in body else None,
+    )
+    if made.scoring and not made.environment:
+        reader.note(
+            (*at, "scoring"), "a scoring script needs an `environment` to run in", "azureml:NAME:VERSION, or a file of environments/images."
+        )
+    return made
+
+
+def _scale(reader: Reader, at: Keys) -> ScaleSettings:
+    reader.mapping(at, {"min", "max", "by", "above", "below"})
+    least, by = reader.whole((*at, "min"), 1, least=1), reader.choice((*at, "by"), SCALE_BY, "cpu")
+    above = reader.number((*at, "above"), 70.0 if by == "cpu" else None, least=0)
+    below = reader.number((*at, "below"), 30.0 if by == "cpu" else None, least=0)
+    if below >= above:
+        reader.note(
+            (*at, "below"), f"`below` is {below:g}, and must be less than `above`, {above:g}", "Else machines come and go without end."
+        )
+    return ScaleSettings(least, reader.whole((*at, "max"), None, least=least), by, above, below)
+
+
+def _shift(reader: Reader) -> ShiftSettings:
+    at, usual = ("shift",), ShiftSettings()
+    body = reader.mapping(at, ShiftSettings.__dataclass_fields__)
+    return ShiftSettings(
+        reader.whole((*at, "mirror"), usual.mirror, least=0, most=50),
+        _stages(reader, (*at, "stages"), usual.stages),
+        reader.number((*at, "seconds"), usual.seconds, least=0, most=86400),
+        reader.number((*at, "error_rate"), usual.error_rate, least=0, most=1),
+        reader.number((*at, "p95_ms"), None, least=0) if "p95_ms" in body else None,
+    )
+
+
+def _stages(reader: Reader, at: Keys, usual: tuple[int, ...]) -> tuple[int, ...]:
+    """Read percentages of the traffic, which must rise and end with all of it."""
+    value = reader.get(at, list(usual))
+    rises = isinstance(value, list) and all(type(one) is int for one in value) and value == sorted({*value, 100}) and value[0] > 0
+    if not rises:
+        reader.note(at, f"`stages` is {value!r}, and must be percentages that rise, to 100", "[10, 50, 100]")
+        return usual
+    return tuple(value)
 
 
 def _test(reader: Reader) -> TestSettings:

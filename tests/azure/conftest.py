@@ -39,6 +39,8 @@ def azure(loopback: Loopback, tmp_path_factory: pytest.TempPathFactory) -> Itera
     loopback.jobs.folder = tmp_path_factory.mktemp("compute")
     yield loopback
     loopback.faults.clear()
+    loopback.endpoints.clear()
+    loopback.service.after = None
     loopback.service.gone, loopback.jobs.runs, loopback.entra.lifetime = False, True, 3600.0
     found, loopback.service.violations = loopback.service.violations, []
     assert found == []

@@ -19,15 +19,14 @@ pytestmark = pytest.mark.slow
 def shops(there, request):
     """The small project of the delivery's tests, with staging on Azure ML; its model has a name of the test's own."""
     model = f"shops{abs(hash(request.node.name)) % 10**8}"
+    azure = "where: azure\n" + yaml.safe_dump({"azure": there.azure.place()}).rstrip()
+    edits = {
+        "src/project/project.yml": ("  shops:", f"  {model}:"),
+        "src/pipelines/train.yml": ("experiment_name: shops", "experiment_name: shops\nsettings: {default_compute: azureml:cpu-cluster}"),
+        "environments/staging.yml": ("where: local", azure),
+    }
     for name, text in FILES.items():
-        text = textwrap.dedent(text)
-        if name == "src/project/project.yml":
-            text = text.replace("  shops:", f"  {model}:")
-        if name == "src/pipelines/train.yml":
-            text = text.replace("experiment_name: shops", "experiment_name: shops\nsettings: {default_compute: azureml:cpu-cluster}")
-        if name == "environments/staging.yml":
-            text = text.replace("where: local", "where: azure\n" + yaml.safe_dump({"azure": there.azure.place()}).rstrip())
-        there.project.write(name, text)
+        there.project.write(name, textwrap.dedent(text).replace(*edits.get(name, ("where: azure", "where: azure"))))
     there.model = model
     return there
 

@@ -107,6 +107,7 @@ def connect(settings: AzureSettings, environment: str) -> Connection:
         credential,
         *place,
         show_progress=False,
+        polling_interval=5,
         enable_telemetry=False,
         retry_policy=patience(),
         per_retry_policies=[pace],

@@ -227,8 +227,9 @@ class WorkspaceStore:
             print(f"  the studio shows older tags for now: {error.message}", file=sys.stderr)
 
     def _assets(self, name: str) -> list[Model]:
+        """Return the model assets that are versions of a registry; a workspace that only serves has others, called by their digest."""
         try:
-            return list(self.connection.client.models.list(name=name))
+            return [one for one in self.connection.client.models.list(name=name) if str(one.version).isdigit()]
         except ResourceNotFoundError:
             return []
 

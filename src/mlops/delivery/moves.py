@@ -7,22 +7,19 @@ command again finishes the move.
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mlops.delivery import stations
 from mlops.delivery.approval import approved_by
 from mlops.delivery.ticket import check_ticket, read_ticket
-from mlops.errors import JobFailed, UsageError
+from mlops.errors import JobFailed, Overtaken, UsageError
 from mlops.files import locked
 from mlops.local.runs import origin
-from mlops.serving import endpoint
 
 if TYPE_CHECKING:
     from mlops.delivery.workspace import Workspace
     from mlops.registry.versions import ModelVersion, Registry
-    from mlops.serving.endpoint import Served
 
 _ALL_THE_SAME = "To do it all the same, say why: --reason TEXT (make: REASON=...). It is recorded."
 
@@ -57,7 +54,7 @@ def put(
         PlatformError: The endpoint could not be started.
     """
     clock = stations.Clock()
-    registry, name = workspace.registry, workspace.model.name
+    registry, name, place = workspace.registry, workspace.model.name, workspace.serving(environment)
     with locked(workspace.endpoint(environment) / "move.lock"):
         before = registry.resolve(name, environment)
         if environment == "production" and expected is not None and (before is None or before.version != expected["version"]):
@@ -65,17 +62,20 @@ def put(
             hint = "Run `make run` again: it compares with what serves now."
             raise JobFailed(f"production was v{expected['version']} when this was decided, and is {now} now", hint=hint)
         folder = registry.fetch(version)
-        _serve_first(workspace, environment, before)
-        served = stations.deploy(workspace, environment, version, folder)
-        trial = stations.trial(workspace, environment, served, registry.attachment(version, stations.SMOKE_FILE))
+        place.prepare(before)
+        served = place.deploy(version, folder)
+        smoke = registry.attachment(version, stations.SMOKE_FILE)
+        trial = place.trial(version, smoke)
         try:
             stations.check_passed(environment, trial)
         except JobFailed:
-            _back(workspace, environment, before)
+            place.back(version, before)
             raise
+        trial |= _shifted(workspace, environment, version, before, at_once=kind == "rollback")
         who = who or origin(workspace.root).user
         registry.move(name, environment, version, expected=before.version if before else None, who=who, reason=reason, kind=kind)
-        trial |= _watched(workspace, environment, version, before, served)
+        trial |= _watched(workspace, environment, version, before)
+        place.settle()
     previous = {"version": before.version} if before and before.version != version.version else _served_before(registry, name, environment)
     return {**asdict(served), "previous": previous, **trial, "seconds": clock.seconds}
 
@@ -89,30 +89,40 @@ def _served_before(registry: Registry, name: str, environment: str) -> dict[str,
     return {"version": earlier.version} if earlier else None
 
 
-def _serve_first(workspace: Workspace, environment: str, before: ModelVersion | None) -> None:
-    """Where nothing runs (a machine that has only just started), serve what the registry says is there, so that there is something to go back to."""
-    if before is None or workspace.state is None or endpoint.look(workspace.endpoint(environment)).health == "ready":
-        return
+def _shifted(
+    workspace: Workspace, environment: str, version: ModelVersion, before: ModelVersion | None, *, at_once: bool
+) -> dict[str, Any]:
+    """Give a version the traffic; one that broke a bound on the way was put back, and that is recorded.
+
+    Raises:
+        JobFailed: It broke a bound; what served before serves.
+    """
+    registry = workspace.registry
     try:
-        stations.deploy(workspace, environment, before, workspace.registry.fetch(before))
-    except JobFailed as error:  # it cannot be gone back to; that is no reason to keep what is better away
-        print(f"  v{before.version}, which {environment} serves, cannot be started here: {error.message}", file=sys.stderr)
+        return workspace.serving(environment).shift(version, registry.attachment(version, stations.SMOKE_FILE), at_once=at_once)
+    except Overtaken:
+        raise
+    except JobFailed as error:
+        registry.mark_rolled_back(version, environment=environment, who="slipway", reason=error.message)
+        after = f"v{before.version} serves all of it again" if before else "nothing serves: there was no version before it"
+        raise JobFailed(
+            f"{environment} took v{version.version} back {error.message}; {after}", where=error.where, hint=error.hint
+        ) from error
 
 
-def _watched(workspace: Workspace, environment: str, version: ModelVersion, before: ModelVersion | None, served: Served) -> dict[str, Any]:
+def _watched(workspace: Workspace, environment: str, version: ModelVersion, before: ModelVersion | None) -> dict[str, Any]:
     """Watch a version that serves, where the environment asks for it; one that breaks a bound is taken back, and that is recorded.
 
     Raises:
         JobFailed: It broke a bound; what served before serves again.
     """
-    smoke = workspace.registry.attachment(version, stations.SMOKE_FILE)
-    facts = stations.watch(workspace, environment, served, smoke)
+    registry, place = workspace.registry, workspace.serving(environment)
+    facts = place.watch(version, registry.attachment(version, stations.SMOKE_FILE))
     broken = [rule for rule in facts["rules"] if not rule["passed"]]
     if not broken:
         return {"watch": facts}
-    why = f"while it was watched: {broken[0]['name']}: {broken[0]['reason']}"
-    _back(workspace, environment, before)
-    registry, who = workspace.registry, "slipway"
+    why, who = f"while it was watched: {broken[0]['name']}: {broken[0]['reason']}", "slipway"
+    place.back(version, before)
     if before is not None:
         registry.move(version.name, environment, before, expected=version.version, who=who, reason=why, kind="rollback")
     else:
@@ -120,14 +130,6 @@ def _watched(workspace: Workspace, environment: str, version: ModelVersion, befo
     registry.mark_rolled_back(version, environment=environment, who=who, reason=why)
     after = f"v{before.version} serves again" if before else "nothing serves: there was no version before it"
     raise JobFailed(f"{environment} took v{version.version} back {why}; {after}", where=f"environments/{environment}.yml")
-
-
-def _back(workspace: Workspace, environment: str, before: ModelVersion | None) -> None:
-    """Undo a deployment that did not pass: serve what was served before, or nothing."""
-    if before is None:
-        endpoint.stop(workspace.endpoint(environment))
-    else:
-        stations.deploy(workspace, environment, before, workspace.registry.fetch(before))
 
 
 def promote(workspace: Workspace, which: str, environment: str, reason: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops.delivery.judging import rule, smoke_rule
 from mlops.errors import JobFailed, PlatformError
 from mlops.serving import endpoint
 
@@ -83,9 +84,9 @@ def watch(workspace: Workspace, environment: str, served: Served, smoke_file: Pa
     failed = max(wrong, sum(status >= 500 for status in statuses))
     rate, p95 = failed / total if total else 1.0, _p95(times)
     reason = f"{rate:.2%} of {total:,} requests in {wanted.seconds:g} s, at most {wanted.error_rate:.2%}"
-    rules = [_rule("error_rate", rate <= wanted.error_rate, f"{reason}; {first}" if first else reason)]
+    rules = [rule("error_rate", rate <= wanted.error_rate, f"{reason}; {first}" if first else reason)]
     if wanted.p95_ms is not None:
-        rules.append(_rule("p95_ms", p95 <= wanted.p95_ms, f"{p95:.1f} ms in {wanted.seconds:g} s, at most {wanted.p95_ms:g}"))
+        rules.append(rule("p95_ms", p95 <= wanted.p95_ms, f"{p95:.1f} ms in {wanted.seconds:g} s, at most {wanted.p95_ms:g}"))
     return {"seconds": wanted.seconds, "requests": total, "error_rate": rate, "p95_ms": p95, "rules": rules}
 
 
@@ -149,20 +150,11 @@ def _try(served: Served, smoke_file: Path, smoke_requests: int, load_seconds: fl
 
 
 def _rules(test: Any, facts: dict[str, Any]) -> list[dict[str, Any]]:
-    smoke, load = facts["smoke"], facts.get("load")
-    worst = smoke["worst_difference"]
-    rules = [
-        _rule(
-            "smoke",
-            smoke["equal"] == smoke["requests"],
-            f"{smoke['equal']} of {smoke['requests']} equal to the offline predictions (worst difference {worst:.2g})",
-        )
-    ]
-    if smoke["failures"]:
-        rules[0]["reason"] += f"; first failure: {smoke['failures'][0]}"
+    load = facts.get("load")
+    rules = [smoke_rule(facts["smoke"])]
     if load and test.p95_ms is not None:
         rules.append(
-            _rule(
+            rule(
                 "p95_ms",
                 load["p95_ms"] <= test.p95_ms,
                 f"{load['p95_ms']:.1f} ms at {load['connections']} connections, at most {test.p95_ms:g}",
@@ -170,12 +162,8 @@ def _rules(test: Any, facts: dict[str, Any]) -> list[dict[str, Any]]:
         )
     if load and test.error_rate is not None:
         reason = f"{load['error_rate']:.2%} of {load['requests']:,} requests, at most {test.error_rate:.2%}"
-        rules.append(_rule("error_rate", load["error_rate"] <= test.error_rate, reason))
+        rules.append(rule("error_rate", load["error_rate"] <= test.error_rate, reason))
     return rules
-
-
-def _rule(name: str, passed: bool, reason: str) -> dict[str, Any]:
-    return {"name": name, "passed": bool(passed), "reason": reason}
 
 
 def summary(facts: dict[str, Any]) -> str:
@@ -185,10 +173,15 @@ def summary(facts: dict[str, Any]) -> str:
         parts.append(f"smoke {facts['smoke']['equal']} of {facts['smoke']['requests']} equal")
     if facts["load"]:
         parts.append(f"{facts['load']['requests_per_second']:,.0f} req/s, p95 {facts['load']['p95_ms']:.1f} ms")
+    parts += [f"{_share(stage)}: {stage['requests']:,} requests, {stage['error_rate']:.2%} failed" for stage in facts.get("shift") or []]
     watched = facts.get("watch") or {}
     if watched.get("requests"):
         parts.append(f"watched {watched['seconds']:g} s: {watched['requests']:,} requests, {watched['error_rate']:.2%} failed")
     return " · ".join(parts) or "not tried: this version has no held-out rows"
+
+
+def _share(stage: dict[str, Any]) -> str:
+    return f"{stage['percent']} %" if stage["percent"] else "mirrored"
 
 
 def check_passed(environment: str, facts: dict[str, Any]) -> None:

@@ -25,7 +25,6 @@ from mlops.registry.gate import Verdict, judge, on_a_sample
 from mlops.registry.versions import FINGERPRINT
 from mlops.release.provenance import MADE, made
 from mlops.report.page import write_report
-from mlops.serving import endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from mlops.delivery.workspace import Workspace
     from mlops.engine.events import Event
     from mlops.registry.versions import ModelVersion
+    from mlops.serving.endpoint import Served
     from mlops.spec.values import Step
 
 OUTPUTS = ("model", "test", "evaluation")
@@ -281,9 +281,9 @@ def _champion_facts(champion: ModelVersion | None) -> dict[str, Any] | None:
     return {"version": champion.version, "digest": champion.digest, "run": int(run) if run else None}
 
 
-def _serving(workspace: Workspace, digest: str) -> endpoint.Served | None:
+def _serving(workspace: Workspace, digest: str) -> Served | None:
     """Return production's endpoint where it is ready and serves exactly these files, or None."""
-    served = endpoint.look(workspace.endpoint("production"))
+    served = workspace.serving("production").look()
     return served if served.health == "ready" and served.digest == digest else None
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mlops.azure.connection import Connection
+    from mlops.delivery.serving import Serving
     from mlops.spec.values import Pipeline
 
 ENVIRONMENTS = ("staging", "production")
@@ -93,11 +94,11 @@ class Workspace:
 
     @functools.cached_property
     def staging(self) -> Environment:
-        return _served_here(read_environment(self.root, "staging", self.model))
+        return read_environment(self.root, "staging", self.model)
 
     @functools.cached_property
     def production(self) -> Environment:
-        return _served_here(read_environment(self.root, "production", self.model))
+        return read_environment(self.root, "production", self.model)
 
     def environment(self, name: str) -> Environment:
         """Return an environment that models are deployed to.
@@ -109,17 +110,28 @@ class Workspace:
             raise UsageError(f"there is no environment {name!r}", hint=did_you_mean(name, ENVIRONMENTS, label="environments"))
         return self.staging if name == "staging" else self.production
 
+    def serving(self, name: str) -> Serving:
+        """Return what serves the model in an environment: the endpoint on this machine, or the one on Azure ML.
 
-def _served_here(environment: Environment) -> Environment:
-    """Return the environment.
+        Raises:
+            UsageError: There is no environment of that name.
+        """
+        if name not in self._serving:
+            self._serving[name] = self._place(self.environment(name))
+        return self._serving[name]
 
-    Raises:
-        UsageError: It is on Azure ML, where pipelines run and nothing is deployed yet.
-    """
-    if environment.where == "azure":
-        hint = "Use where: local, and keep its section `azure`: mlops run FILE --where azure runs pipelines there (docs/azure.md)."
-        raise UsageError("deploying to Azure ML is not built yet", where=f"environments/{environment.name}.yml", hint=hint)
-    return environment
+    @functools.cached_property
+    def _serving(self) -> dict[str, Serving]:
+        return {}
+
+    def _place(self, environment: Environment) -> Serving:
+        if environment.where == "azure":
+            from mlops.azure.online import Online
+
+            return Online(self.root, self.project.name, self.model, environment)
+        from mlops.delivery.serving import Here
+
+        return Here(self, environment.name)
 
 
 def open_workspace(model: str | None) -> Workspace:

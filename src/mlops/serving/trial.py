@@ -24,7 +24,7 @@ import httptools
 from mlops.files import read_json, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 TOLERANCE = 1e-9
 ANSWER_SECONDS = 10.0
@@ -81,25 +81,42 @@ class Load:
 
 
 def smoke(address: str, key: str, rows: HeldOut) -> Smoke:
-    """Send rows one by one, and compare with what was said offline (equal: within 1e-9, of what is larger than 1 relative to it)."""
-    worst, failures, equal = 0.0, [], 0
+    """Send rows one by one, and compare with what was said offline (see `compare`)."""
     split = urlsplit(address)
     connection = http.client.HTTPConnection(str(split.hostname), split.port, timeout=ANSWER_SECONDS)
+
+    def ask(body: bytes, _expected: Any) -> Any:
+        try:
+            return _ask(connection, key, body)
+        except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError):
+            connection.close()
+            raise
+
     try:
-        for number, (body, expected) in enumerate(zip(rows.bodies(), rows.expected, strict=True)):
-            try:
-                difference, size = _away(_ask(connection, key, body), expected)
-            except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError) as error:
-                connection.close()
-                failures.append(f"row {number}: {error or type(error).__name__}")
-                continue
-            worst = max(worst, difference)
-            if difference <= TOLERANCE * max(1.0, size):
-                equal += 1
-            else:
-                failures.append(f"row {number}: {difference:.3g} away from the offline {expected}")
+        return compare(rows, ask)
     finally:
         connection.close()
+
+
+def compare(rows: HeldOut, ask: Callable[[bytes, Any], Any]) -> Smoke:
+    """Ask rows one by one, and compare with what was said offline (equal: within 1e-9, of what is larger than 1 relative to it).
+
+    Args:
+        rows: What is asked, and what was said.
+        ask: Returns the answer to a request's body; it is told what is expected, to give it the same form. What it raises is a failure of the row.
+    """
+    worst, failures, equal = 0.0, [], 0
+    for number, (body, expected) in enumerate(zip(rows.bodies(), rows.expected, strict=True)):
+        try:
+            difference, size = _away(ask(body, expected), expected)
+        except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError) as error:
+            failures.append(f"row {number}: {error or type(error).__name__}")
+            continue
+        worst = max(worst, difference)
+        if difference <= TOLERANCE * max(1.0, size):
+            equal += 1
+        else:
+            failures.append(f"row {number}: {difference:.3g} away from the offline {expected}")
     return Smoke(len(rows.data), equal, worst, tuple(failures[:MOST_FAILURES]))
 
 

@@ -217,9 +217,7 @@ def _print_served(facts: Mapping[str, Any], *, several: bool) -> None:
 
 
 def _environment(workspace: Workspace, name: str) -> dict[str, Any]:
-    from mlops.serving import endpoint
-
-    served = endpoint.look(workspace.endpoint(name))
+    served = workspace.serving(name).look()
     facts = asdict(served)
     facts["registered"] = None
     if served.version is None and workspace.state is None:
@@ -238,27 +236,22 @@ def _environment(workspace: Workspace, name: str) -> dict[str, Any]:
 
 def rotate_key(arguments: argparse.Namespace) -> int:
     """Give an endpoint a new key, and say where it is; the key itself is never printed."""
-    from mlops.serving import endpoint
-
     workspace = open_workspace(arguments.model)
-    workspace.environment(arguments.environment)
-    endpoint.rotate_key(workspace.endpoint(arguments.environment))
-    place = shown(workspace.endpoint(arguments.environment) / "key", workspace.root)
-    told = f"the new key is in {place}; the one before it works until the next rotation"
-    print(json.dumps({"key_file": place}) if arguments.json else told)
+    told = workspace.serving(arguments.environment).rotate_key()
+    key = workspace.endpoint(arguments.environment) / "key"
+    print(json.dumps({"key_file": shown(key, workspace.root) if key.exists() else None}) if arguments.json else told)
     return 0
 
 
 def stop(arguments: argparse.Namespace) -> int:
-    """End every endpoint of a model, or of all models."""
-    from mlops.serving import endpoint
-
+    """End every endpoint of a model, or of all models, on this machine; one on Azure ML only where it is named."""
     workspaces = _each(None) if arguments.all else [open_workspace(arguments.model)]
+    named = (arguments.environment,) if arguments.environment else ENVIRONMENTS
     stopped = [
         f"{workspace.model.name} {name}" if arguments.all else name
         for workspace in workspaces
-        for name in ENVIRONMENTS
-        if endpoint.stop(workspace.endpoint(name))
+        for name in named
+        if (arguments.environment or workspace.environment(name).where != "azure") and workspace.serving(name).stop()
     ]
     if arguments.json:
         print(json.dumps({"stopped": stopped}))

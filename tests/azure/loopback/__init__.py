@@ -23,6 +23,7 @@ import uvicorn
 from azure.storage.blob import BlobServiceClient
 
 from . import azurite, certificates
+from .endpoints import Endpoints
 from .entra import LOGIN, Entra, Identity
 from .faults import Fault, Faults
 from .jobs import Jobs
@@ -47,7 +48,8 @@ class Loopback:
     def __init__(self, folder: Path, tools: Path) -> None:
         self.folder, self.tools = folder, tools
         self.scientist, self.reader, self.nobody = Identity(), Identity("Reader"), Identity("none")
-        self.entra = Entra(str(uuid.uuid4()), [self.scientist, self.reader, self.nobody])
+        self.ci, self.planner = Identity("ci"), Identity("ci that reads quotas")
+        self.entra = Entra(str(uuid.uuid4()), [self.scientist, self.reader, self.nobody, self.ci, self.planner])
         self.faults = Faults()
         self._ending = contextlib.ExitStack()
 
@@ -62,7 +64,14 @@ class Loopback:
 
     def _start(self, ending: contextlib.ExitStack) -> None:
         account, key = f"st{secrets.token_hex(6)}", base64.b64encode(secrets.token_bytes(32)).decode()
-        names = [ARM, LOGIN, f"{REGION}.api.azureml.ms", f"{account}.blob.core.windows.net", "localhost"]
+        names = [
+            ARM,
+            LOGIN,
+            f"{REGION}.api.azureml.ms",
+            f"{account}.blob.core.windows.net",
+            f"*.{REGION}.inference.ml.azure.com",
+            "localhost",
+        ]
         self.certificates = certificates.issue(self.folder, names)
         program = azurite.program(self.tools)
         storage = ending.enter_context(azurite.running(program, self.folder, account, key, self.certificates))
@@ -76,7 +85,9 @@ class Loopback:
         self.workspace.prepare()
         self.jobs = Jobs(self.workspace, self.folder / "compute")
         ending.callback(self.jobs.close)
-        self.service = Service(self.entra, self.workspace, self.jobs, self.faults, self._drop)
+        self.endpoints = Endpoints(self.workspace, self.folder / "endpoints")
+        ending.callback(self.endpoints.close)
+        self.service = Service(self.entra, self.workspace, self.jobs, self.faults, self._drop, self.endpoints)
         self._serve(ending, storage.port)
 
     def _serve(self, ending: contextlib.ExitStack, blob_port: int) -> None:
@@ -84,7 +95,9 @@ class Loopback:
         port = listening.getsockname()[1]
         files = {"ssl_certfile": str(self.certificates.certificate), "ssl_keyfile": str(self.certificates.key)}
         self._server = uvicorn.Server(uvicorn.Config(self.service.application(), log_level="error", lifespan="off", **files))
-        self.proxy = Proxy({ARM: port, LOGIN: port, "*.api.azureml.ms": port, "*.blob.core.windows.net": blob_port})
+        self.proxy = Proxy(
+            {ARM: port, LOGIN: port, "*.api.azureml.ms": port, "*.inference.ml.azure.com": port, "*.blob.core.windows.net": blob_port}
+        )
         ready = threading.Event()
         thread = threading.Thread(target=lambda: asyncio.run(self._main(listening, ready)), daemon=True)
         thread.start()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 _OF = "Microsoft.MachineLearningServices/workspaces"
 ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -14,6 +16,10 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "none": ((), ()),
 }
 """Role -> (actions, what of them it does not grant). Azure's names for both."""
+_OURS = json.loads(Path(__file__).parents[3].joinpath("infra/roles.json").read_text(encoding="utf-8"))["roles"]
+ROLES["ci"] = tuple(tuple(one for name in ("deployer", "scaler") for one in _OURS[name][key]) for key in ("actions", "notActions"))
+_READS = tuple(f"Microsoft.MachineLearningServices/locations/{kind}/read" for kind in ("usages", "vmSizes"))
+ROLES["ci that reads quotas"] = (ROLES["ci"][0] + _READS, ROLES["ci"][1])
 
 
 def grants(role: str, action: str) -> bool:

@@ -18,11 +18,13 @@ from starlette.routing import Route
 from . import description
 from .entra import LOGIN, Entra, Refused
 from .roles import grants
+from .routes import rows
 from .workspace import ASSETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .endpoints import Endpoints
     from .faults import Fault, Faults
     from .jobs import Job, Jobs, Step
     from .workspace import Workspace
@@ -72,11 +74,14 @@ class Service:
     jobs: Jobs
     faults: Faults
     drop: Callable[[], None]
+    endpoints: Endpoints
     calls: list[Call] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     """What the description does not allow in the requests that came."""
     gone: bool = False
     """The workspace was deleted."""
+    after: Callable[[Call], None] | None = None
+    """Is told of each request that was carried out, before whoever asked has the answer."""
     _polls: dict[str, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -108,7 +113,9 @@ class Service:
             ("POST", f"/data/v1.0{_SCOPE}/dataversion/batchGetResolvedUris", "data/versions/read", self._resolved),
             ("POST", f"/modelregistry/v1.0{_SCOPE}/models/batchGetResolvedUris", "models/versions/read", self._resolved),
         ]
-        routes = [Route(path, self._guarded(action, handler), methods=[method]) for method, path, action, handler in table]
+        table = rows(self.endpoints, _SCOPE) + table
+        routes = [Route("/score", self._scored, methods=["POST"])]
+        routes += [Route(path, self._guarded(action, handler), methods=[method]) for method, path, action, handler in table]
         routes += [
             Route("/discovery", self._open(self._discovery)),
             Route("/metadata/endpoints", self._open(self._metadata)),
@@ -135,15 +142,41 @@ class Service:
                     401, "InvalidAuthenticationTokenAudience", f"The audience {claims['aud']} is not one of {request.url.hostname}."
                 )
             self._in_place(at)
-            needed = f"{_OF}/{action.format(**at)}"
-            if not grants(who.role, needed):
+            needed = action if not action or action.startswith("Microsoft.") else f"{_OF}/{action.format(**at)}"
+            if needed and not grants(who.role, needed):
                 told = f"The client '{who.client}' with object id '{who.object}' does not have authorization to perform action '{needed}' "
                 raise Refused(403, "AuthorizationFailed", f"{told}over scope '{self.workspace.id}' or the scope is invalid.")
             if host == ARM:
                 self._judge(request, query, body)
             return handler(at=at, query=query, body=body)
 
-        return self._endpoint(carry_out, f"{_OF}/{action}")
+        return self._endpoint(carry_out, action if action.startswith("Microsoft.") else f"{_OF}/{action}")
+
+    async def _scored(self, request: Request) -> Response:
+        raw = await request.body()
+        return await run_in_threadpool(self._score, request, raw)
+
+    def _score(self, request: Request, raw: bytes) -> Response:
+        """Answer a caller of an endpoint, who signs in or shows its key."""
+        name, named = (request.url.hostname or "").partition(".")[0], request.headers.get("azureml-model-deployment", "")
+        try:
+            self._called(name, request.headers.get("authorization", ""))
+            status, body = self.endpoints.score(name, named, raw)
+        except Refused as error:
+            return JSONResponse({"error": {"code": error.code, "message": error.message}}, error.status)
+        return Response(body, status, media_type="application/json")
+
+    def _called(self, name: str, header: str) -> None:
+        endpoint = self.endpoints.get(name)
+        if endpoint.body["properties"]["authMode"] == "Key":
+            if header.removeprefix("Bearer ") not in endpoint.keys.values():
+                raise Refused(401, "Unauthorized", "key_auth_access_denied")
+            return
+        who, claims = self.entra.who(header)
+        if claims["aud"] != "https://ml.azure.com":
+            raise Refused(401, "Unauthorized", "invalid_audience")
+        if not grants(who.role, f"{_OF}/onlineEndpoints/score/action"):
+            raise Refused(403, "Forbidden", "action_not_granted")
 
     def _open(self, handler: Callable[..., tuple[int, Any]]) -> Callable[[Request], Any]:
         """Return an endpoint that asks for no token."""
@@ -186,6 +219,8 @@ class Service:
         )
         with self._lock:
             self.calls.append(call)
+        if self.after is not None:
+            self.after(call)
         return self._faulty(fault) if fault and fault.after else answer
 
     def _faulty(self, fault: Fault) -> Response:
@@ -200,8 +235,12 @@ class Service:
         own = self.workspace
         if at["subscription"].lower() != own.subscription:
             raise Refused(404, "SubscriptionNotFound", f"The subscription '{at['subscription']}' could not be found.")
+        if "group" not in at:
+            return
         if at["group"].lower() != own.group.lower():
             raise Refused(404, "ResourceGroupNotFound", f"Resource group '{at['group']}' could not be found.")
+        if "workspace" not in at:
+            return
         if at["workspace"].lower() != own.name.lower() or self.gone:
             kind = f"Microsoft.MachineLearningServices/workspaces/{at['workspace']}"
             raise Refused(404, "ResourceNotFound", f"The Resource '{kind}' under resource group '{own.group}' was not found.")
@@ -209,6 +248,8 @@ class Service:
             raise Refused(404, "InvalidResourceType", f"The resource type '{at['kind']}' could not be found.")
 
     def _judge(self, request: Request, query: dict[str, str], body: Any) -> None:
+        if "/Microsoft.Insights/" in request.url.path or "workspace" not in request.path_params:
+            return  # another service, which has versions of its own
         version, below = query.get("api-version", ""), request.url.path.partition(f"/workspaces/{request.path_params['workspace']}")[2]
         if version not in VERSIONS:
             raise Refused(400, "InvalidApiVersionParameter", f"The api-version '{version}' is invalid.")

@@ -1,0 +1,311 @@
+"""An environment on Azure ML: blue/green with a mirror, a shift by stages, bounds that put it back, and a process that is killed anywhere."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from dataclasses import dataclass
+
+import pytest
+from tests.azure.deploying import MODEL, Caller, Made, environment, go, make, process, shifting
+from tests.azure.loopback import Loopback
+
+from mlops.azure.online import Online
+from mlops.azure.scoring import SCOPE
+from mlops.delivery.stations import check_passed
+from mlops.errors import JobFailed, Overtaken, PlatformError, UsageError
+
+
+@pytest.fixture(scope="session")
+def versions(tmp_path_factory):
+    place = tmp_path_factory.mktemp("versions")
+    return [make(place, number) for number in (1, 2, 3)]
+
+
+@dataclass
+class Shop:
+    """Production on the loopback, and how it looks from outside."""
+
+    azure: Loopback
+    root: object
+
+    def online(self, settings=None):
+        return Online(self.root, "shops", MODEL, settings or self.settings())
+
+    def settings(self, **online):
+        return environment(self.azure.place(), **online)
+
+    @property
+    def endpoint(self):
+        return next(iter(self.azure.endpoints.found.values()))
+
+    @property
+    def traffic(self):
+        return self.endpoint.share("traffic")
+
+    @property
+    def deployments(self):
+        return {name: one.state for name, one in self.endpoint.deployments.items()}
+
+    def answered(self, made: Made, *, mirrored=False):
+        return [one for one in self.endpoint.deployments[made.name].answered if one.mirrored == mirrored and not one.direct]
+
+    def states(self):
+        """Every state of traffic and mirror that there was."""
+        return [(traffic, mirror) for _, traffic, mirror in self.azure.endpoints.history]
+
+
+@pytest.fixture
+def shop(azure, monkeypatch, tmp_path):
+    from mlops.azure import connection, endpoint, online
+
+    monkeypatch.setattr(connection, "RETRIES", 2)
+    monkeypatch.setattr(endpoint, "POLL", 0.02)
+    monkeypatch.setattr(online, "PAUSE", 0.02)
+    for name in [name for name in os.environ if name.startswith("AZURE_")]:
+        monkeypatch.delenv(name)
+    for name, value in azure.variables(azure.ci).items():
+        monkeypatch.setenv(name, value)
+    return Shop(azure, tmp_path)
+
+
+def test_a_first_version_serves_and_a_second_comes_by_mirror_and_stages_while_nobody_is_turned_away(shop, versions):
+    one, two = versions[:2]
+    place = shop.online()
+    trial = go(place, one)
+    assert trial["smoke"]["equal"] == 10
+    assert shop.traffic == {one.name: 100}
+
+    token = place.connection.credential.get_token(SCOPE).token
+    with Caller(place.look().address, token) as caller:
+        told = go(place, two)
+    assert [stage["percent"] for stage in told["shift"]] == [0, 10, 50, 100]
+    old, new = one.name, two.name
+    assert shop.states()[2:] == [
+        ({old: 100}, {new: 10}),
+        ({old: 90, new: 10}, {}),
+        ({old: 50, new: 50}, {}),
+        ({new: 100}, {}),
+        ({new: 100}, {}),
+    ]
+    assert set(caller.statuses) == {200}
+    assert shop.deployments == {old: "Succeeded", new: "Succeeded"}, "the old one is kept for a rollback"
+    served = place.look()
+    assert (served.version, served.health, served.previous["version"]) == (2, "ready", 1)
+    assert shop.endpoint.deployments[new].body["tags"] == {
+        "project": "shops",
+        "environment": "production",
+        "cost-owner": "shops",
+        "model": "shops",
+        "version": "2",
+        "digest": two.version.digest,
+        "run": "2",
+        "commit": "c0ffee",
+        "data": "flights:3",
+    }
+
+
+def test_a_rollback_is_one_update_of_the_traffic_and_the_one_before_is_deleted_only_then(shop, versions):
+    _one, two, three = versions
+    place = shop.online()
+    go(place, one)
+    go(place, two)
+    go(place, three)
+    assert shop.deployments == {two.name: "Succeeded", three.name: "Succeeded"}
+    shop.azure.calls.clear()
+    go(place, two, at_once=True)
+    changes = [call for call in shop.azure.calls if call.method in {"PUT", "DELETE", "PATCH"}]
+    assert [call.body["properties"]["traffic"] for call in changes] == [{two.name: 100}]
+    assert place.look().version == 2
+
+
+def test_callers_are_split_and_mirrored_as_the_endpoint_says(shop, versions):
+    one, two = versions[:2]
+    place = shop.online()
+    go(place, one)
+    place.deploy(two.version, two.folder)
+    steps = place._steps(place._endpoint, two.name)
+    token = place.connection.credential.get_token(SCOPE).token
+    for percent, mirrored in ((0, True), (10, False)):
+        assert next(steps) == percent
+        before = len(shop.answered(one))
+        with Caller(place.look().address, token) as caller:
+            while len(caller.statuses) < 100:
+                pass
+        share = len(shop.answered(two, mirrored=mirrored)) / len(caller.statuses)
+        assert 0.05 < share < 0.15
+        assert len(shop.answered(one)) - before == len(caller.statuses) - (0 if mirrored else len(shop.answered(two)))
+
+
+@pytest.mark.parametrize("how", ["errors", "slow"])
+def test_a_broken_bound_puts_the_traffic_back_by_itself_and_is_red(shop, versions, how):
+    one, two = versions[:2]
+    place = shop.online(shifting(shop.settings(), seconds=0.2, p95_ms=200.0 if how == "slow" else None))
+    go(place, one)
+    shop.azure.endpoints.broken |= {two.name: 500} if how == "errors" else {}
+    shop.azure.endpoints.slow |= {two.name: 0.3} if how == "slow" else {}
+    token = place.connection.credential.get_token(SCOPE).token
+    with (
+        Caller(place.look().address, token),
+        pytest.raises(JobFailed, match=r"at (mirrored|10 %|50 %): " + {"errors": "error_rate", "slow": "p95_ms"}[how]),
+    ):
+        go(place, two)
+    assert shop.traffic == {one.name: 100}
+    assert shop.endpoint.share("mirrorTraffic") == {}
+    assert shop.deployments == {one.name: "Succeeded"}
+    assert place.look().version == 1
+
+
+def test_an_unhealthy_container_leaves_the_traffic_untouched_and_its_log_is_told(shop, versions, tmp_path):
+    one, two = versions[:2]
+    place = shop.online()
+    go(place, one)
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    (bad / "MLmodel").write_text("flavors: {python_function: {loader_module: nowhere.at_all}}\n")
+    with pytest.raises(JobFailed, match="did not become healthy") as failed:
+        place.deploy(two.version, bad)
+    assert "nowhere" in failed.value.hint
+    assert shop.states()[-1] == ({one.name: 100}, {})
+    assert shop.deployments == {one.name: "Succeeded"}, "what failed is deleted"
+
+
+def test_a_version_that_answers_otherwise_than_offline_gets_no_traffic(shop, versions):
+    _one, two, three = versions
+    place = shop.online()
+    go(place, one)
+    place.deploy(two.version, two.folder)
+    trial = place.trial(two.version, three.smoke)
+    with pytest.raises(JobFailed, match="smoke"):
+        check_passed("production", trial)
+    place.back(two.version, one.version)
+    assert shop.deployments == {one.name: "Succeeded"}
+    assert {new for traffic, mirror in shop.states() for new in (*traffic, *mirror)} == {one.name}
+
+
+def test_no_quota_and_no_such_size_are_told_before_anything_is_created(shop, versions, monkeypatch):
+    for name, value in shop.azure.variables(shop.azure.planner).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match="no machines 'Standard_DS33_v2'") as failed:
+        shop.online(shop.settings(instance_type="Standard_DS33_v2")).deploy(versions[0].version, versions[0].folder)
+    assert "Standard_DS3_v2" in failed.value.hint
+    shop.azure.endpoints.limits["standardDSv2Family"] = 7
+    with pytest.raises(PlatformError, match="reserves 8 cores, and 7 of 7 are left"):
+        shop.online().deploy(versions[0].version, versions[0].folder)
+    assert not shop.azure.endpoints.found
+    assert not [call for call in shop.azure.calls if call.method == "PUT"]
+
+
+def test_where_there_is_no_room_for_three_the_one_kept_for_a_rollback_goes_first(shop, versions, monkeypatch):
+    for name, value in shop.azure.variables(shop.azure.planner).items():
+        monkeypatch.setenv(name, value)
+    shop.azure.endpoints.limits["standardDSv2Family"] = 16
+    place = shop.online()
+    for made in versions:
+        go(place, made)
+    assert shop.deployments == {versions[1].name: "Succeeded", versions[2].name: "Succeeded"}
+
+
+def test_a_quota_that_only_the_service_knows_of_is_told_and_leaves_nothing(shop, versions):
+    place = shop.online()
+    go(place, versions[0])
+    shop.azure.endpoints.limits["standardDSv2Family"] = 8
+    with pytest.raises(PlatformError, match="Not enough quota"):
+        place.deploy(versions[1].version, versions[1].folder)
+    assert shop.deployments == {versions[0].name: "Succeeded"}
+
+
+@pytest.mark.parametrize(("name", "says"), [("ab", "has 2 characters"), ("taken-one", "is taken")])
+def test_an_endpoint_s_name_that_cannot_be_had_is_refused(shop, versions, name, says):
+    shop.azure.endpoints.taken.add("taken-one")
+    with pytest.raises(UsageError, match=says):
+        shop.online(shop.settings(endpoint=name)).deploy(versions[0].version, versions[0].folder)
+    assert not shop.azure.endpoints.found
+
+
+def test_an_endpoint_whose_creation_failed_half_way_is_created_by_the_next_run(shop, versions):
+    shop.azure.endpoints.late["*"] = "The storage of the endpoint could not be prepared."
+    place = shop.online()
+    with pytest.raises((UsageError, PlatformError), match="could not be prepared"):
+        go(place, versions[0])
+    go(shop.online(), versions[0])
+    assert (shop.endpoint.state, shop.traffic) == ("Succeeded", {versions[0].name: 100})
+
+
+def test_of_two_at_once_the_one_whose_decision_is_not_true_any_more_changes_nothing(shop, versions):
+    _one, two, three = versions
+    slow, quick = shop.online(), shop.online()
+    go(slow, one)
+    slow.deploy(two.version, two.folder)
+    go(quick, three)
+    with pytest.raises(Overtaken, match="somebody else moved"):
+        slow.shift(two.version, two.smoke, at_once=False)
+    assert shop.traffic == {three.name: 100}
+
+
+def test_autoscale_rules_come_and_go_with_their_deployment(shop, versions):
+    from mlops.settings import ScaleSettings
+
+    place = shop.online(shop.settings(scale=ScaleSettings(2, 5)))
+    for made in versions:
+        go(place, made)
+    names = {f"{shop.endpoint.name}-{made.name}" for made in versions[1:]}
+    assert set(shop.azure.endpoints.scales) == names
+    profile = shop.azure.endpoints.scales[max(names)]["properties"]["profiles"][0]
+    assert profile["capacity"] == {"minimum": "2", "maximum": "5", "default": "2"}
+
+
+POINTS = {
+    "create": lambda call: call.method == "PUT" and "/deployments/v2" in call.path,
+    "smoke": lambda call: call.method == "GET" and call.path.endswith("/deployments") and call.status == 200,
+    "mirror": lambda call: call.method == "PUT" and bool((call.body or {}).get("properties", {}).get("mirrorTraffic")),
+    "shift": lambda call: call.method == "PUT" and 10 in ((call.body or {}).get("properties", {}).get("traffic") or {}).values(),
+    "verify": lambda call: "Insights/metrics" in call.path and "v2" in call.query["$filter"],
+    "last": lambda call: call.method == "PUT" and list(((call.body or {}).get("properties", {}).get("traffic") or {}).values()) == [100],
+    "delete": lambda call: call.method == "DELETE" and "/deployments/v1" in call.path,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("again", ["same", "another"])
+def test_killed_anywhere_the_traffic_is_whole_and_the_next_run_goes_on(shop, versions, point, again):
+    _one, two, three = versions
+    extra = make_first = versions[0]
+    place = shop.online()
+    go(place, make_first)
+    target = two
+    if point == "delete":  # there must be one before the one before
+        go(place, two)
+        target = three
+    reached = threading.Event()
+
+    def watch(call):
+        if POINTS[point](call) and not reached.is_set():
+            reached.set()
+            os.kill(child.pid, signal.SIGKILL)
+
+    child = process(shop.azure.variables(shop.azure.ci), shop.settings(), shop.root, target)
+    shop.azure.service.after = watch
+    child.join()
+    assert reached.is_set()
+    assert child.exitcode == -signal.SIGKILL
+    shop.azure.service.after = None
+    whole(shop)
+    last = target if again == "same" else (extra if point == "delete" else three)
+    go(shop.online(), last)
+    whole(shop)
+    assert shop.traffic == {last.name: 100}
+    assert shop.online().look().version == last.version.version
+    kept = {last.name, shop.endpoint.body["tags"]["slipway-before"]}
+    assert set(shop.deployments) == kept - {""}, "nothing is orphaned"
+
+
+def whole(shop):
+    """Check that at each moment all traffic went to deployments that exist and are healthy, and summed up to nothing or all."""
+    for traffic, mirror in shop.states():
+        assert sum(traffic.values()) in {0, 100}
+        assert not set(traffic) & set(mirror)
+    assert sum(shop.traffic.values()) == 100
+    assert all(shop.endpoint.deployments[name].state == "Succeeded" for name in shop.traffic)
