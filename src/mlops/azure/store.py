@@ -12,6 +12,7 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.storage.blob import ContainerClient
 
 from mlops.azure.failures import told
+from mlops.azure.mended import with_models
 from mlops.azure.submission import silent
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def fetch(connection: Connection, job: str, output: str, place: Path, *, file: b
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=place.parent, prefix=".fetching-") as scratch:
         with told(f"fetch the output {output}", where=job), silent():
-            connection.client.jobs.download(job, output_name=output, download_path=scratch)
+            with_models(connection.client.jobs).download(job, output_name=output, download_path=scratch)
         found = Path(scratch, "named-outputs", output)
         if not found.exists():
             return None
