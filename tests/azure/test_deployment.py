@@ -61,6 +61,7 @@ def shop(azure, monkeypatch, tmp_path):
     from mlops.azure import connection, endpoint, online
 
     monkeypatch.setattr(connection, "RETRIES", 2)
+    monkeypatch.setattr(connection, "POLL", 0.02)
     monkeypatch.setattr(endpoint, "POLL", 0.02)
     monkeypatch.setattr(online, "PAUSE", 0.02)
     for name in [name for name in os.environ if name.startswith("AZURE_")]:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 PACE = 1.0
 """Seconds between two requests while a job is followed, however many steps it has."""
+POLL = 5
+"""Seconds between two questions whether the service is done with a change, where it does not say."""
 ARM = "https://management.azure.com/.default"
 RETRIES, _LONGEST = 5, 20.0  # after a 429, a 5xx or a dropped connection; seconds between two tries where the service does not say
 
@@ -107,7 +109,7 @@ def connect(settings: AzureSettings, environment: str) -> Connection:
         credential,
         *place,
         show_progress=False,
-        polling_interval=5,
+        polling_interval=POLL,
         enable_telemetry=False,
         retry_policy=patience(),
         per_retry_policies=[pace],

@@ -72,9 +72,9 @@ class Endpoint:
         with told("look at the endpoint", where=self.where), silent():
             found = self._client.online_endpoints.get(self.name)
             listed = [*self._client.online_deployments.list(self.name)]
-        deployments = {one.name: Deployed(one.name, str(one.provisioning_state), dict(one.tags or {})) for one in listed}
+        deployments = {one.name: Deployed(one.name, _word(one.provisioning_state), dict(one.tags or {})) for one in listed}
         traffic, mirror = ({name: int(n) for name, n in (part or {}).items() if n} for part in (found.traffic, found.mirror_traffic))
-        return found, Seen(traffic, mirror, dict(found.tags or {}), deployments, str(found.provisioning_state))
+        return found, Seen(traffic, mirror, dict(found.tags or {}), deployments, _word(found.provisioning_state))
 
     def settled(self) -> Seen:
         """Return the endpoint as it is once nothing of it changes any more: a change of a process that was killed goes on without it.
@@ -155,6 +155,11 @@ class Endpoint:
         with told("delete the deployment", where=f"{self.name}/{deployment}"), silent(), contextlib.suppress(ResourceNotFoundError):
             done(self._client.online_deployments.begin_delete(deployment, self.name))
         self.look()
+
+
+def _word(state: object) -> str:
+    """Return a state as a word; the SDK has some as text and some as a member of an enumeration."""
+    return str(getattr(state, "value", state))
 
 
 def done(poller: Any) -> Any:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{1,30}[A-Za-z0-9]")
 STORE = re.compile(r"azureml://(?:.+/)?datastores/([^/]+)/paths/(.*)")
+SOON = {"Retry-After": "0.02"}
 MOST = 20
 SIZES = {
     "Standard_DS3_v2": ("standardDSv2Family", 4),
@@ -126,7 +127,8 @@ class Endpoints:
         self.clear()
         if self._host is not None:
             self._host.kill()
-            self._host.wait()
+            with self._host:
+                pass
 
     # What Resource Manager is asked.
 
@@ -150,7 +152,10 @@ class Endpoints:
         }
 
     def told_deployment(self, endpoint: OnlineEndpoint, one: Deployment) -> dict[str, Any]:
-        properties = {"properties": {}, **one.body["properties"], "provisioningState": one.state}
+        sent = {key: value for key, value in one.body["properties"].items() if value is not None}
+        usual = {"properties": {}, "scaleSettings": {"scaleType": "Default"}, "environmentVariables": {}}
+        usual |= {"requestSettings": {"requestTimeout": "PT5S"}, **dict.fromkeys(("livenessProbe", "readinessProbe"), {"period": "PT10S"})}
+        properties = {**usual, **sent, "provisioningState": one.state}
         made = self._resource(f"onlineEndpoints/{endpoint.name}/deployments/{one.name}", one.name, one.body)
         return {**made, "properties": properties, "sku": one.body.get("sku", {"name": "Default", "capacity": 1})}
 
@@ -188,7 +193,7 @@ class Endpoints:
             self.history.append((name, there.share("traffic"), there.share("mirrorTraffic")))
 
         headers = self._operate(there, move, lambda error: setattr(there, "state", "Succeeded" if error is None else "Failed"))
-        return 200, {**self.told(there), "_headers": headers}
+        return 200, {**self.told(there), "_headers": {**headers, **SOON}}
 
     def _created(self, name: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         if not NAME.fullmatch(name):
@@ -203,7 +208,7 @@ class Endpoints:
             made.state = "Succeeded" if error is None else "Failed"
 
         headers = self._operate(made, lambda: self._late("*"), end)
-        return 201, {**self.told(made), "_headers": headers}
+        return 201, {**self.told(made), "_headers": {**headers, **SOON}}
 
     def _check_traffic(self, endpoint: OnlineEndpoint, properties: dict[str, Any]) -> None:
         traffic, mirror = ({n: int(p) for n, p in (properties.get(key) or {}).items() if p} for key in ("traffic", "mirrorTraffic"))
@@ -256,7 +261,7 @@ class Endpoints:
             made.state = "Succeeded" if error is None else "Failed"
 
         headers = self._operate(endpoint, lambda: self._begin(endpoint, made), end)
-        return 201, {**self.told_deployment(endpoint, made), "_headers": headers}
+        return 201, {**self.told_deployment(endpoint, made), "_headers": {**headers, **SOON}}
 
     def delete_deployment(self, name: str, deployment: str) -> tuple[int, dict[str, Any] | None]:
         with self._lock:
@@ -321,12 +326,12 @@ class Endpoints:
         thread.start()
         subscription = f"/subscriptions/{self.workspace.subscription}/providers/Microsoft.MachineLearningServices"
         address = f"https://management.azure.com{subscription}/locations/{self.workspace.region}/mfeOperationsStatus/{name}?api-version=2022-02-01-preview"
-        return {"Azure-AsyncOperation": address, "Location": address, "Retry-After": "0.02"}
+        return {"Azure-AsyncOperation": address, "Location": address}
 
     def operation(self, name: str) -> dict[str, Any]:
         if name not in self._operations:
             raise Refused(404, "ResourceNotFound", f"No operation {name}.")
-        return dict(self._operations[name])
+        return {**self._operations[name], "_headers": dict(SOON)}
 
     def _late(self, name: str) -> None:
         if name in self.late:

@@ -131,8 +131,7 @@ class Workspace:
             self.refer(body)
             self._uploaded(kind, body["properties"])
             own = {"tags": {}, "properties": {}, "isArchived": False, "isAnonymous": False, "provisioningState": "Succeeded"}
-            if kind == "models":
-                own["flavors"] = {}
+            own |= {"flavors": {}} if kind == "models" else {}
             told = self._resource(f"{kind}/{name}/versions/{version}", version, {**own, **body["properties"]})
             self.assets[kind, name, version] = Asset(told)
             return 201, told
