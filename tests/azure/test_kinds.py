@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.mlops.spec.cases import CORPUS
 
 pytestmark = pytest.mark.slow
 ENDS = {"Finished", "Failed", "Skipped", "Canceled", "Reused"}

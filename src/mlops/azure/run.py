@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mlops.spec.values import Pipeline, Step
 
 _TAIL = 10  # lines of a failed step's log that are told
-_SUMMED = 50  # steps: of a larger job no log is brought only to tell in a line what a step did
+_SUMMED = 50  # steps: of a larger job only the logs of steps that were looked at or failed are brought; `mlops logs` brings another
 _LOOKS = 3  # at the steps, between two at the job, while steps go on
 
 
@@ -128,7 +128,8 @@ class RemoteRun:
             yield from self._look(logs)
             self.connection.pace.on = False
             yield from self._told.rest(state)
-            self._all_logs(logs)
+            if len(self._told.runs) <= _SUMMED:
+                self._all_logs(logs)
             self._measure(measures)
         measures.close()
         if state == "completed":
@@ -225,6 +226,7 @@ class RemoteRun:
                 logs.grow(run, self._log(step))
 
     def _describe(self, step: str) -> None:
+        """Say in the record where a step's log is to be, and which run it is of."""
         self.record.describe_step(step, log=f"steps/{step}/log.txt", job=self._told.runs[step])
 
     def _with_log(self, event: Failed, logs: Logs) -> Failed:
