@@ -13,6 +13,7 @@ from mlops.azure.failures import told
 from mlops.azure.following import AWAY, ENDED, Progressed, Seen, seen_of, word
 from mlops.azure.measures import Measures
 from mlops.azure.parts import Parts
+from mlops.azure.plane import Plane
 from mlops.azure.store import Logs, fetch
 from mlops.azure.submission import called, job_of, name_of, submit
 from mlops.engine.events import Event, Failed, Finished, Progress, RunFinished, RunStarted
@@ -49,6 +50,7 @@ class RemoteRun:
     queue_limit: float = 0.0
     """Seconds that the job may wait for a machine while none of its steps runs; 0 is for ever."""
     _told: Progressed = field(init=False)
+    _plane: Plane = field(init=False)
     _children: Children = field(init=False)
     _queue: deque[str] = field(default_factory=deque, init=False)
     _begun: bool = field(default=False, init=False)
@@ -58,7 +60,8 @@ class RemoteRun:
         bodies = tuple(_bodies(steps))
         outputs = {step.name: tuple(step.component.outputs) for step in steps.values()}
         self._told = Progressed({name: step.needs for name, step in steps.items()}, outputs, bodies)
-        self._children = Children(self.connection, self.name, tuple(steps), bodies, self.record.facts["job"].get("called", {}))
+        self._plane = Plane(self.connection)
+        self._children = Children(self._plane, self.name, tuple(steps), bodies, self.record.facts["job"].get("called", {}))
 
     @property
     def name(self) -> str:
@@ -113,10 +116,11 @@ class RemoteRun:
         finally:
             self.connection.pace.on = False
             logs.close()
+            self._plane.close()
 
     def _following(self, logs: Logs) -> Iterator[Event]:
-        state, looks, measures = "", 0, Measures(self.connection)
-        parts = Parts(self.connection, logs, measures)
+        state, looks, measures = "", 0, Measures(self._plane)
+        parts = Parts(self._plane, logs, measures)
         with told("follow the job", where=self.name):
             while not state:
                 yield from self._look(logs)
@@ -131,7 +135,6 @@ class RemoteRun:
             if len(self._told.runs) <= _SUMMED:
                 self._all_logs(logs)
             self._measure(measures)
-        measures.close()
         if state == "completed":
             self._outputs()
         yield self._end(state)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.api import place, read
 from mlops.azure.assets import WorkspaceAssets
+from mlops.azure.children import Children
 from mlops.azure.connection import connect, place_of
 from mlops.azure.failures import told
 from mlops.azure.following import word
+from mlops.azure.plane import Plane
 from mlops.azure.run import begin, why_not
 from mlops.azure.run import resume as resumed
 from mlops.azure.store import Logs
@@ -138,14 +140,23 @@ def bring_logs(folder: Path, facts: Mapping[str, Any], only: str) -> None:
     logs, name = Logs(connection), facts["job"]["name"]
     try:
         with told("read the logs", where=name):
-            called = facts["job"].get("called", {})
-            found = [(str(one.display_name), one.name) for one in connection.client.jobs.list(parent_job_name=name) if one]
-            children = {called.get(title, title): job for title, job in found}
-            for step, job in children.items() if not facts["job"]["single"] else [(next(iter(facts["steps"]), name), name)]:
+            for step, job in _runs(connection, facts).items():
                 if only in {"", step}:
                     logs.grow(job, folder / "steps" / step / "log.txt")
     finally:
         logs.close()
+
+
+def _runs(connection: Connection, facts: Mapping[str, Any]) -> dict[str, str]:
+    """Return each step's run, as far as the steps have begun."""
+    job, steps = facts["job"], tuple(facts["steps"])
+    if job["single"]:
+        return dict.fromkeys(steps[:1], job["name"])
+    plane = Plane(connection)
+    try:
+        return {seen.step: seen.run for seen in Children(plane, job["name"], steps, (), job.get("called", {})).look()}
+    finally:
+        plane.close()
 
 
 def _connection_of(facts: Mapping[str, Any]) -> Connection:
