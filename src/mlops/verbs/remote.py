@@ -38,6 +38,13 @@ def run(
 
     `queue_limit` is how many minutes the job may wait for a machine; None is what the environment's file says.
     """
+    return _submitted(prepare(file, settings, environment, force=force, queue_limit=queue_limit), as_json=as_json)
+
+
+def prepare(
+    file: str, settings: Mapping[str, str], environment: str | None, *, force: bool = False, queue_limit: float | None = None
+) -> RemoteRun:
+    """Read one file for an environment's workspace, and return its run, which is not submitted yet."""
     root, home = place()
     chosen = _environment(root, environment)
     known: list[Connection] = []
@@ -48,8 +55,7 @@ def run(
         return known[0]
 
     pipeline = read(file, settings, assets=WorkspaceAssets(home / "azure" / "components", connected))
-    running = begin(pipeline, home, root, connected(), settings, force=force, queue_limit=_seconds(queue_limit, connected()))
-    return _submitted(running, as_json=as_json)
+    return begin(pipeline, home, root, connected(), settings, force=force, queue_limit=_seconds(queue_limit, connected()))
 
 
 def _seconds(minutes: float | None, connection: Connection) -> float:
@@ -157,6 +163,16 @@ def _runs(connection: Connection, facts: Mapping[str, Any]) -> dict[str, str]:
         return {seen.step: seen.run for seen in Children(plane, job["name"], steps, (), job.get("called", {})).look()}
     finally:
         plane.close()
+
+
+def workspace(environment: str | None) -> Connection:
+    """Connect to an environment's workspace: the one that is named, or the only one that there is.
+
+    Raises:
+        UsageError: There is none, or several.
+    """
+    chosen = _environment(place()[0], environment)
+    return connect(place_of(chosen), chosen.name)
 
 
 def _connection_of(facts: Mapping[str, Any]) -> Connection:
