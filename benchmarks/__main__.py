@@ -18,6 +18,7 @@ SECTIONS = {
     "setup": "Set-up from a warm package cache",
     "serving": "The endpoint beside three others",
     "engine": "The engine beside other tools that run pipelines",
+    "azure": "Submitting to Azure ML beside the bare SDK",
     "sweep": "A sweep of 64 trials beside Optuna alone",
     "contract": "The data contract beside pandera and pandas by hand",
 }

@@ -11,6 +11,7 @@ from mlops.place import find_root, state_dir
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mlops.azure.run import RemoteRun
     from mlops.local.run import LocalRun, Options
     from mlops.local.warm import Spawner
     from mlops.spec.references import Assets
@@ -90,6 +91,39 @@ def prepare(
         raise
 
 
+def submit(
+    file: Path | str,
+    inputs: Mapping[str, Any] | None = None,
+    *,
+    environment: str | None = None,
+    force: bool = False,
+    queue_limit: float | None = None,
+) -> RemoteRun:
+    """Submit a pipeline or job file to Azure ML, and return its run: `events()` follows it until it has ended.
+
+    Args:
+        file: The YAML file.
+        inputs: Values for the pipeline's inputs, by name: as with `--set`.
+        environment: Which file of environments/ names the workspace; None where only one does.
+        force: Have Azure ML reuse nothing.
+        queue_limit: How many minutes the job may wait for a machine; None is what the environment's file says.
+
+    Raises:
+        UsageError: There is no such file or workspace, or the service refuses the job.
+        SpecError: With every mistake of the file, by line.
+        PlatformError: Azure cannot be reached.
+    """
+    from mlops.verbs import remote
+
+    running = remote.prepare(str(file), _as_text(inputs or {}), environment, force=force, queue_limit=queue_limit)
+    running.submit()
+    return running
+
+
+def _as_text(inputs: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in inputs.items()}
+
+
 def _run(
     file: Path | str, inputs: Mapping[str, Any], root: Path, state: Path, *, force: bool, warm: bool, dry: bool, **more: Any
 ) -> LocalRun:
@@ -97,7 +131,7 @@ def _run(
     from mlops.local.run import LocalRun
     from mlops.tracking.reader import Tracker
 
-    settings = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in inputs.items()}
+    settings = _as_text(inputs)
     assets = open_assets(root, state, fetching=not dry)
     pipeline = read(file, settings, assets=assets)
     options = _options(root, settings, warm=warm, force=force)

@@ -182,7 +182,15 @@ DATA_ASSET = _asset(
     _argument("--type", "-t", metavar="TYPE", help="uri_folder (the default), uri_file or mltable"),
     _DESCRIPTION,
 )
-COMPONENT = _asset("component", "a version of a component, with a copy of its code", "train")
+COMPONENT = _asset(
+    "component",
+    "a version of a component, with a copy of its code",
+    "train",
+    _argument(
+        "--where", choices=("local", "azure"), default="local", help="here, or in the workspace: of a folder all, each by its content"
+    ),
+    _argument("--environment", metavar="ENVIRONMENT", help="which file of environments/ names the workspace"),
+)
 IMAGE = _asset(
     "environment",
     "a version of an environment: what image and packages steps ask for",

@@ -16,6 +16,7 @@ from tests.azure.loopback.azurite import VERSION, Missing
 from tests.mlops.conftest import Project, project
 
 from mlops import cli
+from mlops.settings import AzureSettings
 
 __all__ = ["project"]
 
@@ -63,6 +64,9 @@ class There:
         """Write where staging is."""
         text = yaml.safe_dump({"where": "local", "azure": self.azure.place(**other)})
         self.project.write("environments/staging.yml", text)
+
+    def settings(self) -> AzureSettings:
+        return AzureSettings(**self.azure.place())
 
     def mlops(self, *words: str) -> tuple[int, str, str]:
         """Run a verb; return its exit code, and what it wrote to standard output and error."""

@@ -11,8 +11,8 @@ from mlops.azure.following import ENDED, seen_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from mlops.azure.connection import Connection
     from mlops.azure.following import Seen
+    from mlops.azure.plane import Plane
 
 
 @dataclass
@@ -20,14 +20,14 @@ class Children:
     """Asks for the steps of one job.
 
     Args:
-        connection: The workspace.
+        plane: The workspace's data plane.
         job: The job's name.
         steps: The names of all steps that are known, `outer.make` for one in a pipeline within.
         bodies: What loops repeat.
         called: What the service calls a step that has a name of its own to be shown -> the step.
     """
 
-    connection: Connection
+    plane: Plane
     job: str
     steps: Sequence[str]
     bodies: Sequence[str]
@@ -51,12 +51,10 @@ class Children:
             yield from self._below(self._runs[inner], f"{inner}.")
 
     def _below(self, run: str, within: str) -> Iterator[Seen]:
-        for one in self.connection.client.jobs.list(parent_job_name=run):
-            if one is None:  # a kind of run that azure-ai-ml cannot read
-                continue
-            title = str(one.display_name)
+        for one in self.plane.children(run):
+            title = str(one.get("displayName"))
             step = within + (title if within else self.called.get(title, title))
-            seen = seen_of(step, one.name, one.status, one.compute or "", one.properties or {})
+            seen = seen_of(step, str(one["runId"]), one.get("status"), str(one.get("target") or ""), one.get("properties") or {})
             if self._holds(step):
                 yield from self._into(seen)
             else:

@@ -1,33 +1,23 @@
-"""What runs have logged, from the workspace's MLflow server: plain REST at its address, for the plugin that knows `azureml://` is for another MLflow."""
+"""What runs have logged, from the workspace's MLflow server."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from azure.core import PipelineClient
-from azure.core.exceptions import HttpResponseError
-from azure.core.pipeline.policies import BearerTokenCredentialPolicy
-from azure.core.rest import HttpRequest
-
-from mlops.azure.connection import ARM, patience
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from mlops.azure.connection import Connection
+    from mlops.azure.plane import Plane
 
-_API = "/api/2.0/mlflow"
 _PAGE = 1000  # runs
-_UNKNOWN = {403, 404}
 
 
 @dataclass
 class Measures:
-    """Reads metrics. What the server does not tell, or not to whoever asks, is nothing: a run is not worse for it."""
+    """Reads metrics. What the server does not tell is nothing: a run is not worse for it."""
 
-    connection: Connection
-    _client: Any = field(default=None, init=False)
+    plane: Plane
     _experiments: dict[str, str] = field(default_factory=dict, init=False)
 
     def of(self, run: str) -> dict[str, float]:
@@ -52,31 +42,15 @@ class Measures:
     def _search(self, experiment: str, parent: str) -> Iterator[Mapping[str, Any]]:
         asked: dict[str, Any] = {"experiment_ids": [experiment], "filter": f"tags.mlflow.parentRunId = '{parent}'", "max_results": _PAGE}
         while True:
-            told = self._ask("POST", "/runs/search", json=asked)
+            told = self.plane.mlflow("POST", "/runs/search", json=asked)
             yield from told.get("runs", [])
             if not told.get("next_page_token"):
                 return
             asked["page_token"] = told["next_page_token"]
 
     def _run(self, run: str) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self._ask("GET", "/runs/get", params={"run_id": run}).get("run", {})
+        found: Mapping[str, Any] = self.plane.mlflow("GET", "/runs/get", params={"run_id": run}).get("run", {})
         return found
-
-    def _ask(self, method: str, path: str, **more: Any) -> Any:
-        if self._client is None:
-            policies = [patience(), BearerTokenCredentialPolicy(self.connection.credential, ARM), self.connection.pace]
-            self._client = PipelineClient(self.connection.tracking, policies=policies)
-        answer = self._client.send_request(HttpRequest(method, f"{self.connection.tracking}{_API}{path}", **more))
-        if answer.status_code in _UNKNOWN:
-            return {}
-        if answer.status_code >= 400:
-            raise HttpResponseError(response=answer)
-        return answer.json()
-
-    def close(self) -> None:
-        """Close the connection."""
-        if self._client is not None:
-            self._client.close()
 
 
 def _metrics(run: Mapping[str, Any]) -> dict[str, float]:

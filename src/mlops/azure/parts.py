@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlops.azure.following import ENDED, word
+from mlops.azure.following import ENDED
 from mlops.local.kinds.trials import shown_value
 from mlops.local.progress import progress_in
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from mlops.azure.connection import Connection
     from mlops.azure.measures import Measures
+    from mlops.azure.plane import Plane
     from mlops.azure.store import Logs
     from mlops.spec.values import Component
 
@@ -25,7 +25,7 @@ _TAIL = 4096  # bytes
 class Parts:
     """Looks at one running step at a time, and returns what is new of it."""
 
-    connection: Connection
+    plane: Plane
     logs: Logs
     measures: Measures
     _told: dict[str, str] = field(default_factory=dict)
@@ -49,8 +49,8 @@ class Parts:
 
     def _trials(self, run: str, job: Mapping[str, Any]) -> str:
         """Return how many trials have ended, and the best of them."""
-        trials = [one for one in self.connection.client.jobs.list(parent_job_name=run) if one is not None]
-        ended = [one.name for one in trials if word(one.status) in ENDED]
+        trials = list(self.plane.children(run))
+        ended = [one["runId"] for one in trials if one.get("status") in ENDED]
         if not trials:
             return ""
         metric, goal = job["objective"]["primary_metric"], job["objective"]["goal"]

@@ -13,6 +13,7 @@ from mlops.azure.failures import told
 from mlops.azure.following import AWAY, ENDED, Progressed, Seen, seen_of, word
 from mlops.azure.measures import Measures
 from mlops.azure.parts import Parts
+from mlops.azure.plane import Plane
 from mlops.azure.store import Logs, fetch
 from mlops.azure.submission import called, job_of, name_of, submit
 from mlops.engine.events import Event, Failed, Finished, Progress, RunFinished, RunStarted
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from mlops.spec.values import Pipeline, Step
 
 _TAIL = 10  # lines of a failed step's log that are told
-_SUMMED = 50  # steps: of a larger job no log is brought only to tell in a line what a step did
+_SUMMED = 50  # steps: of a larger job only the logs of steps that were looked at or failed are brought; `mlops logs` brings another
 _LOOKS = 3  # at the steps, between two at the job, while steps go on
 
 
@@ -51,6 +52,7 @@ class RemoteRun:
     then: Callable[[RemoteRun], Iterator[Event]] | None = None
     """What happens in the same run when the job has ended well: steps that run here, on its outputs."""
     _told: Progressed = field(init=False)
+    _plane: Plane = field(init=False)
     _children: Children = field(init=False)
     _queue: deque[str] = field(default_factory=deque, init=False)
     _begun: bool = field(default=False, init=False)
@@ -60,7 +62,8 @@ class RemoteRun:
         bodies = tuple(_bodies(steps))
         outputs = {step.name: tuple(step.component.outputs) for step in steps.values()}
         self._told = Progressed({name: step.needs for name, step in steps.items()}, outputs, bodies)
-        self._children = Children(self.connection, self.name, tuple(steps), bodies, self.record.facts["job"].get("called", {}))
+        self._plane = Plane(self.connection)
+        self._children = Children(self._plane, self.name, tuple(steps), bodies, self.record.facts["job"].get("called", {}))
 
     @property
     def name(self) -> str:
@@ -117,10 +120,11 @@ class RemoteRun:
         finally:
             self.connection.pace.on = False
             logs.close()
+            self._plane.close()
 
     def _following(self, logs: Logs) -> Iterator[Event]:
-        state, looks, measures = "", 0, Measures(self.connection)
-        parts = Parts(self.connection, logs, measures)
+        state, looks, measures = "", 0, Measures(self._plane)
+        parts = Parts(self._plane, logs, measures)
         with told("follow the job", where=self.name):
             while not state:
                 yield from self._look(logs)
@@ -132,9 +136,9 @@ class RemoteRun:
             yield from self._look(logs)
             self.connection.pace.on = False
             yield from self._told.rest(state)
-            self._all_logs(logs)
+            if len(self._told.runs) <= _SUMMED:
+                self._all_logs(logs)
             self._measure(measures)
-        measures.close()
         if state == "completed":
             self._outputs()
             yield from self.then(self) if self.then else ()
@@ -230,6 +234,7 @@ class RemoteRun:
                 logs.grow(run, self._log(step))
 
     def _describe(self, step: str) -> None:
+        """Say in the record where a step's log is to be, and which run it is of."""
         self.record.describe_step(step, log=f"steps/{step}/log.txt", job=self._told.runs[step])
 
     def _with_log(self, event: Failed, logs: Logs) -> Failed:

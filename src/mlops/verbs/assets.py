@@ -30,6 +30,8 @@ def create(arguments: argparse.Namespace) -> int:
     from mlops.assets.definition import read_definition, settings_of
 
     kind = arguments.verb
+    if getattr(arguments, "where", "local") == "azure":
+        return _create_there(arguments)
     settings = settings_of(arguments.set) | {key: value for key in OPTIONS if (value := getattr(arguments, key, None)) is not None}
     if arguments.file is None and not settings:
         raise UsageError("nothing to create", hint=f"Name the file: mlops {kind} create -f FILE.yml")
@@ -41,6 +43,28 @@ def create(arguments: argparse.Namespace) -> int:
     else:
         print(f"{kind} {made.name}:{made.version}   {made.type}   {made.digest[:19] or made.uri or made.body.get('image') or ''}")
         print(f"  use it     {made.reference}{'' if made.registry else f'  or  azureml:{made.name}@latest'}")
+    return 0
+
+
+def _create_there(arguments: argparse.Namespace) -> int:
+    """Register components in a workspace: one file, those of a folder, or without either all of src/pipelines/components."""
+    from mlops.azure.components import register
+    from mlops.spec.pipeline import check_component
+    from mlops.verbs.remote import workspace
+
+    given = Path(arguments.file) if arguments.file else place()[0] / "src" / "pipelines" / "components"
+    files = sorted(given.glob("*.yml")) if given.is_dir() else [given]
+    if not files or not files[0].is_file():
+        raise UsageError(f"there is no component at {given}", hint="mlops component create -f FILE_OR_FOLDER --where azure")
+    for file in files:
+        check_component(file, _assets())
+    connection = workspace(arguments.environment)
+    made = [register(connection, file) for file in files]
+    if arguments.json:
+        print(json.dumps([asdict(one) | {"reference": one.reference} for one in made]))
+        return 0
+    for one in made:
+        print(f"component {one.reference}   {'new' if one.new else 'was there'}")
     return 0
 
 

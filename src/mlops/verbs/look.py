@@ -44,10 +44,10 @@ def logs(arguments: argparse.Namespace) -> int:
     folder = find_run(place()[1], arguments.run)
     facts = read_run(folder) or {}
     steps = facts.get("steps", {})
-    if "job" in facts and facts["state"] == "detached":
+    if "job" in facts and (facts["state"] == "detached" or _not_here(folder, arguments.step)):
         from mlops.verbs import remote
 
-        if arguments.follow:
+        if arguments.follow and facts["state"] == "detached":
             return remote.resume(folder, facts, as_json=False)
         remote.bring_logs(folder, facts, arguments.step)
     if arguments.step and arguments.step not in steps and not alive(folder):
@@ -59,6 +59,11 @@ def logs(arguments: argparse.Namespace) -> int:
         if not running:
             return 0
         time.sleep(0.2)
+
+
+def _not_here(folder: Path, step: str | None) -> bool:
+    """Whether the log of a step of a large job on Azure ML was left there."""
+    return bool(step) and not (folder / "steps" / str(step) / "log.txt").exists()
 
 
 def diff(arguments: argparse.Namespace) -> int:

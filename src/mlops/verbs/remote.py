@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.api import place, read
 from mlops.azure.assets import WorkspaceAssets
+from mlops.azure.children import Children
 from mlops.azure.connection import connect, place_of
 from mlops.azure.failures import told
 from mlops.azure.following import word
+from mlops.azure.plane import Plane
 from mlops.azure.run import begin, why_not
 from mlops.azure.run import resume as resumed
 from mlops.azure.store import Logs
@@ -36,6 +38,13 @@ def run(
 
     `queue_limit` is how many minutes the job may wait for a machine; None is what the environment's file says.
     """
+    return _submitted(prepare(file, settings, environment, force=force, queue_limit=queue_limit), as_json=as_json)
+
+
+def prepare(
+    file: str, settings: Mapping[str, str], environment: str | None, *, force: bool = False, queue_limit: float | None = None
+) -> RemoteRun:
+    """Read one file for an environment's workspace, and return its run, which is not submitted yet."""
     root, home = place()
     chosen = _environment(root, environment)
     known: list[Connection] = []
@@ -46,8 +55,7 @@ def run(
         return known[0]
 
     pipeline = read(file, settings, assets=WorkspaceAssets(home / "azure" / "components", connected))
-    running = begin(pipeline, home, root, connected(), settings, force=force, queue_limit=_seconds(queue_limit, connected()))
-    return _submitted(running, as_json=as_json)
+    return begin(pipeline, home, root, connected(), settings, force=force, queue_limit=_seconds(queue_limit, connected()))
 
 
 def _seconds(minutes: float | None, connection: Connection) -> float:
@@ -138,14 +146,33 @@ def bring_logs(folder: Path, facts: Mapping[str, Any], only: str) -> None:
     logs, name = Logs(connection), facts["job"]["name"]
     try:
         with told("read the logs", where=name):
-            called = facts["job"].get("called", {})
-            found = [(str(one.display_name), one.name) for one in connection.client.jobs.list(parent_job_name=name) if one]
-            children = {called.get(title, title): job for title, job in found}
-            for step, job in children.items() if not facts["job"]["single"] else [(next(iter(facts["steps"]), name), name)]:
+            for step, job in _runs(connection, facts).items():
                 if only in {"", step}:
                     logs.grow(job, folder / "steps" / step / "log.txt")
     finally:
         logs.close()
+
+
+def _runs(connection: Connection, facts: Mapping[str, Any]) -> dict[str, str]:
+    """Return each step's run, as far as the steps have begun."""
+    job, steps = facts["job"], tuple(facts["steps"])
+    if job["single"]:
+        return dict.fromkeys(steps[:1], job["name"])
+    plane = Plane(connection)
+    try:
+        return {seen.step: seen.run for seen in Children(plane, job["name"], steps, (), job.get("called", {})).look()}
+    finally:
+        plane.close()
+
+
+def workspace(environment: str | None) -> Connection:
+    """Connect to an environment's workspace: the one that is named, or the only one that there is.
+
+    Raises:
+        UsageError: There is none, or several.
+    """
+    chosen = _environment(place()[0], environment)
+    return connect(place_of(chosen), chosen.name)
 
 
 def _connection_of(facts: Mapping[str, Any]) -> Connection:

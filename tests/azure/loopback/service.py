@@ -48,7 +48,7 @@ VERSIONS = {
 }
 VERSIONS |= {"2023-06-01-preview", "2023-08-01-preview", "2023-10-01", "2024-01-01-preview", "2024-04-01", "2024-04-01-preview"}
 VERSIONS |= {"2024-10-01", "2024-10-01-preview", "2025-01-01-preview", "2025-06-01", "2025-09-01", "2025-12-01"}
-PAGE = 100
+USUAL, PAGE = 50, 100  # children in an answer: without asking, and at most
 
 
 @dataclass(frozen=True)
@@ -333,14 +333,10 @@ class Service:
     def _children(self, at: dict[str, str], query: dict[str, str], **_: Any) -> tuple[int, Any]:
         job, _ = self.jobs.run(at["name"])
         told = [self._history(job, step) for step in self.jobs.children(at["name"])]
-        start = int(query.get("$continuationtoken", "0"))
-        page: dict[str, Any] = {"value": told[start : start + PAGE]}
-        if start + PAGE < len(told):
-            query = {"$continuationtoken": str(start + PAGE)}
-            page |= {"continuationToken": str(start + PAGE)}
-            page["nextLink"] = (
-                f"https://{self.workspace.region}.api.azureml.ms/history/v1.0{self.workspace.id}/runs/{at['name']}/children?{urlencode(query)}"
-            )
+        start, most = int(query.get("$continuationtoken", "0")), min(int(query.get("$top", USUAL)), PAGE)
+        page: dict[str, Any] = {"value": told[start : start + most]}
+        if start + most < len(told):
+            page["continuationToken"] = str(start + most)
         return 200, page
 
     def _mlflow(self, at: dict[str, str], query: dict[str, str], body: Any) -> tuple[int, Any]:

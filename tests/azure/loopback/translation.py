@@ -42,7 +42,9 @@ class Files:
         )
         made |= {"experiment_name": properties.get("experimentName", "Default")}
         made |= {"outputs": {name: {"type": given["jobOutputType"]} for name, given in (properties.get("outputs") or {}).items()}}
-        if kind != "AutoML":
+        if kind == "AutoML":  # azure-ai-ml says another type, whatever the file does
+            made["outputs"] = {name: {"type": "mlflow_model"} for name in made["outputs"]}
+        else:
             made |= {"inputs": {name: self._input(name, given) for name, given in (properties.get("inputs") or {}).items()}}
         return self._write("pipeline.yml" if kind == "Pipeline" else "job.yml", made)
 

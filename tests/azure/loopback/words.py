@@ -97,6 +97,6 @@ def automl(told: dict[str, Any]) -> dict[str, Any]:
     for key, values in made.get("training", {}).items():
         made["training"][key] = [snake(value) for value in values] if key.endswith("algorithms") else values
     made.get("featurization", {}).pop("transformer_params", None)
-    given = made.get("limits", {})
+    given = {key: value for key, value in made.get("limits", {}).items() if not key.startswith("sweep_")}  # those of pictures and texts
     times = {f"{key}_minutes": seconds(value) // 60 for key, value in given.items() if key.endswith("timeout")}
     return made | {"limits": {key: value for key, value in given.items() if not key.endswith("timeout")} | times}
