@@ -97,8 +97,16 @@ ui: $(ready)  ## MLflow's pages about all runs and models
 	@mlops ui
 
 .PHONY: check pages test e2e audit bench adoptions faults format clean lock
-check: $(ready)  ## lint, types and quick tests, in a minute or two
-	@ruff check . && ruff format --check . && mypy && mlops check && pytest -n 2 -m "not slow"
+check: $(ready)  ## lint, types and quick tests, in a minute
+	@ruff check . && ruff format --check . && mlops check
+	@$(MAKE) -j2 types quick
+
+.PHONY: types quick
+types: $(ready)
+	@mypy
+
+quick: $(ready)
+	@pytest -n 2 -m "not slow"
 
 pages: $(ready)  ## links, verbs and names on every page, in seconds
 	@pytest tests/contract/test_layout.py

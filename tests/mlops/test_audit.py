@@ -155,7 +155,7 @@ def serve():
     def start(handler):
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         server.seen = []
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         started.append(server)
         return server
 

@@ -14,6 +14,7 @@ def arrived(done):
     return pd.read_parquet(done.folder / "validate/valid/flights.parquet")
 
 
+@pytest.mark.slow
 def test_a_flight_is_late_from_the_given_minute_on(flow, tmp_path, arrived):
     write(tmp_path / "valid", arrived.head(4).assign(arr_delay=[14.0, 15.0, 16.0, -3.0]))
     cleaned = pd.read_parquet(flow.run("clean", valid=tmp_path / "valid", minutes=15)["cleaned"] / "flights.parquet")

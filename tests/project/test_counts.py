@@ -19,6 +19,7 @@ def counted(flow, capsys):
     return found
 
 
+@pytest.mark.slow
 def test_rows_and_columns_of_each_part_are_those_of_the_part_before(counted):
     assert list(counted) == ["import", "validate", "clean", "features", "split", "transform", "normalise"]
     tables = [counted["import"]["flights"], counted["validate"]["flights"], *(counted[part][""] for part in ("clean", "features", "split"))]

@@ -74,6 +74,7 @@ def test_four_plots_are_drawn(folder):
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in (folder / "plots").iterdir())
 
 
+@pytest.mark.slow
 def test_a_slice_with_one_class_has_no_auc_and_the_rest_is_there(flow, done, tmp_path):
     """D7."""
     test = pd.read_parquet(done.folder / "split/test")
@@ -84,6 +85,7 @@ def test_a_slice_with_one_class_has_no_auc_and_the_rest_is_there(flow, done, tmp
     assert {row["value"]: row["auc"] is None for row in rows if row["column"] == "origin"} == {"EWR": True, "JFK": False, "LGA": False}
 
 
+@pytest.mark.slow
 def test_there_may_be_nothing_later(flow, done, tmp_path):
     pd.read_parquet(done.folder / "split/later").head(0).to_parquet(tmp_path / "later")
     inputs = {"model": done.folder / "train/model", "train": done.folder / "split/train", "test": done.folder / "split/test"}

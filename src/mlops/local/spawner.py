@@ -51,6 +51,8 @@ class Spawner:
         self.modules: list[str] = []
         self.failed_imports: dict[str, str] = {}
         self.children: dict[int, str] = {}
+        self.algebra: Any = None
+        self.looked_among = 0
         self.buffer = b""
         self.open = True
         self.wake, wake_write = os.pipe()
@@ -98,17 +100,25 @@ class Spawner:
         except BaseException as error:  # noqa: BLE001 - the step that needs it will say so itself, in its own log
             self.failed_imports[module] = repr(error)
 
+    def find_algebra(self) -> None:
+        """Find the libraries of linear algebra, where modules have come that may have brought one."""
+        pools = sys.modules.get("threadpoolctl")
+        if pools is not None and self.looked_among != len(sys.modules):
+            self.algebra = pools.ThreadpoolController().select(internal_api="openblas")
+            self.looked_among = len(sys.modules)
+
     def run(self, request: dict[str, Any]) -> None:
         cold = None
         if request["argv"]:
             for module in request["imports"]:
                 self.bring(module)
+            self.find_algebra()
             foreign = _foreign_threads()
             cold = f"threads were started by an import: {', '.join(foreign)}" if foreign else None
         gc.freeze()
         pid = os.fork()
         if pid == 0:
-            _child(request, warm=bool(request["argv"]) and cold is None)
+            _child(request, self.algebra, warm=bool(request["argv"]) and cold is None)
         self.children[pid] = request["id"]
         _tell(event="started", id=request["id"], pid=pid, cold=cold)
 
@@ -188,7 +198,7 @@ def _end_children(but: Container[int] = ()) -> None:
         time.sleep(0.002)
 
 
-def _child(request: dict[str, Any], *, warm: bool) -> NoReturn:
+def _child(request: dict[str, Any], algebra: Any, *, warm: bool) -> NoReturn:
     code = 70
     try:
         _become(request)
@@ -197,7 +207,7 @@ def _child(request: dict[str, Any], *, warm: bool) -> NoReturn:
                 signal.signal(number, signal.SIG_DFL)
             argv = [sys.executable, *request["argv"]] if request["argv"] else ["/bin/bash", "-c", request["command"]]
             os.execve(argv[0], argv, os.environ)
-        _forget()
+        _forget(algebra)
         code = _run_python(request["argv"])
     except BaseException:  # noqa: BLE001 - a child must never return into the parent's loop
         sys.excepthook(*sys.exc_info())
@@ -232,17 +242,19 @@ def _become(request: dict[str, Any]) -> None:
         os.environ[name] = value
 
 
-def _forget() -> None:
-    """Draw new random state, and give the linear algebra its threads back: the parent held them at one so as to be able to fork."""
+def _forget(algebra: Any) -> None:
+    """Draw new random state, and give the linear algebra its threads back: the parent held them at one so as to be able to fork.
+
+    What the parent has imported stays frozen: the first look for garbage among it would take longer than many a step.
+    """
     if "random" in sys.modules:
         sys.modules["random"].seed()
     numpy = sys.modules.get("numpy")
     if numpy is not None and "numpy.random" in sys.modules:
         numpy.random.seed()
-    pools = sys.modules.get("threadpoolctl")
-    if pools is not None and MINE not in os.environ:
-        pools.ThreadpoolController().select(internal_api="openblas").limit(limits=os.cpu_count())
-    gc.unfreeze()
+    if algebra is not None and MINE not in os.environ:
+        given = os.environ.get("OMP_NUM_THREADS", "")  # what the library itself looks at next
+        algebra.limit(limits=int(given) if given.isdigit() and int(given) else os.cpu_count())
 
 
 def _run_python(argv: list[str]) -> int:

@@ -13,6 +13,7 @@ def diabetes(tmp_path_factory):
     return Way(table, table.newest, tmp_path_factory.mktemp("diabetes"))
 
 
+@pytest.mark.slow
 def test_the_untouched_part_is_stopped_by_nothing(diabetes):
     assert [finding.rule.name for verdict in diabetes.untouched for finding in verdict.stops] == []
 
@@ -40,6 +41,7 @@ def test_a_file_that_changed_after_its_digest_was_taken_is_not_read(diabetes, na
     assert "is not the file that was recorded" in trial.why
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["no-rows", "infinity", "comma-decimals", "gzip-cut-short", "batch-twice", "a-column-gone"])
 def test_what_must_stop_stops(diabetes, name):
     """D1, D4, D5, D9, D10."""

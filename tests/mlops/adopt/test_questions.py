@@ -70,6 +70,7 @@ def test_a_number_takes_the_other_reading(terminal):
     assert re.search(rf"positive +{other} +given", said)
 
 
+@pytest.mark.slow
 def test_ctrl_c_at_a_question_leaves_nothing_behind(terminal, repository, tmp_path):
     code, said = terminal(CTRL_C)
     assert (code, "Traceback" in said) == (130, False)

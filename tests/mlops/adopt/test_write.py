@@ -116,12 +116,14 @@ def test_adopting_again_replaces_the_model_whole(repository, table, capsys):
     assert git(repository, "status", "--porcelain") == ""
 
 
+@pytest.mark.slow
 def test_work_that_is_not_committed_is_named_and_refused(repository, table, capsys):
     (repository / "src/project/clean.py").write_text("mine")
     assert main(["adopt", str(table("binary")), "--target", "answer"]) == 2
     assert "not committed: src/project/clean.py" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_commit_that_nobody_could_make_is_refused_before_any_work(repository, table, capsys, monkeypatch):
     for name in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{name}_NAME", "")
@@ -130,6 +132,7 @@ def test_a_commit_that_nobody_could_make_is_refused_before_any_work(repository, 
     assert "git config user.name" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_model_that_still_serves_is_not_taken_away(repository, table, capsys, monkeypatch):
     from mlops.serving import endpoint
 
@@ -152,12 +155,14 @@ def test_data_that_stay_where_they_are_keep_their_digest(table, tmp_path, monkey
     assert str(read_source(tmp_path / "there/source.yml").files) == str(path)
 
 
+@pytest.mark.slow
 def test_a_table_that_does_not_fit_into_memory_is_refused_before_it_is_read(repository, table, capsys, monkeypatch):
     monkeypatch.setenv("MLOPS_CONTRACT_MEMORY", "2K")
     assert main(["adopt", str(table("binary", 3000)), "--target", "answer"]) == 2
     assert "too large to be looked at whole" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_password_is_not_printed(repository, capsys):
     assert main(["adopt", f"postgresql://{ME}@127.0.0.1/shop#orders", "--target", "x"]) == 2
     said = capsys.readouterr()
@@ -186,6 +191,7 @@ def test_a_name_that_no_model_can_have_or_that_is_taken_is_refused_before_anythi
     assert {path.name for path in repository.parent.iterdir()} == before
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("example")
 def test_the_place_of_a_model_can_be_taken_again_and_that_of_another_cannot(repository):
     from mlops.adopt.owned import check_name
@@ -199,6 +205,7 @@ def test_the_place_of_a_model_can_be_taken_again_and_that_of_another_cannot(repo
             check_name(project, "nycflights13", given, None)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("example")
 def test_a_data_folder_that_another_model_reads_stays(repository):
     from mlops.adopt.owned import files
@@ -213,6 +220,7 @@ def test_a_data_folder_that_another_model_reads_stays(repository):
     assert {name for name in alone if name not in shared} == {name for name in alone if name.startswith("data/nycflights13/")} != set()
 
 
+@pytest.mark.slow
 def test_the_data_themselves_may_lie_in_the_repository(repository, table, capsys):
     from mlops.adopt.repository import ready
 

@@ -11,7 +11,7 @@ def serve():
     started = []
 
     def start(server):
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         started.append((server, thread))
         return server

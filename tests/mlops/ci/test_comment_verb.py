@@ -36,6 +36,7 @@ def comment(github, tmp_path, monkeypatch, capsys):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", COMMANDS)
 @pytest.mark.parametrize("where", ["model", "reason", "file"])
 def test_a_verdict_prints_no_command_whatever_is_in_it(comment, github, where, text):

@@ -11,6 +11,7 @@ PIECES = st.lists(st.sampled_from(["```\n", "~~~~\n", "<details>\n", "</details>
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [utf8, utf16])
 @given(text=PIECES, limit=st.integers(120, 900))
 @settings(max_examples=150)

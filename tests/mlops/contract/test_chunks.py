@@ -71,6 +71,7 @@ def run(write, tmp_path, frame, *more):
     return pd.read_parquet(tmp_path / "valid/trips.parquet"), pd.read_parquet(tmp_path / "quarantine/trips.parquet")
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(bad=st.sets(st.integers(0, 2499), max_size=40), memory=st.sampled_from(["10K", "1G"]))
 def test_rows_in_are_rows_out_and_rows_in_quarantine_each_once(write, tmp_path, bad, memory):

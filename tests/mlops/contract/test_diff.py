@@ -58,6 +58,7 @@ def test_the_older_contract_may_be_a_revision_of_git(write):
         read_old("HEAD~7", path)
 
 
+@pytest.mark.slow
 def test_the_verbs_check_profile_and_diff(write, trips, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("MLOPS_HOME", str(tmp_path / "state"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))

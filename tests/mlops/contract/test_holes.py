@@ -34,6 +34,7 @@ def cups(tmp_path):
     return ["contract", "test", "--contract", str(tmp_path / "cups.odcs.yml"), "--data", str(tmp_path)]
 
 
+@pytest.mark.slow
 def test_a_hole_is_told_with_the_rule_that_closes_it(cups, capsys):
     assert main([*cups, "--only", "kilometres-for-miles"]) == 0
     told = capsys.readouterr().out
@@ -50,6 +51,7 @@ def test_what_is_caught_is_no_hole(cups, capsys):
     assert facts["faults"][0]["outcome"] == "stopped"
 
 
+@pytest.mark.slow
 def test_a_share_that_is_not_reached_is_exit_1(cups, capsys):
     assert main([*cups, "--only", "kilometres-for-miles", "--at-least", "0.95"]) == 1
     assert main([*cups, "--only", "infinity", "--at-least", "0.95"]) == 0

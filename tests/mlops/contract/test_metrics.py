@@ -49,6 +49,7 @@ def same(both, frame, name, **arguments):
 lenient = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+@pytest.mark.slow
 @lenient
 @given(values=numbers, low=st.integers(-6, 0), high=st.integers(0, 6), strict=st.booleans(), mostly=st.sampled_from([1, 0.7]))
 def test_numbers_between_limits_are_judged_as_ever(both, values, low, high, strict, mostly):
@@ -56,6 +57,7 @@ def test_numbers_between_limits_are_judged_as_ever(both, values, low, high, stri
     same(both, column, "ExpectColumnValuesToBeBetween", column="x", min_value=low, max_value=high, strict_min=strict, mostly=mostly)
 
 
+@pytest.mark.slow
 @lenient
 @given(values=words, mostly=st.sampled_from([1, 0.5]))
 def test_words_are_judged_as_ever(both, values, mostly):

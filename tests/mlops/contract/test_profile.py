@@ -50,6 +50,7 @@ ODD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [1, 30, 60])
 def test_any_table_passes_what_was_proposed_from_it(verdict, rows):
     frame = pd.DataFrame(ODD).iloc[:rows]
@@ -110,6 +111,7 @@ def test_bands_of_three_months_tell_and_stop_nothing():
     assert "stopBeyond, value: 1}" in propose("made", months(4), partition=["month"]).text
 
 
+@pytest.mark.slow
 def test_one_row_far_out_is_told_and_stops_nothing(verdict):
     proposal, next_month = propose("made", months(4), partition=["month"]), months(5)
     next_month.loc[len(next_month) - 1, "net"] = 1_200

@@ -156,6 +156,7 @@ def test_what_is_no_contract_is_refused(write, text):
         load(write(text=text))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(line=st.integers(9, 19), cut=st.integers(0, 60), junk=st.sampled_from(["", "x", "[", "{", ": ", "- ", "null", "3", "'", "\t"]))
 def test_a_spoilt_contract_is_told_or_read_and_nothing_else(write, line, cut, junk):

@@ -52,6 +52,7 @@ def test_nothing_changed_means_nothing_runs(project):
     assert second["steps"]["make"]["reason"] == "same data, code, parameters"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "ran", "reason"),
     [

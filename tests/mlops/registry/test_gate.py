@@ -242,6 +242,7 @@ limits = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(messy, limits, modes, st.none() | st.just(RULES.slices))
 def test_whatever_the_evidence_a_model_with_a_broken_rule_is_never_promoted(found, given_limits, mode, slices):
     """R9: and no evidence, however odd, makes the gate fall over."""
@@ -251,6 +252,7 @@ def test_whatever_the_evidence_a_model_with_a_broken_rule_is_never_promoted(foun
     assert (verdict.outcome == "stop") == any(told.kind == "limit" for told in broken)
 
 
+@pytest.mark.slow
 @given(messy)
 def test_a_limit_that_holds_was_computed_from_a_number_within_it(found):
     verdict = judge(found, GateRules(CompareRule("off", "auc"), None, (Limit("auc", "on", at_least=0.5),)))

@@ -31,6 +31,7 @@ def scores(count, noise, seed=0):
     return target, 1 / (1 + np.exp(-inner - noise * np.random.default_rng(seed + 1).normal(size=count)))
 
 
+@pytest.mark.slow
 @given(rows)
 def test_auc_and_average_precision_are_those_of_scikit_learn_with_weights_and_ties(drawn):
     target, score, weights = arrays(drawn)
@@ -42,6 +43,7 @@ def test_auc_and_average_precision_are_those_of_scikit_learn_with_weights_and_ti
     assert ask("average_precision", target, score, weights) == pytest.approx(expected)
 
 
+@pytest.mark.slow
 @given(rows)
 def test_losses_are_those_of_scikit_learn_with_weights(drawn):
     target, score, weights = arrays(drawn)
@@ -59,6 +61,7 @@ def test_calibration_error_is_the_mean_gap_of_ten_equally_full_bins():
     assert ask("calibration_error", target, score, np.ones(1000, int)) == pytest.approx(expected)
 
 
+@pytest.mark.slow
 @given(rows, st.randoms())
 def test_calibration_error_does_not_depend_on_the_order_of_rows_with_the_same_score(drawn, chance):
     shuffled = chance.sample(drawn, len(drawn))

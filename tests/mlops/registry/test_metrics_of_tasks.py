@@ -27,6 +27,7 @@ def ask(name, target, score, weights):
     return METRICS[name][1](target, score)(weights)
 
 
+@pytest.mark.slow
 @given(rows)
 def test_accuracies_and_f1_are_those_of_scikit_learn_on_the_rows_drawn(drawn):
     target, table, weights, there, scores = drawn_rows(drawn)
@@ -43,6 +44,7 @@ def test_log_loss_of_several_classes_is_that_of_scikit_learn(drawn):
     assert ask("log_loss", target, table, weights) == pytest.approx(known.log_loss(there, scores, labels=[0, 1, 2, 3]))
 
 
+@pytest.mark.slow
 @given(rows)
 def test_auc_of_several_classes_is_that_of_scikit_learn_where_all_classes_are_there(drawn):
     target, table, weights, there, scores = drawn_rows([*drawn, *((at, at, 1) for at in range(4))])

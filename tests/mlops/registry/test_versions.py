@@ -104,6 +104,7 @@ def test_a_registered_version_can_be_fetched_and_has_its_digest(registry, make):
     assert registry.resolve("flights", "v1") == registry.resolve("flights", "challenger") == version
 
 
+@pytest.mark.slow
 def test_mlflow_itself_finds_the_model_under_its_alias(registry, make):
     import mlflow
 
@@ -113,6 +114,7 @@ def test_mlflow_itself_finds_the_model_under_its_alias(registry, make):
     assert digest_folder(type(registry.home)(got)) == version.digest
 
 
+@pytest.mark.slow
 def test_the_same_files_are_the_same_version_with_the_new_verdict(registry, make, tmp_path):
     first = register(registry, make("one"), evidence=proof(tmp_path, make("one")))
     again = register(fresh(registry.home), make("one"), approved=True, against=4)
@@ -136,6 +138,7 @@ def test_what_is_not_there_is_none(registry, make):
     assert registry.previous("flights", "production") is None
 
 
+@pytest.mark.slow
 def test_a_model_of_another_name_is_untouched(registry, make):
     register(registry, make("one"))
     other = registry.register("delays", make("one"), digest_folder(make("one")), None)
@@ -171,6 +174,7 @@ def test_a_kill_while_registering_leaves_no_half_version_and_the_next_try_makes_
     assert (version.version, version.aliases, len(registry.versions("flights"))) == (1, ("challenger",), 1)
 
 
+@pytest.mark.slow
 def test_artifacts_that_were_not_stored_whole_are_no_version(registry, make, monkeypatch):
     """R1: what was uploaded is read back first."""
     real = registry.store.client.log_artifacts
@@ -185,6 +189,7 @@ def test_artifacts_that_were_not_stored_whole_are_no_version(registry, make, mon
     assert registry.versions("flights") == []
 
 
+@pytest.mark.slow
 def test_a_request_that_was_sent_twice_makes_one_version(registry, make, monkeypatch):
     """R2: a retry after an answer that was lost on the way."""
     real = registry.store.client.create_model_version
@@ -209,6 +214,7 @@ def test_registrations_at_once_in_a_new_database_get_distinct_numbers(registry, 
     assert {v.digest for v in versions} == {digest_folder(folder) for folder in folders}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tamper", "words"),
     [
@@ -226,6 +232,7 @@ def test_files_that_were_altered_after_registration_are_found_and_named(registry
         registry.fetch(version)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lose", [shutil.rmtree, lambda folder: (folder / "code" / "weights").unlink()])
 def test_the_same_files_registered_again_are_there_again(registry, make, lose):
     """A branch leaves out the files of old versions."""
@@ -256,6 +263,7 @@ def test_a_move_sets_the_aliases_and_is_recorded_with_who_why_and_on_which_evide
     assert move.at.endswith("Z")
 
 
+@pytest.mark.slow
 def test_of_two_moves_at_once_one_wins_and_the_other_is_told_by_whom(registry, make):
     """R3: compare-and-set; the second expected what the first has changed."""
     one, two, three = (register(registry, make(word)) for word in ("one", "two", "three"))
@@ -316,6 +324,7 @@ def test_a_move_that_was_killed_is_finished_by_the_same_request_and_told_once(re
     assert [(move.before, move.after) for move in registry.history("flights")] == [(1, 2), (None, 1)]
 
 
+@pytest.mark.slow
 def test_a_move_that_was_killed_early_is_forgotten_when_another_is_made(registry, make, monkeypatch):
     """R4: what did not happen is not in the record, and no alias is left behind."""
     one, two, three = (register(registry, make(word)) for word in ("one", "two", "three"))
@@ -335,6 +344,7 @@ def test_a_move_that_was_killed_early_is_forgotten_when_another_is_made(registry
     assert [(move.before, move.after) for move in registry.history("flights")] == [(1, 3), (None, 1)]
 
 
+@pytest.mark.slow
 def test_a_move_that_was_killed_before_it_took_place_is_not_told_when_what_is_there_is_asked_for_again(registry, make, monkeypatch):
     """R4."""
     one, two = register(registry, make("one")), register(registry, make("two"))
@@ -351,6 +361,7 @@ def test_a_move_that_was_killed_before_it_took_place_is_not_told_when_what_is_th
     assert [(move.before, move.after) for move in registry.history("flights")] == [(None, 1)]
 
 
+@pytest.mark.slow
 def test_the_same_move_again_does_nothing(registry, make):
     """R4."""
     version = register(registry, make("one"))
@@ -359,6 +370,7 @@ def test_the_same_move_again_does_nothing(registry, make):
     assert registry.history("flights") == [first]
 
 
+@pytest.mark.slow
 def test_a_version_with_none_before_it_that_is_taken_back_leaves_no_alias_and_is_told(registry, make):
     one, two = register(registry, make("one")), register(registry, make("two"))
     registry.move("flights", "production", one, expected=None, **ME)
@@ -393,6 +405,7 @@ def test_a_version_whose_taking_back_was_killed_is_there_or_gone_and_the_next_re
     assert [(move.before, move.after) for move in registry.history("flights")] == [(serves, 2), *([] if serves else [(1, None)]), (None, 1)]
 
 
+@pytest.mark.slow
 def test_rollback_goes_back_step_by_step_and_a_version_taken_back_says_so(registry, make):
     versions = [register(registry, make(word)) for word in ("one", "two", "three")]
     for expected, version in zip([None, 1, 2], versions, strict=True):
@@ -408,6 +421,7 @@ def test_rollback_goes_back_step_by_step_and_a_version_taken_back_says_so(regist
     assert registry.resolve("flights", "3").rolled_back == ""
 
 
+@pytest.mark.slow
 def test_a_rollback_target_that_was_deleted_is_told(registry, make):
     """R8."""
     one, two = register(registry, make("one")), register(registry, make("two"))
@@ -418,6 +432,7 @@ def test_a_rollback_target_that_was_deleted_is_told(registry, make):
         registry.previous("flights", "production")
 
 
+@pytest.mark.slow
 def test_an_approval_holds_for_its_files_and_its_champion_only(registry, make, tmp_path):
     """R5: approved against no champion; then there is one, and then another."""
     one = register(registry, make("one"), evidence=proof(tmp_path, make("one")), approved=True)
@@ -432,6 +447,7 @@ def test_an_approval_holds_for_its_files_and_its_champion_only(registry, make, t
         registry.check_evidence(two, None)
 
 
+@pytest.mark.slow
 def test_an_approval_of_other_files_or_none_is_refused(registry, make, tmp_path):
     """R5."""
     other = register(registry, make("one"), evidence=proof(tmp_path, make("two")), approved=True)
@@ -441,6 +457,7 @@ def test_an_approval_of_other_files_or_none_is_refused(registry, make, tmp_path)
         registry.check_evidence(register(registry, make("three")), None)
 
 
+@pytest.mark.slow
 def test_a_database_that_another_process_holds_is_told_and_nothing_has_moved(registry, make):
     """R11: a bounded wait, here of 50 ms and not MLflow's 20 s."""
     version = register(registry, make("one"))

@@ -179,6 +179,7 @@ def test_each_missing_file_is_said(made, gone):
     assert (f"there is no {gone}.json" in html) is (gone in {"curves", "monthly", "importance"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["curves", "monthly", "importance", "metrics", "slices"])
 @pytest.mark.parametrize("content", ["null", "[]", "{}", "[1, null]", '{"roc": 3}', "not json", '[{"month": null, "auc": "x"}]'])
 def test_odd_evaluation_files_do_not_stop_the_page(made, name, content):

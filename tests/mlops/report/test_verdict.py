@@ -161,6 +161,7 @@ def test_unknown_keys_are_dropped(facts):
     assert verdict.check(facts | {"pull_request": 12, "reference": {**facts["reference"], "html": "<b>"}}) == facts
 
 
+@pytest.mark.slow
 @given(JSON, st.dictionaries(st.sampled_from(sorted(verdict.SHAPE.fields)), JSON))
 def test_check_refuses_or_returns_something_bounded_whatever_it_is_given(anything, changed):
     """C3: never another error, and what comes back can be written as strict JSON."""

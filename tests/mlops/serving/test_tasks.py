@@ -88,6 +88,7 @@ def age(rows):
     return pd.DataFrame({"since": (pd.Timestamp("2024-01-01") - pd.DataFrame(rows).iloc[:, 0]).dt.total_seconds()})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["price", "kind"])
 def test_times_and_missing_words_go_through_a_linear_model_row_by_row(target, tmp_path):
     table, test = houses(), houses(60, seed=1)

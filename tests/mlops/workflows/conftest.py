@@ -138,7 +138,7 @@ class _Advisories(BaseHTTPRequestHandler):
 @pytest.fixture(scope="session")
 def advisories():
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Advisories)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}/v1/query"
     server.shutdown()
     server.server_close()
