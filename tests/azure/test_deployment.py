@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 from tests.azure.deploying import MODEL, Caller, Made, environment, go, make, process, shifting
-from tests.azure.loopback import Loopback
+from tests.azure.loopback import Fault, Loopback
 
 from mlops.azure.online import Online
 from mlops.azure.scoring import SCOPE
@@ -108,7 +108,7 @@ def test_a_first_version_serves_and_a_second_comes_by_mirror_and_stages_while_no
 
 
 def test_a_rollback_is_one_update_of_the_traffic_and_the_one_before_is_deleted_only_then(shop, versions):
-    _one, two, three = versions
+    one, two, three = versions
     place = shop.online()
     go(place, one)
     go(place, two)
@@ -173,7 +173,7 @@ def test_an_unhealthy_container_leaves_the_traffic_untouched_and_its_log_is_told
 
 
 def test_a_version_that_answers_otherwise_than_offline_gets_no_traffic(shop, versions):
-    _one, two, three = versions
+    one, two, three = versions
     place = shop.online()
     go(place, one)
     place.deploy(two.version, two.folder)
@@ -235,7 +235,7 @@ def test_an_endpoint_whose_creation_failed_half_way_is_created_by_the_next_run(s
 
 
 def test_of_two_at_once_the_one_whose_decision_is_not_true_any_more_changes_nothing(shop, versions):
-    _one, two, three = versions
+    one, two, three = versions
     slow, quick = shop.online(), shop.online()
     go(slow, one)
     slow.deploy(two.version, two.folder)
@@ -272,7 +272,7 @@ POINTS = {
 @pytest.mark.parametrize("point", POINTS)
 @pytest.mark.parametrize("again", ["same", "another"])
 def test_killed_anywhere_the_traffic_is_whole_and_the_next_run_goes_on(shop, versions, point, again):
-    _one, two, three = versions
+    one, two, three = versions
     extra = make_first = versions[0]
     place = shop.online()
     go(place, make_first)
