@@ -87,3 +87,47 @@ def test_nobody_signed_in_is_told_before_anything_is_started(shops):
     assert code == 3
     assert "not signed in to Azure" in errors
     assert not Path(".mlops/runs/1").exists()
+
+
+@pytest.fixture
+def everywhere(shops, monkeypatch):
+    """Staging and production are both on Azure ML; a shift takes no time."""
+    from mlops.azure import connection, endpoint, online
+
+    for module, name in ((connection, "POLL"), (endpoint, "POLL"), (online, "PAUSE")):
+        monkeypatch.setattr(module, name, 0.02)
+    production = {"where": "azure", "azure": shops.azure.place(), "serve": {"port": 0}, "test": {"smoke_requests": 10}, "shift": {"seconds": 0}}
+    shops.project.write("environments/production.yml", yaml.safe_dump(production))
+    shops.sign_in(shops.azure.ci)
+    return shops
+
+
+def status(there):
+    code, out, errors = there.mlops("status", "--json")
+    assert code == 0, errors
+    return {name: (one["version"], one["health"]) for name, one in json.loads(out)["environments"].items()}
+
+
+@pytest.mark.e2e
+def test_from_a_commit_to_production_on_azure_and_back(everywhere):
+    code, out, errors = everywhere.mlops("deliver", "--json", "--set", "blind=0.6")
+    assert code == 0, errors + out
+    first = json.loads(out.splitlines()[-1])
+    assert (first["outcome"], first["production"]["version"]) == ("promote", 1)
+    assert status(everywhere) == {"staging": (1, "ready"), "production": (1, "ready")}
+    code, out, errors = everywhere.mlops("deliver", "--json")
+    assert code == 0, errors + out
+    assert json.loads(out.splitlines()[-1])["production"]["version"] == 2
+    assert status(everywhere) == {"staging": (2, "ready"), "production": (2, "ready")}
+    code, out, errors = everywhere.mlops("rollback", "production", "--reason", "drifted")
+    assert code == 0, errors + out
+    assert status(everywhere)["production"] == (1, "ready")
+    moves = json.loads(everywhere.mlops("models", "--json")[1])["history"]
+    assert [(move["before"], move["after"], move["kind"]) for move in moves if move["environment"] == "production"] == [
+        (2, 1, "rollback"),
+        (1, 2, "promote"),
+        (None, 1, "promote"),
+    ]
+    again = everywhere.mlops("deliver", "--json")
+    assert again[0] == 0
+    assert json.loads(again[1].splitlines()[-1])["outcome"] == "keep", "what was taken back does not go out again by itself"
