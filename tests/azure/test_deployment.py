@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from tests.azure.deploying import MODEL, Caller, Made, environment, go, make, process, shifting
-from tests.azure.loopback import Fault, Loopback
+from tests.azure.loopback import Loopback
 
 from mlops.azure.online import Online
 from mlops.azure.scoring import SCOPE
 from mlops.delivery.stations import check_passed
 from mlops.errors import JobFailed, Overtaken, PlatformError, UsageError
+
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="session")
@@ -147,7 +151,10 @@ def test_a_broken_bound_puts_the_traffic_back_by_itself_and_is_red(shop, version
     shop.azure.endpoints.broken |= {two.name: 500} if how == "errors" else {}
     shop.azure.endpoints.slow |= {two.name: 0.3} if how == "slow" else {}
     token = place.connection.credential.get_token(SCOPE).token
-    with Caller(place.look().address, token), pytest.raises(JobFailed, match=r"at (mirrored|10 %|50 %): " + {"errors": "error_rate", "slow": "p95_ms"}[how]):
+    with (
+        Caller(place.look().address, token),
+        pytest.raises(JobFailed, match=r"at (mirrored|10 %|50 %): " + {"errors": "error_rate", "slow": "p95_ms"}[how]),
+    ):
         go(place, two)
     assert shop.traffic == {one.name: 100}
     assert shop.endpoint.share("mirrorTraffic") == {}
@@ -163,18 +170,20 @@ def test_an_unhealthy_container_leaves_the_traffic_untouched_and_its_log_is_told
     bad.mkdir()
     (bad / "MLmodel").write_text("flavors: {python_function: {loader_module: nowhere.at_all}}\n")
     with pytest.raises(JobFailed, match="did not become healthy") as failed:
-        place.deploy(two.version, bad)
+        place.deploy(replace(two.version, digest="sha256:bad0bad0bad0bad0"), bad)
     assert "nowhere" in failed.value.hint
     assert shop.states()[-1] == ({one.name: 100}, {})
     assert shop.deployments == {one.name: "Succeeded"}, "what failed is deleted"
 
 
-def test_a_version_that_answers_otherwise_than_offline_gets_no_traffic(shop, versions):
-    one, two, three = versions
+def test_a_version_that_answers_otherwise_than_offline_gets_no_traffic(shop, versions, tmp_path):
+    one, two = versions[:2]
+    offline, other = json.loads(two.smoke.read_text()), tmp_path / "smoke.json"
+    other.write_text(json.dumps(offline | {"expected": [1 - value for value in offline["expected"]]}))
     place = shop.online()
     go(place, one)
     place.deploy(two.version, two.folder)
-    trial = place.trial(two.version, three.smoke)
+    trial = place.trial(two.version, other)
     with pytest.raises(JobFailed, match="smoke"):
         check_passed("production", trial)
     place.back(two.version, one.version)
@@ -265,15 +274,12 @@ POINTS = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("point", POINTS)
 @pytest.mark.parametrize("again", ["same", "another"])
 def test_killed_anywhere_the_traffic_is_whole_and_the_next_run_goes_on(shop, versions, point, again):
     one, two, three = versions
-    extra = make_first = versions[0]
-    place = shop.online()
-    go(place, make_first)
-    target = two
+    place, target = shop.online(), two
+    go(place, one)
     if point == "delete":  # there must be one before the one before
         go(place, two)
         target = three
@@ -291,7 +297,7 @@ def test_killed_anywhere_the_traffic_is_whole_and_the_next_run_goes_on(shop, ver
     assert child.exitcode == -signal.SIGKILL
     shop.azure.service.after = None
     whole(shop)
-    last = target if again == "same" else (extra if point == "delete" else three)
+    last = target if again == "same" else (one if point == "delete" else three)
     go(shop.online(), last)
     whole(shop)
     assert shop.traffic == {last.name: 100}
