@@ -8,7 +8,7 @@ import os
 import threading
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import mlflow.sklearn
 import numpy as np
@@ -107,7 +107,7 @@ class Caller:
     statuses: list[int] = field(default_factory=list)
     _end: threading.Event = field(default_factory=threading.Event)
 
-    def __enter__(self) -> Caller:
+    def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._ask, daemon=True)
         self._thread.start()
         return self

@@ -17,7 +17,6 @@ from mlops.azure.scoring import SCOPE
 from mlops.delivery.stations import check_passed
 from mlops.errors import JobFailed, Overtaken, PlatformError, UsageError
 
-
 pytestmark = pytest.mark.slow
 
 

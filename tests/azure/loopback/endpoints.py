@@ -154,7 +154,10 @@ class Endpoints:
     def told_deployment(self, endpoint: OnlineEndpoint, one: Deployment) -> dict[str, Any]:
         sent = {key: value for key, value in one.body["properties"].items() if value is not None}
         usual = {"properties": {}, "scaleSettings": {"scaleType": "Default"}, "environmentVariables": {}}
-        usual |= {"requestSettings": {"requestTimeout": "PT5S"}, **dict.fromkeys(("livenessProbe", "readinessProbe"), {"period": "PT10S"})}
+        usual |= {
+            "requestSettings": {"requestTimeout": "PT5S"},
+            **{key: {"period": "PT10S"} for key in ("livenessProbe", "readinessProbe")},
+        }
         properties = {**usual, **sent, "provisioningState": one.state}
         made = self._resource(f"onlineEndpoints/{endpoint.name}/deployments/{one.name}", one.name, one.body)
         return {**made, "properties": properties, "sku": one.body.get("sku", {"name": "Default", "capacity": 1})}

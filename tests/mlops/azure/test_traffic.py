@@ -80,5 +80,7 @@ def test_only_what_nobody_is_sent_to_may_go():
 
 
 def test_a_deployment_of_somebody_else_is_left_alone():
-    theirs = Seen({"v1-a": 100}, {}, {}, {"v1-a": Deployed("v1-a", "Succeeded", {"version": "1"}), "theirs": Deployed("theirs", "Succeeded")})
+    theirs = Seen(
+        {"v1-a": 100}, {}, {}, {"v1-a": Deployed("v1-a", "Succeeded", {"version": "1"}), "theirs": Deployed("theirs", "Succeeded")}
+    )
     assert spare(theirs) == ()
