@@ -36,7 +36,7 @@ def shops(azure, tmp_path, monkeypatch):
     cli.main(["stop"])
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_a_delivery_ends_on_azure_and_status_promote_and_rollback_go_on_from_there(shops, azure, capsys):
     def mlops(*words):
         capsys.readouterr()
