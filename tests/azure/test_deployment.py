@@ -263,6 +263,57 @@ def test_autoscale_rules_come_and_go_with_their_deployment(shop, versions):
     assert profile["capacity"] == {"minimum": "2", "maximum": "5", "default": "2"}
 
 
+SCRIPT = """
+import json, os
+import mlflow.sklearn, pandas as pd
+
+def init():
+    global model
+    model = mlflow.sklearn.load_model(os.path.join(os.environ["AZUREML_MODEL_DIR"], "model"))
+
+def run(raw):
+    asked = json.loads(raw)["input_data"]
+    return {"probabilities": model.predict_proba(pd.DataFrame(asked["data"], columns=asked["columns"]))[:, 1].tolist()}
+"""
+
+
+def test_a_scoring_script_of_one_s_own_answers_probabilities(shop, versions):
+    (shop.root / "scoring").mkdir()
+    (shop.root / "scoring/score.py").write_text(SCRIPT)
+    (shop.root / "image.yml").write_text("name: scoring\nversion: '1'\nimage: python:3.11\n")
+    trial = go(shop.online(shop.settings(scoring="scoring/score.py", environment="image.yml")), versions[0])
+    assert trial["smoke"]["equal"] == 10
+    deployment = shop.endpoint.deployments[versions[0].name]
+    assert deployment.body["properties"]["codeConfiguration"]["scoringScript"] == "score.py"
+    assert 0 <= trial["smoke"]["worst_difference"] < 1e-9
+
+
+def test_an_endpoint_with_a_key_gets_a_new_one_and_one_without_says_why_not(shop, versions, monkeypatch):
+    place = shop.online()
+    go(place, versions[0])
+    with pytest.raises(UsageError, match="has no key"):
+        place.rotate_key()
+    for name, value in shop.azure.variables(shop.azure.scientist).items():
+        monkeypatch.setenv(name, value)
+    keyed = shop.online(shop.settings(auth="key", endpoint="keyed-shops"))
+    go(keyed, versions[0], at_once=True)  # a data scientist may read keys, and no metrics
+    keys = shop.azure.endpoints.found["keyed-shops"].keys
+    before = dict(keys)
+    assert "secondary key is new" in keyed.rotate_key()
+    assert keys["primaryKey"] == before["primaryKey"]
+    assert keys["secondaryKey"] != before["secondaryKey"]
+
+
+def test_a_shift_that_cannot_be_watched_is_put_back(shop, versions, monkeypatch):
+    go(shop.online(), versions[0])
+    for name, value in shop.azure.variables(shop.azure.scientist).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(PlatformError, match="cannot read the metrics"):
+        go(shop.online(), versions[1])
+    assert shop.traffic == {versions[0].name: 100}
+    assert shop.deployments == {versions[0].name: "Succeeded"}
+
+
 POINTS = {
     "create": lambda call: call.method == "PUT" and "/deployments/v2" in call.path,
     "smoke": lambda call: call.method == "GET" and call.path.endswith("/deployments") and call.status == 200,
