@@ -311,3 +311,31 @@ def test_every_model_s_own_environments_are_checked(root, houses, capsys, monkey
     assert "environments/houses/staging.yml:6:" in told
     edit(root, "environments/houses/staging.yml", "metric: auc", "metric: mae")
     assert main(["check", "environments/houses/staging.yml", "environments/staging.yml"]) == 0
+
+
+def test_what_an_endpoint_on_azure_runs_on_is_read_and_the_rest_has_the_usual_value(root):
+    path = root / "environments/production.yml"
+    path.write_text("where: local\nonline: {instances: 2, scale: {min: 1, max: 3}}\nshift: {stages: [25, 100]}\n")
+    read = read_environment(root, "production")
+    assert (read.online.instances, read.online.auth, read.online.collect) == (2, "aad_token", False)
+    assert (read.online.scale.least, read.online.scale.most, read.online.scale.by) == (1, 3, "cpu")
+    assert (read.shift.mirror, read.shift.stages, read.shift.error_rate) == (10, (25, 100), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("shift: {stages: [50, 10, 100]}", "must be percentages that rise, to 100"),
+        ("shift: {stages: [10, 50]}", "must be percentages that rise, to 100"),
+        ("shift: {mirror: 60}", "from 0 to 50"),
+        ("online: {auth: password}", "aad_token"),
+        ("online: {scoring: score.py}", "needs an `environment`"),
+        ("online: {scale: {max: 3, above: 20, below: 40}}", "must be less than `above`"),
+        ("online: {instance: 2}", "unknown key 'instance'"),
+    ],
+)
+def test_a_mistake_in_how_azure_serves_is_told(root, line, words):
+    (root / "environments/production.yml").write_text(f"where: local\n{line}\n")
+    with pytest.raises(SpecError) as raised:
+        read_environment(root, "production")
+    assert words in str(raised.value)

@@ -45,13 +45,18 @@ def lacking(connection: Connection, settings: OnlineSettings, where: str) -> str
     if size is None:
         hint = did_you_mean(settings.instance_type, [one.name for one in sizes.values()], label="sizes of this region")
         raise UsageError(f"there are no machines {settings.instance_type!r} in the workspace's region", where=where, hint=hint)
-    wanted = math.ceil(_RESERVE * settings.instances) * int(size.v_cp_us)
+    wanted = math.ceil(_RESERVE * settings.instances) * int(_of(size, "vCPUs", "v_cp_us"))
     for usage in usages:
         name = _name(usage)
-        left = int(usage.limit) - int(usage.current_value)
+        left = int(usage.limit) - int(_of(usage, "currentValue", "current_value"))
         if name in {str(size.family).lower(), _TOTAL} and int(usage.limit) >= 0 and left < wanted:
             return f"a deployment of {settings.instances} x {size.name} reserves {wanted} cores, and {left} of {usage.limit} are left of {name}"
     return None
+
+
+def _of(entity: Any, *names: str) -> Any:
+    """Return the first of these that is there: the SDK gives these two kinds the service's names, and leaves its own empty."""
+    return next(value for name in names if (value := getattr(entity, name, None)) is not None)
 
 
 def _name(usage: Any) -> str:

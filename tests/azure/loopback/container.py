@@ -20,8 +20,8 @@ from typing import Any
 
 
 def main() -> None:
-    importlib.import_module("mlflow.pyfunc")
-    importlib.import_module("sklearn.linear_model")
+    for name in ("mlflow.pyfunc", "mlflow.sklearn", "pandas", "skops.io", "sklearn.linear_model"):
+        importlib.import_module(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for line in sys.stdin:
         asked = json.loads(line)

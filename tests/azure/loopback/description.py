@@ -12,6 +12,8 @@ from jsonschema import Draft4Validator
 
 REST = Path(__file__).parent / "rest"
 ENVELOPE = {"id", "name", "type", "systemData"}
+TRACKED = {"location", "tags"}
+"""What the envelope of a resource that is in a region has, which another file of Microsoft's describes."""
 LEAF = ("type", "enum", "pattern", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "uniqueItems")
 STAND_INS = {"2025-01-01-preview": "2024-04-01-preview", "2024-10-01-preview": "2024-04-01-preview"}
 """Versions that the SDK speaks and that are newer than the description here -> the newest here, which judges them."""
@@ -78,13 +80,14 @@ class _Judge:
         known = {name: part for one in parts for name, part in one.get("properties", {}).items()}
         more = next((one["additionalProperties"] for one in parts if isinstance(one.get("additionalProperties"), dict)), None)
         required = {name for one in parts for name in one.get("required", [])}
+        tracked = any("TrackedResource" in one.get("$ref", "") for one in parts)
         found = [f"{at}: `{name}` is missing" for name in sorted(required - set(value))]
         for name, entry in value.items():
             if name in known:
                 found += self.of(known[name], entry, f"{at}.{name}")
             elif more is not None:
                 found += self.of(more, entry, f"{at}.{name}")
-            elif known and not (name in ENVELOPE and at == "$"):
+            elif known and not (at == "$" and (name in ENVELOPE or (tracked and name in TRACKED))):
                 found.append(f"{at}: unknown key {name!r}")
         return found
 

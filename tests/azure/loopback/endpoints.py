@@ -94,7 +94,7 @@ class Endpoints:
     broken: dict[str, int] = field(default_factory=dict)
     """Deployment -> the status that callers get of it, whatever its process says. Requests that name the deployment are answered rightly."""
     slow: dict[str, float] = field(default_factory=dict)
-    """Deployment -> seconds that its answers to callers take longer."""
+    """Deployment -> seconds that its answers take longer."""
     late: dict[str, str] = field(default_factory=dict)
     """Deployment -> the error that its creation ends with after all; `*` for an endpoint's."""
     takes: float = 0.0
@@ -156,7 +156,7 @@ class Endpoints:
         usual = {"properties": {}, "scaleSettings": {"scaleType": "Default"}, "environmentVariables": {}}
         usual |= {
             "requestSettings": {"requestTimeout": "PT5S"},
-            **{probe: {"period": "PT10S"} for probe in ("livenessProbe", "readinessProbe")},
+            **{key: {"period": "PT10S"} for key in ("livenessProbe", "readinessProbe")},
         }
         properties = {**usual, **sent, "provisioningState": one.state}
         made = self._resource(f"onlineEndpoints/{endpoint.name}/deployments/{one.name}", one.name, one.body)
@@ -474,9 +474,8 @@ class Endpoints:
             status, body = 502, b'{"error": "no healthy upstream"}'
         finally:
             connection.close()
-        if not direct:
-            time.sleep(self.slow.get(one.name, 0.0))
-            status = self.broken.get(one.name, status)
+        time.sleep(self.slow.get(one.name, 0.0))
+        status = status if direct else self.broken.get(one.name, status)
         one.answered.append(Answered(began, status, time.time() - began, mirrored, direct))
         return status, body
 

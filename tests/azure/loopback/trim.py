@@ -28,6 +28,12 @@ CALLS = {
     "preview/2023-04-01-preview": {
         "/environments/{name}/versions/{version}": "put",
         "/data/{name}/versions/{version}": "put",
+        "/onlineEndpoints/{endpointName}/deployments/{deploymentName}": "put",
+        "/onlineEndpoints/{endpointName}/deployments/{deploymentName}/getLogs": "post",
+    },
+    "preview/2022-02-01-preview": {
+        "/onlineEndpoints/{endpointName}": "put",
+        "/onlineEndpoints/{endpointName}/regenerateKeys": "post",
     },
     "preview/2023-08-01-preview": {"/models/{name}/versions/{version}": "put"},
 }
