@@ -81,7 +81,7 @@ class RemoteRun:
         """
         facts = self.record.facts
         try:
-            job = job_of(self.pipeline, facts["settings"], force=facts["force"])
+            job = job_of(self.pipeline, facts["settings"], force=facts["force"], compute=facts.get("compute", ""))
             made = submit(self.connection, job, self.name, f"{facts['name']} {facts['job']['key']}", again=self.again)
         except BaseException as error:
             if isinstance(error, MlopsError) and not isinstance(error, PlatformError):
@@ -296,10 +296,11 @@ def begin(
     *,
     force: bool = False,
     queue_limit: float = 0.0,
+    compute: str = "",
 ) -> RemoteRun:
     """Return the run of a file that is to be submitted: a new one, or the one before of the same file whose answer was lost."""
     told = facts_of(pipeline, root, origin(root), settings, force=force, asset=lambda path: {"path": shown(path, root)})
-    facts = {"model": None, "where": f"azure:{connection.environment}", **told}
+    facts = {"model": None, "where": f"azure:{connection.environment}", **({"compute": compute} if compute else {}), **told}
     lost = next((one for one in read_runs(home) if _same(one, facts)), None)
     if lost is not None:
         return RemoteRun(
@@ -315,7 +316,7 @@ def _same(before: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
     """Whether a run before was the same and never heard whether its job was taken."""
     job = before.get("job", {})
     lost = job.get("state") == "unconfirmed" and before["state"] in {"detached", "killed"}
-    return lost and all(before.get(key) == facts[key] for key in ("pipeline", "settings", "commit", "where"))
+    return lost and all(before.get(key) == facts.get(key) for key in ("pipeline", "settings", "commit", "where", "compute"))
 
 
 def resume(folder: Path, pipeline: Pipeline, home: Path, root: Path, connection: Connection, *, queue_limit: float = 0.0) -> RemoteRun:
