@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "src/pipelines/train.yml"
-TIMES = 9
+TIMES = 7
 
 
 def run() -> dict[str, list[float]]:

@@ -282,6 +282,18 @@ VERBS = {
             _argument("--dry-run", action="store_true", help="say of each step whether it would run or be reused, and why; start nothing"),
         ),
     ),
+    "repeat": Verb(
+        "repeat:repeat",
+        "run one file on several computes of Azure ML, and say what each took and cost",
+        "mlops repeat src/pipelines/train.yml --compute cpu-small,cpu-large",
+        (
+            _argument("file", metavar="FILE", help="the job's YAML"),
+            _argument("--compute", metavar="NAMES", required=True, help="computes of the workspace, with commas between"),
+            _SET,
+            _argument("--environment", metavar="NAME", help="which file of environments/ names the workspace"),
+            _QUEUE_LIMIT,
+        ),
+    ),
     "deliver": Verb(
         "way:deliver",
         "the whole way of a model: train, compare, gate, register, staging, production (make run)",

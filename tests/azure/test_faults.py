@@ -214,3 +214,20 @@ def test_requests_are_no_closer_than_the_pace_while_a_job_is_followed(there, mon
     asked = [call.at for call in calls[begun : ended + 1] if call.host != "login.microsoftonline.com"]
     assert len(asked) > 2
     assert asked[-1] - asked[0] >= 0.5 * (len(asked) - 1) - 0.4  # answers are told of a little late, each by its own time
+
+
+def test_a_cancellation_that_fails_in_the_end_is_told_and_may_be_asked_again(job, monkeypatch):
+    from mlops.azure.connection import Pace
+
+    job.azure.faults.queue = 600.0
+    with monkeypatch.context() as patch:
+        patch.setattr(Pace, "wait", lambda pace: (_ for _ in ()).throw(KeyboardInterrupt) if pace.on else None)
+        assert job.mlops("run", "job.yml", "--where", "azure")[0] == 130
+    job.azure.faults.late = "the compute did not answer"
+    code, _, errors = job.mlops("cancel", "latest")
+    assert code in {2, 3}
+    assert "cannot cancel the job: " in errors
+    assert "the compute did not answer" in errors
+    job.azure.faults.late = ""
+    assert job.mlops("resume", "latest")[0] == 1
+    assert job.record()["state"] == "canceled"

@@ -83,7 +83,7 @@ class RemoteRun:
         """
         facts = self.record.facts
         try:
-            job = job_of(self.pipeline, facts["settings"], force=facts["force"])
+            job = job_of(self.pipeline, facts["settings"], force=facts["force"], compute=facts.get("compute", ""))
             made = submit(self.connection, job, self.name, f"{facts['name']} {facts['job']['key']}", again=self.again)
         except BaseException as error:
             if isinstance(error, MlopsError) and not isinstance(error, PlatformError):
@@ -302,13 +302,14 @@ def begin(
     force: bool = False,
     queue_limit: float = 0.0,
     model: str | None = None,
+    compute: str = "",
 ) -> RemoteRun:
     """Return the run of a file that is to be submitted: a new one, or the one before of the same file whose answer was lost.
 
     For a model's delivery (`model`) also one that was left while its job went on: to deliver again is to follow it.
     """
     told = facts_of(pipeline, root, origin(root), settings, force=force, asset=lambda path: {"path": shown(path, root)})
-    facts = {"model": model, "where": f"azure:{connection.environment}", **told}
+    facts = {"model": model, "where": f"azure:{connection.environment}", **({"compute": compute} if compute else {}), **told}
     lost = next((one for one in read_runs(home) if _same(one, facts)), None)
     if lost is not None:
         return RemoteRun(
@@ -325,7 +326,7 @@ def _same(before: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
     job = before.get("job", {})
     left = job.get("state") in ({"unconfirmed", "submitted"} if facts["model"] else {"unconfirmed"})
     left = left and before["state"] in {"detached", "killed"} and before.get("force") == facts["force"]
-    return left and all(before.get(key) == facts[key] for key in ("model", "pipeline", "settings", "commit", "where"))
+    return left and all(before.get(key) == facts.get(key) for key in ("model", "pipeline", "settings", "commit", "where", "compute"))
 
 
 def resume(folder: Path, pipeline: Pipeline, home: Path, root: Path, connection: Connection, *, queue_limit: float = 0.0) -> RemoteRun:

@@ -43,8 +43,10 @@ def name_of(pipeline: Pipeline, settings: Mapping[str, str], run: str) -> str:
     return f"{stem.strip('-')[:40] or 'job'}-{digest}"
 
 
-def job_of(pipeline: Pipeline, settings: Mapping[str, str], *, force: bool = False) -> Job:
-    """Read the file as azure-ai-ml does, with the given inputs in their places; with `force`, Azure ML reuses nothing.
+def job_of(pipeline: Pipeline, settings: Mapping[str, str], *, force: bool = False, compute: str = "") -> Job:
+    """Read the file as azure-ai-ml does, with the given inputs in their places.
+
+    With `force`, Azure ML reuses nothing; `compute` is where all goes that names no compute of its own.
 
     Raises:
         UsageError: azure-ai-ml does not take it.
@@ -53,6 +55,10 @@ def job_of(pipeline: Pipeline, settings: Mapping[str, str], *, force: bool = Fal
         job = _load(pipeline, [_override(pipeline, name, text) for name, text in settings.items()])
         if force and isinstance(job, PipelineJob):
             job.settings.force_rerun = True
+    if compute and isinstance(job, PipelineJob):
+        job.settings.default_compute = compute
+    elif compute:
+        job.compute = compute
     return job
 
 

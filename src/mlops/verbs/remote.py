@@ -42,7 +42,13 @@ def run(
 
 
 def prepare(
-    file: str, settings: Mapping[str, str], environment: str | None, *, force: bool = False, queue_limit: float | None = None
+    file: str,
+    settings: Mapping[str, str],
+    environment: str | None,
+    *,
+    force: bool = False,
+    queue_limit: float | None = None,
+    compute: str = "",
 ) -> RemoteRun:
     """Read one file for an environment's workspace, and return its run, which is not submitted yet."""
     root, home = place()
@@ -55,7 +61,8 @@ def prepare(
         return known[0]
 
     pipeline = read(file, settings, assets=WorkspaceAssets(home / "azure" / "components", connected))
-    return begin(pipeline, home, root, connected(), settings, force=force, queue_limit=_seconds(queue_limit, connected()))
+    limit = _seconds(queue_limit, connected())
+    return begin(pipeline, home, root, connected(), settings, force=force, queue_limit=limit, compute=compute)
 
 
 def _seconds(minutes: float | None, connection: Connection) -> float:
