@@ -97,7 +97,7 @@ ui: $(ready)  ## MLflow's pages about all runs and models
 	@mlops ui
 
 .PHONY: check pages test e2e audit bench adoptions faults format clean lock
-check: $(ready)  ## lint, types and quick tests, in a minute
+check: $(ready)  ## lint, types and quick tests, in about a minute
 	@ruff check . && ruff format --check . && mlops check
 	@$(MAKE) -j2 types quick
 

@@ -15,7 +15,8 @@ from mlops.local.messages import Messages
 
 MINE = "OPENBLAS_NUM_THREADS"  # as in spawner.py, whose imports are not needed here
 # On a busy machine OpenMP's threads, spinning while they wait for each other, make a training of 4 s one of a minute: let them sleep.
-_DEFAULTS = {"PYTHONUNBUFFERED": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+# OpenBLAS's spin for as long as a small fit takes, and may for 2**16 ticks: some twenty microseconds.
+_DEFAULTS = {"PYTHONUNBUFFERED": "1", "OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_THREAD_TIMEOUT": "16"}
 
 
 def inherited() -> dict[str, str]:
