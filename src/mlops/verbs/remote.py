@@ -32,12 +32,12 @@ INTERRUPTED = 130
 def run(file: str, settings: Mapping[str, str], environment: str | None, *, force: bool, as_json: bool) -> int:
     """Submit one file to an environment's workspace, show it as it runs, and return the exit code of how it ended."""
     root, home = place()
-    chosen = _environment(root, environment)
+    there = chosen(root, environment)
     known: list[Connection] = []
 
     def connected() -> Connection:
         if not known:
-            known.append(connect(place_of(chosen), chosen.name))
+            known.append(connect(place_of(there), there.name))
         return known[0]
 
     pipeline = read(file, settings, assets=WorkspaceAssets(home / "azure" / "components", connected))
@@ -144,7 +144,7 @@ def _connection_of(facts: Mapping[str, Any]) -> Connection:
     return connect(AzureSettings(*(job[key] for key in ("tenant", "subscription", "resource_group", "workspace"))), job["environment"])
 
 
-def _environment(root: Path, name: str | None) -> Environment:
+def chosen(root: Path, name: str | None) -> Environment:
     """Return the environment that is meant: by name, or the only one that says where it is on Azure.
 
     Raises:

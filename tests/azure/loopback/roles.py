@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 _OF = "Microsoft.MachineLearningServices/workspaces"
 ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -14,6 +16,14 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "none": ((), ()),
 }
 """Role -> (actions, what of them it does not grant). Azure's names for both."""
+
+_GRANTED = json.loads(Path(__file__).parents[3].joinpath("infra/roles.json").read_text(encoding="utf-8"))["roles"]["deployer"]
+_LOOKS = ("MachineLearningServices/locations/usages", "MachineLearningServices/locations/vmSizes", "Resources/subscriptions/providers")
+_LOOKS += ("ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",)
+ROLES["ci that looks"] = (
+    (*_GRANTED["actions"], *(f"Microsoft.{one}/read" for one in _LOOKS)),
+    tuple(_GRANTED["notActions"]),
+)
 
 
 def grants(role: str, action: str) -> bool:

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from . import description
+from .administration import Administration
 from .entra import LOGIN, Entra, Refused
 from .roles import grants
 from .workspace import ASSETS
@@ -77,8 +78,12 @@ class Service:
     """What the description does not allow in the requests that came."""
     gone: bool = False
     """The workspace was deleted."""
+    administration: Administration = field(init=False)
     _polls: dict[str, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.administration = Administration(self.entra)
 
     def application(self) -> Starlette:
         ws = f"{_SCOPE}"
@@ -107,6 +112,7 @@ class Service:
             ("POST", f"/data/v1.0{_SCOPE}/dataversion/batchGetResolvedUris", "data/versions/read", self._resolved),
             ("POST", f"/modelregistry/v1.0{_SCOPE}/models/batchGetResolvedUris", "models/versions/read", self._resolved),
         ]
+        table += self.administration.rows(_SCOPE)
         routes = [Route(path, self._guarded(action, handler), methods=[method]) for method, path, action, handler in table]
         routes += [
             Route("/discovery", self._open(self._discovery)),
@@ -134,15 +140,15 @@ class Service:
                     401, "InvalidAuthenticationTokenAudience", f"The audience {claims['aud']} is not one of {request.url.hostname}."
                 )
             self._in_place(at)
-            needed = f"{_OF}/{action.format(**at)}"
-            if not grants(who.role, needed):
+            needed = action if not action or action.startswith("Microsoft.") else f"{_OF}/{action.format(**at)}"
+            if needed and not grants(who.role, needed):
                 told = f"The client '{who.client}' with object id '{who.object}' does not have authorization to perform action '{needed}' "
                 raise Refused(403, "AuthorizationFailed", f"{told}over scope '{self.workspace.id}' or the scope is invalid.")
             if host == ARM:
                 self._judge(request, query, body)
-            return handler(at=at, query=query, body=body)
+            return handler(at=at, query=query, body=body, who=who)
 
-        return self._endpoint(carry_out, f"{_OF}/{action}")
+        return self._endpoint(carry_out, action if action.startswith("Microsoft.") else f"{_OF}/{action}")
 
     def _open(self, handler: Callable[..., tuple[int, Any]]) -> Callable[[Request], Any]:
         """Return an endpoint that asks for no token."""
@@ -192,15 +198,20 @@ class Service:
             self.drop()
             return Response(status_code=502)
         headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
-        return JSONResponse({"error": {"code": fault.code, "message": fault.message}}, fault.status, headers)
+        told = fault.body or {"error": {"code": fault.code, "message": fault.message}}
+        return JSONResponse(told, fault.status, headers)
 
     def _in_place(self, at: dict[str, str]) -> None:
         """Refuse another place than the one there is, as ARM does: subscription, group, workspace, in this order."""
         own = self.workspace
         if at["subscription"].lower() != own.subscription:
             raise Refused(404, "SubscriptionNotFound", f"The subscription '{at['subscription']}' could not be found.")
+        if "group" not in at:
+            return
         if at["group"].lower() != own.group.lower():
             raise Refused(404, "ResourceGroupNotFound", f"Resource group '{at['group']}' could not be found.")
+        if "workspace" not in at:
+            return
         if at["workspace"].lower() != own.name.lower() or self.gone:
             kind = f"Microsoft.MachineLearningServices/workspaces/{at['workspace']}"
             raise Refused(404, "ResourceNotFound", f"The Resource '{kind}' under resource group '{own.group}' was not found.")
@@ -208,6 +219,8 @@ class Service:
             raise Refused(404, "InvalidResourceType", f"The resource type '{at['kind']}' could not be found.")
 
     def _judge(self, request: Request, query: dict[str, str], body: Any) -> None:
+        if "workspace" not in request.path_params or "/providers/Microsoft.Authorization/" in request.url.path:
+            return  # another service, which has versions of its own
         version, below = query.get("api-version", ""), request.url.path.partition(f"/workspaces/{request.path_params['workspace']}")[2]
         if version not in VERSIONS:
             raise Refused(400, "InvalidApiVersionParameter", f"The api-version '{version}' is invalid.")
