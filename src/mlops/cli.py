@@ -636,7 +636,11 @@ VERBS = {
         "doctor:doctor",
         "what is wrong with this machine or set-up, and how to mend it",
         "mlops doctor --ci",
-        (_argument("--ci", action="store_true", help="look at the fork's CI system instead: environments, branch rules, variables"),),
+        (
+            _argument("--ci", action="store_true", help="look at the fork's CI system instead: environments, branch rules, variables"),
+            _argument("--azure", action="store_true", help="look at an environment's workspace instead: login, roles, quota, network"),
+            _argument("--environment", metavar="ENVIRONMENT", help="of --azure: which; with one file that has `azure:`, none is needed"),
+        ),
     ),
     "rules": Verb(
         "rules:rules",

@@ -96,7 +96,13 @@ def everywhere(shops, monkeypatch):
 
     for module, name in ((connection, "POLL"), (endpoint, "POLL"), (online, "PAUSE")):
         monkeypatch.setattr(module, name, 0.02)
-    production = {"where": "azure", "azure": shops.azure.place(), "serve": {"port": 0}, "test": {"smoke_requests": 10}, "shift": {"seconds": 0}}
+    production = {
+        "where": "azure",
+        "azure": shops.azure.place(),
+        "serve": {"port": 0},
+        "test": {"smoke_requests": 10},
+        "shift": {"seconds": 0},
+    }
     shops.project.write("environments/production.yml", yaml.safe_dump(production))
     shops.sign_in(shops.azure.ci)
     return shops

@@ -99,7 +99,7 @@ def connect(settings: AzureSettings, environment: str) -> Connection:
     claimed = os.environ.get("AZURE_TENANT_ID", settings.tenant)
     if claimed.lower() != settings.tenant.lower():
         raise _stranger(claimed, settings.tenant, where)
-    pace, credential = Pace(PACE), _credential(settings.tenant)
+    pace, credential = Pace(PACE), credential_of(settings.tenant)
     with told("sign in", where=where):
         tenant = tenant_of(credential.get_token(ARM).token)
     if tenant.lower() != settings.tenant.lower():
@@ -142,7 +142,7 @@ def _stranger(tenant: str, wanted: str, where: str) -> UsageError:
     return UsageError(f"signed in to the tenant {tenant}, and this environment is of {wanted}", where=where, hint=hint)
 
 
-def _credential(tenant: str) -> TokenCredential:
+def credential_of(tenant: str) -> TokenCredential:
     """Return who signs in: what the variables say, a federated token, a managed identity, or whoever is signed in with `az login`."""
     ways: list[TokenCredential] = []
     if os.environ.get("AZURE_CLIENT_ID") and (os.environ.get("AZURE_CLIENT_SECRET") or os.environ.get("AZURE_CLIENT_CERTIFICATE_PATH")):

@@ -28,6 +28,13 @@ class Finding:
     good: bool
     said: str
     mend: str = ""
+    seen: bool = True
+    """False where it could not be told: neither right nor wrong."""
+
+    @property
+    def mark(self) -> str:
+        """The sign before the line."""
+        return ("✔" if self.good else "✘") if self.seen else "?"
 
 
 def doctor(arguments: argparse.Namespace) -> int:
@@ -37,15 +44,18 @@ def doctor(arguments: argparse.Namespace) -> int:
         PlatformError: Something is wrong; each finding was printed with how to mend it.
     """
     root, home = place()
-    findings = [look() for look in (_of_ci(root) if arguments.ci else _of_machine(root, home))]
-    wrong = [finding for finding in findings if not finding.good]
+    if arguments.azure:
+        findings = _of_azure(root, arguments.environment)
+    else:
+        findings = [look() for look in (_of_ci(root) if arguments.ci else _of_machine(root, home))]
+    wrong = [finding for finding in findings if not finding.good and finding.seen]
     if arguments.json:
         print(json.dumps({"findings": [asdict(finding) for finding in findings]}))
     width = max(10, *(len(finding.name) for finding in findings))
     for finding in [] if arguments.json else findings:
-        between = "\n      " if arguments.ci else "   "
-        mend = "" if finding.good else f"{between}mend: {finding.mend}"
-        print(f"  {'✔' if finding.good else '✘'} {finding.name:<{width}} {finding.said}{mend}")
+        between = "\n      " if arguments.ci or arguments.azure else "   "
+        mend = "" if finding.good or not finding.mend else f"{between}mend: {finding.mend}"
+        print(f"  {finding.mark} {finding.name:<{width}} {finding.said}{mend}")
     if wrong:
         raise PlatformError(f"{len(wrong)} of {len(findings)} not in order: {', '.join(f.name for f in wrong)}")
     return 0
@@ -55,6 +65,15 @@ def _of_ci(root: Path) -> list[Callable[[], Finding]]:
     from mlops.verbs.fork import looks
 
     return looks(root)
+
+
+def _of_azure(root: Path, environment: str | None) -> list[Finding]:
+    from mlops.azure.checkup import Checkup
+    from mlops.azure.connection import place_of
+    from mlops.verbs.remote import chosen
+
+    found = chosen(root, environment)
+    return [Finding(**asdict(look)) for look in Checkup(root, found.name, place_of(found)).findings()]
 
 
 def _of_machine(root: Path, home: Path) -> list[Callable[[], Finding]]:

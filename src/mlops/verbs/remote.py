@@ -52,12 +52,12 @@ def prepare(
 ) -> RemoteRun:
     """Read one file for an environment's workspace, and return its run, which is not submitted yet."""
     root, home = place()
-    chosen = _environment(root, environment)
+    there = chosen(root, environment)
     known: list[Connection] = []
 
     def connected() -> Connection:
         if not known:
-            known.append(connect(place_of(chosen), chosen.name))
+            known.append(connect(place_of(there), there.name))
         return known[0]
 
     pipeline = read(file, settings, assets=WorkspaceAssets(home / "azure" / "components", connected))
@@ -178,8 +178,8 @@ def workspace(environment: str | None) -> Connection:
     Raises:
         UsageError: There is none, or several.
     """
-    chosen = _environment(place()[0], environment)
-    return connect(place_of(chosen), chosen.name)
+    there = chosen(place()[0], environment)
+    return connect(place_of(there), there.name)
 
 
 def _connection_of(facts: Mapping[str, Any]) -> Connection:
@@ -187,7 +187,7 @@ def _connection_of(facts: Mapping[str, Any]) -> Connection:
     return connect(AzureSettings(**{key: job[key] for key in AzureSettings.__dataclass_fields__ if key in job}), job["environment"])
 
 
-def _environment(root: Path, name: str | None) -> Environment:
+def chosen(root: Path, name: str | None) -> Environment:
     """Return the environment that is meant: by name, or the only one that says where it is on Azure.
 
     Raises:

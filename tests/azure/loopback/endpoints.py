@@ -38,6 +38,7 @@ SIZES = {
     "Standard_DS3_v2": ("standardDSv2Family", 4),
     "Standard_F4s_v2": ("standardFSv2Family", 4),
     "Standard_DS2_v2": ("standardDSv2Family", 2),
+    "Standard_D4s_v5": ("standardDSv5Family", 4),
 }
 LOADING = 60.0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass
@@ -22,6 +23,8 @@ class Fault:
     times: int = 1
     drop: bool = False
     after: bool = False
+    body: dict[str, Any] | None = None
+    """What is answered instead of an error."""
 
 
 @dataclass

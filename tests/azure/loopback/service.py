@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from . import description
+from .administration import Administration
 from .entra import LOGIN, Entra, Refused
 from .roles import grants
 from .routes import rows
@@ -82,8 +83,12 @@ class Service:
     """The workspace was deleted."""
     after: Callable[[Call], None] | None = None
     """Is told of each request that was carried out, before whoever asked has the answer."""
+    administration: Administration = field(init=False)
     _polls: dict[str, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.administration = Administration(self.entra)
 
     def application(self) -> Starlette:
         ws = f"{_SCOPE}"
@@ -113,7 +118,8 @@ class Service:
             ("POST", f"/data/v1.0{_SCOPE}/dataversion/batchGetResolvedUris", "data/versions/read", self._resolved),
             ("POST", f"/modelregistry/v1.0{_SCOPE}/models/batchGetResolvedUris", "models/versions/read", self._resolved),
         ]
-        table = rows(self.endpoints, _SCOPE) + table
+        table += self.administration.rows(_SCOPE)
+        table = rows(self.endpoints, self.administration, _SCOPE) + table
         routes = [Route("/score", self._scored, methods=["POST"])]
         routes += [Route(path, self._guarded(action, handler), methods=[method]) for method, path, action, handler in table]
         routes += [
@@ -148,7 +154,7 @@ class Service:
                 raise Refused(403, "AuthorizationFailed", f"{told}over scope '{self.workspace.id}' or the scope is invalid.")
             if host == ARM:
                 self._judge(request, query, body)
-            return handler(at=at, query=query, body=body)
+            return handler(at=at, query=query, body=body, who=who)
 
         return self._endpoint(carry_out, action if action.startswith("Microsoft.") else f"{_OF}/{action}")
 
@@ -228,7 +234,8 @@ class Service:
             self.drop()
             return Response(status_code=502)
         headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
-        return JSONResponse({"error": {"code": fault.code, "message": fault.message}}, fault.status, headers)
+        told = fault.body or {"error": {"code": fault.code, "message": fault.message}}
+        return JSONResponse(told, fault.status, headers)
 
     def _in_place(self, at: dict[str, str]) -> None:
         """Refuse another place than the one there is, as ARM does: subscription, group, workspace, in this order."""
@@ -248,7 +255,8 @@ class Service:
             raise Refused(404, "InvalidResourceType", f"The resource type '{at['kind']}' could not be found.")
 
     def _judge(self, request: Request, query: dict[str, str], body: Any) -> None:
-        if "/Microsoft.Insights/" in request.url.path or "workspace" not in request.path_params:
+        elsewhere = ("/Microsoft.Insights/", "/providers/Microsoft.Authorization/")
+        if "workspace" not in request.path_params or any(part in request.url.path for part in elsewhere):
             return  # another service, which has versions of its own
         version, below = query.get("api-version", ""), request.url.path.partition(f"/workspaces/{request.path_params['workspace']}")[2]
         if version not in VERSIONS:
@@ -339,7 +347,7 @@ class Service:
             page["continuationToken"] = str(start + most)
         return 200, page
 
-    def _mlflow(self, at: dict[str, str], query: dict[str, str], body: Any) -> tuple[int, Any]:
+    def _mlflow(self, at: dict[str, str], query: dict[str, str], body: Any, **_: Any) -> tuple[int, Any]:
         method = "GET" if body is None else "POST"
         return 200, self.jobs.ask_mlflow(method, f"/{at['path']}{f'?{urlencode(query)}' if query else ''}", body)
 
