@@ -104,6 +104,7 @@ def everywhere(shops, monkeypatch):
         "shift": {"seconds": 0},
     }
     shops.project.write("environments/production.yml", yaml.safe_dump(production))
+    shops.project.edit("environments/staging.yml", "serve: {port: 0}", "serve: {port: 0}\nshift: {seconds: 0}")
     shops.sign_in(shops.azure.ci)
     return shops
 
@@ -127,7 +128,8 @@ def test_from_a_commit_to_production_on_azure_and_back(everywhere):
     assert status(everywhere) == {"staging": (2, "ready"), "production": (2, "ready")}
     code, out, errors = everywhere.mlops("rollback", "production", "--reason", "drifted")
     assert code == 0, errors + out
-    assert status(everywhere)["production"] == (1, "ready")
+    assert status(everywhere) == {"staging": (2, "ready"), "production": (1, "ready")}
+    assert len(everywhere.azure.endpoints.found) == 2, "two environments in one workspace have an endpoint each"
     moves = json.loads(everywhere.mlops("models", "--json")[1])["history"]
     assert [(move["before"], move["after"], move["kind"]) for move in moves if move["environment"] == "production"] == [
         (2, 1, "rollback"),

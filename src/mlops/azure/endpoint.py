@@ -168,7 +168,8 @@ def done(poller: Any) -> Any:
 
 
 def find(connection: Connection, settings: OnlineSettings, model: str, environment: str) -> Endpoint | None:
-    """Return the model's endpoint: the one that the settings name, or that is tagged with the model; None where there is none yet.
+    """Return the model's endpoint: the one that the settings name, or that is tagged with the model and the environment (two may be
+    in one workspace); None where there is none yet.
 
     Raises:
         UsageError: Several are tagged with it.
@@ -178,7 +179,8 @@ def find(connection: Connection, settings: OnlineSettings, model: str, environme
         if settings.endpoint:
             names = [settings.endpoint] if _there(connection, settings.endpoint) else []
         else:
-            names = [one.name for one in connection.client.online_endpoints.list() if (one.tags or {}).get(MODEL) == model]
+            listed = [(one.name, one.tags or {}) for one in connection.client.online_endpoints.list()]
+            names = [name for name, tags in listed if tags.get(MODEL) == model and tags.get("environment", environment) == environment]
     if len(names) > 1:
         raise UsageError(
             f"several endpoints are tagged with the model {model}: {', '.join(names)}",
@@ -207,7 +209,7 @@ def create(connection: Connection, settings: OnlineSettings, model: str, environ
         UsageError: Its name is not allowed, or somebody else in the region has it.
         PlatformError: The service could not make it.
     """
-    where, name = f"environments/{environment}.yml", settings.endpoint or own_name(connection, model)
+    where, name = f"environments/{environment}.yml", settings.endpoint or own_name(connection, model, environment)
     if complaint := LIMITS["endpoint"].complaint(name):
         raise UsageError(f"the endpoint's name {complaint}", where=where, hint="Name another: online: {endpoint: NAME}")
     common: dict[str, Any] = {
@@ -231,10 +233,10 @@ def create(connection: Connection, settings: OnlineSettings, model: str, environ
     return made
 
 
-def own_name(connection: Connection, model: str) -> str:
-    """Return what an endpoint is called where nobody says: the model, and characters of its own for each workspace."""
+def own_name(connection: Connection, model: str, environment: str) -> str:
+    """Return what an endpoint is called where nobody says: the model, and characters of its own for each environment."""
     place = connection.settings
-    unique = hashlib.sha256(f"{place.subscription}/{place.resource_group}/{place.workspace}".lower().encode()).hexdigest()[:7]
+    unique = hashlib.sha256(f"{place.subscription}/{place.resource_group}/{place.workspace}/{environment}".lower().encode()).hexdigest()[:7]
     return f"{model[:24].rstrip('-')}-{unique}"
 
 
