@@ -102,7 +102,7 @@ def test_a_wrong_secret_and_a_missing_role_are_told_with_what_to_do(job):
     job.sign_in(job.azure.reader)
     code, out, errors = job.mlops("run", "job.yml", "--where", "azure")
     assert code == 3
-    assert "AzureML Data Scientist" in errors
+    assert "mlops doctor --azure" in errors
     assert "jobs/write" in errors
     assert job.azure.reader.secret not in out + errors
 

@@ -7,6 +7,7 @@ resources with Azure Machine Learning", managed online endpoints).
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import HttpResponseError
@@ -39,7 +40,7 @@ def lacking(connection: Connection, settings: OnlineSettings, where: str) -> str
         except HttpResponseError as error:
             if error.status_code != _FORBIDDEN:
                 raise
-            print(f"  the quota is not known, and the service will tell: {clean(error)[:160]}")
+            print(f"  the quota is not known, and the service will tell: {clean(error)[:160]}", file=sys.stderr)
             return None
     size = sizes.get(settings.instance_type.lower())
     if size is None:

@@ -168,8 +168,7 @@ def done(poller: Any) -> Any:
 
 
 def find(connection: Connection, settings: OnlineSettings, model: str, environment: str) -> Endpoint | None:
-    """Return the model's endpoint: the one that the settings name, or that is tagged with the model and the environment (two may be
-    in one workspace); None where there is none yet.
+    """Return the model's endpoint: the one that the settings name, or that is tagged with model and environment; None where there is none yet.
 
     Raises:
         UsageError: Several are tagged with it.

@@ -79,9 +79,7 @@ def _answered(error: HttpResponseError, what: str, where: str) -> MlopsError:
         hint = "az login, and run the same command again: it makes no second job."
         return PlatformError(f"cannot {what}: the login is not taken any more: {text}", where=where, hint=hint)
     if status == 403:
-        hint = (
-            "The role `AzureML Data Scientist` on the workspace is enough (docs/azure.md has the table); a new one takes minutes to count."
-        )
+        hint = "mlops doctor --azure compares what you may do with infra/roles.json (docs/azure.md); a new role takes minutes to count."
         return PlatformError(f"cannot {what}: not allowed: {text}", where=where, hint=hint)
     if _QUOTA.search(text):
         hint = "az ml compute list-usage shows what is left; ask for more in the portal under Quotas, or take a smaller compute."

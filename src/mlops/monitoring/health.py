@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mlops.delivery import stations
+from mlops.delivery.serving import Here
 from mlops.errors import MlopsError
 from mlops.files import locked
 from mlops.monitoring.verdict import Finding
@@ -19,6 +20,7 @@ from mlops.serving.home import Home
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mlops.delivery.serving import Serving
     from mlops.delivery.workspace import Workspace
     from mlops.registry.versions import ModelVersion
 
@@ -45,31 +47,32 @@ def look(workspace: Workspace, version: ModelVersion, folder: Path, smoke: Path 
 
 
 def _look(workspace: Workspace, version: ModelVersion, folder: Path, smoke: Path | None) -> Finding:
-    home = workspace.endpoint(ENVIRONMENT)
-    served = endpoint.look(home)
+    serving = workspace.serving(ENVIRONMENT)
+    served = serving.look()
     if served.health == "ready":
         if served.digest != version.digest:
             said = f"it serves v{served.version}, and the registry says v{version.version}: a move was cut short"
             hint = f"mlops promote {served.version} --to {ENVIRONMENT} finishes it; mlops rollback {ENVIRONMENT} undoes it"
             return Finding("endpoint", "bad", ENVIRONMENT, said, evidence=hint)
-        return _tried(workspace, served, smoke, "")
+        return _tried(serving, version, served, smoke, "")
+    home = workspace.endpoint(ENVIRONMENT)
     state = Home(home).read()
-    if state.get("deployment") and not state.get("stopped"):
+    if not isinstance(serving, Here) or (state.get("deployment") and not state.get("stopped")):
         said = f"v{version.version} should be served, and the endpoint is {served.health}"
         return Finding("endpoint", "bad", ENVIRONMENT, said, evidence="make run serves it again; the reason is in its log")
     try:
         served = stations.deploy(workspace, ENVIRONMENT, version, folder)
-        return _tried(workspace, served, smoke, "; it did not run before, was started to be tried, and ended again")
+        return _tried(serving, version, served, smoke, "; it did not run before, was started to be tried, and ended again")
     except MlopsError as error:
         return Finding("endpoint", "bad", ENVIRONMENT, f"v{version.version} does not start: {error.message}", evidence=error.hint or "")
     finally:
         endpoint.stop(home)
 
 
-def _tried(workspace: Workspace, served: endpoint.Served, smoke: Path | None, more: str) -> Finding:
+def _tried(serving: Serving, version: ModelVersion, served: endpoint.Served, smoke: Path | None, more: str) -> Finding:
     made = Finding("endpoint", "ok", ENVIRONMENT, "", evidence=served.address or "")
     try:
-        trial: dict[str, Any] = stations.trial(workspace, ENVIRONMENT, served, smoke, load=False)
+        trial: dict[str, Any] = serving.trial(version, smoke, load=False)
     except MlopsError as error:
         return replace(made, status="bad", said=f"v{served.version} could not be tried: {error.message}")
     if not trial["smoke"]:
