@@ -211,8 +211,8 @@ def test_control_flow_decides_there_as_here(there):
     far, here = ends(record["run"]), ends(there.record()["run"])
     assert far == here
     assert (far["take"], far["leave"], far["choose"]) == ("Skipped", "Finished", "Finished")
-    assert {step for step in far if "-" in step} == {"body-1", "body-2", "side-0", "side-1"}
-    assert (record["steps"]["side-1"]["summary"], (Path(record["outputs"]["tables"]["path"]) / "MLTable").exists()) == ("6", True)
+    assert {step for step in far if "-" in step} == {"body-1", "body-2", "side-1", "side-2"}
+    assert (record["steps"]["side-2"]["summary"], (Path(record["outputs"]["tables"]["path"]) / "MLTable").exists()) == ("6", True)
 
 
 def test_a_distributed_command_runs_as_many_ranks_as_it_says(there):

@@ -69,7 +69,7 @@ def test_a_thousand_steps_are_followed_by_one_request_a_second(there, monkeypatc
     workspace = connection.connect(there.settings(), "staging")
     running = begin(load_pipeline(path), there.project.home, there.project.root, workspace, {})
     facts = running.record.facts["job"]
-    facts.update(studio="", called={})
+    facts.update(state="submitted", studio="", called={})
     job = Job(
         running.name,
         there.azure.jobs.workspace._resource(
