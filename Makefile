@@ -114,7 +114,7 @@ pages: $(ready)  ## links, verbs and names on every page, in seconds
 test: $(ready) $(tools) $(scan)  ## every test, but for those of `make e2e`
 	@pytest -n 2 -m "not e2e"
 
-e2e: $(ready) $(tools) $(scan)  ## whole ways, minutes each: deliveries, adoptions, GitHub's workflows and Azure's pipelines on a small fork
+e2e: $(ready) $(tools) $(scan)  ## whole ways, minutes each: deliveries, adoptions, jobs and endpoints on Azure, GitHub's workflows and Azure's pipelines
 	@pytest -n 2 -m e2e
 
 audit: $(tools)  ## [BASE=commit]: secrets, workflows, known weaknesses and licences of packages

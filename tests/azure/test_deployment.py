@@ -18,7 +18,7 @@ from mlops.azure.scoring import SCOPE
 from mlops.delivery.stations import check_passed
 from mlops.errors import JobFailed, Overtaken, PlatformError, UsageError
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 
 
 @pytest.fixture(scope="session")

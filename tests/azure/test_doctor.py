@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.azure.loopback import Fault, Identity
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 ROOT = Path(__file__).parents[2]
 IDENTITY, SUBJECT = "id-flights-staging-ci", "repo:them/flights:environment:staging"
 

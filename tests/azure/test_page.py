@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 ROOT = Path(__file__).parents[2]
 PAGE, NOTEBOOK = ROOT / "docs/how-to/azure-python.md", ROOT / "notebooks/azure.ipynb"
 

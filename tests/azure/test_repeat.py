@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 PRICES = Path(__file__).parents[2] / "infra/prices.yml"
 
 
