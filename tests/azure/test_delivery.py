@@ -12,7 +12,7 @@ from tests.mlops.delivery.conftest import FILES
 from mlops.delivery.workspace import open_workspace
 from mlops.files import digest_folder
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 
 
 @pytest.fixture
@@ -115,7 +115,6 @@ def status(there):
     return {name: (one["version"], one["health"]) for name, one in json.loads(out)["environments"].items()}
 
 
-@pytest.mark.e2e
 def test_from_a_commit_to_production_on_azure_and_back(everywhere):
     code, out, errors = everywhere.mlops("deliver", "--json", "--set", "blind=0.6")
     assert code == 0, errors + out

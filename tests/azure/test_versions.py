@@ -183,6 +183,7 @@ def test_a_change_whose_answer_was_lost_is_made_once(registry, register, name, m
     assert [move.after for move in registry.history(name)] == [1]
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("cut", range(1, 6))
 def test_a_registration_that_is_killed_anywhere_leaves_no_half_version(registry, another, register, name, cut):
     """R1: after each file, after the model asset, after the registry's blob."""
@@ -215,6 +216,7 @@ def test_a_registration_that_is_killed_anywhere_leaves_no_half_version(registry,
     assert digest_folder(another().fetch(made)) == made.digest
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_workspace_that_is_busy_is_asked_again_and_then_told_with_nothing_moved(there, registry, register, name, status):
     """R11."""

@@ -264,6 +264,14 @@ class Tracker:
         self._measure(self._parent, {**self._client.get_run(run).data.metrics, **named}, at)
         self._measure(run, counted, at)
         self._client.set_terminated(run, status, end_time=int(at * 1000))
+        if status != "FINISHED":
+            self._end_below(run)
+
+    def _end_below(self, run: str) -> None:
+        """End what a step that was ended has left running below its run: on a busy machine a sweep has no time to do it for its trials."""
+        below = f"tags.`mlflow.parentRunId` = '{run}' and attributes.status = 'RUNNING'"
+        for child in self._client.search_runs([self._experiment], below, max_results=1000):
+            self._client.set_terminated(child.info.run_id, "KILLED")
 
     def _measure(self, run: str, metrics: Mapping[str, float], at: float) -> None:
         from mlflow.entities import Metric
