@@ -12,6 +12,7 @@ def looked(there):
     return acceptance.main(["staging"]), there.capsys.readouterr().out
 
 
+@pytest.mark.e2e
 def test_every_look_is_good_on_the_loopback_and_the_report_names_nobody(there):
     code, out = looked(there)
     assert code == 0, out

@@ -46,6 +46,7 @@ def test_the_bodies_of_our_own_pipelines_are_those_of_azure_ai_ml(compare, file)
     assert outcome == SAME, more
 
 
+@pytest.mark.e2e
 def test_the_bodies_of_the_corpus_are_those_of_azure_ai_ml(compare):
     """Whatever both of them take, control flow apart: that is behind a switch that is read at azure-ai-ml's import (see bodies.py)."""
     found = {file.stem: compare(file, {}) for file in CORPUS_JOBS}

@@ -155,6 +155,23 @@ def test_a_sweep_that_was_killed_goes_on_with_the_trials_that_were_not_finished(
 
 
 @pytest.mark.slow
+def test_trials_of_a_sweep_that_had_no_time_to_end_their_runs_are_not_left_running(tracked):
+    """Its driver is killed, as the engine does where a step does not end in time."""
+    sweep(tracked, words="--nap 20")
+    events, patience = tracked.running().events(), time.monotonic() + 60
+    while type(next(events)).__name__ != "Started":
+        pass
+    while not (tracked.root / "tried").exists() and time.monotonic() < patience:
+        time.sleep(0.05)
+    driver = next(p for p in psutil.Process().children(recursive=True) if p.cwd() == str(tracked.folder / "code"))
+    os.kill(driver.pid, signal.SIGKILL)
+    assert [type(event).__name__ for event in events if type(event).__name__ == "Failed"] == ["Failed"]
+    client = MlflowClient(f"sqlite:///{tracked.home / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("kinds").experiment_id
+    assert {run.info.status for run in client.search_runs([experiment]) if "slipway.trial" in run.data.tags} == {"KILLED"}
+
+
+@pytest.mark.slow
 def test_a_sweep_that_is_canceled_ends_its_trials_and_their_runs(tracked):
     sweep(tracked, words="--nap 20")
     running = tracked.running()
