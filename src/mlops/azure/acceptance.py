@@ -76,7 +76,8 @@ class Acceptance:
 
     def _without_names(self, text: str) -> str:
         for name, value in vars(self.connection.settings).items():
-            text = text.replace(str(value), f"({name})")
+            if isinstance(value, str):
+                text = text.replace(value, f"({name})")
         return text
 
     def run(self, name: str, word: str, then: str = "true") -> RemoteRun:

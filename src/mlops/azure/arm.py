@@ -1,4 +1,4 @@
-"""Calls of Azure Resource Manager that azure-ai-ml does not make: metrics and autoscale rules. The same sign-in, the same patience."""
+"""Calls of Azure Resource Manager that azure-ai-ml does not make: metrics, autoscale rules, what a checkup reads. The same sign-in, the same patience."""
 
 from __future__ import annotations
 

@@ -11,14 +11,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import sys
-import tempfile
 import time
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -31,12 +28,13 @@ from mlops.azure.failures import told
 from mlops.azure.store import opened
 from mlops.azure.submission import silent
 from mlops.errors import MlopsError, PlatformError
-from mlops.files import digest_folder
+from mlops.registry.artifacts import copied
 from mlops.registry.store import ChangedElsewhereError, Stored
 from mlops.registry.versions import DIGEST, ROLLED_BACK, VERDICT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from azure.storage.blob import ContainerClient
 
@@ -127,13 +125,10 @@ class WorkspaceStore:
 
     def fetch(self, address: str, digest: str, cache: Path) -> Path:
         """Return a folder of the blob store on this machine: copied once, under its digest."""
-        copy = cache / digest.removeprefix("sha256:")
-        if copy.is_dir() and digest_folder(copy) == digest:
-            return copy
-        cache.mkdir(parents=True, exist_ok=True)
         prefix = address.removeprefix(PATHS) + "/"
-        with tempfile.TemporaryDirectory(dir=cache, prefix=".new-") as fresh, self._told("fetch files"):
-            place = Path(fresh, "folder")
+
+        def download(fresh: Path) -> Path:
+            place = fresh / "folder"
             place.mkdir()
             for blob in self._blobs().list_blobs(name_starts_with=prefix):
                 target = place / blob.name.removeprefix(prefix)
@@ -142,9 +137,10 @@ class WorkspaceStore:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with target.open("wb") as file:
                     self._blobs().download_blob(blob.name).readinto(file)
-            shutil.rmtree(copy, ignore_errors=True)
-            place.rename(copy)
-        return copy
+            return place
+
+        with self._told("fetch files"):
+            return copied(digest, cache, download)
 
     def create(self, name: str, place: str, run: str, tags: Mapping[str, str]) -> None:
         """Let there be the model asset, and then the version: one that a try before had made, and could not write down, is taken."""

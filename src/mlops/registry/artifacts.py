@@ -13,7 +13,7 @@ from mlops.errors import PlatformError
 from mlops.files import digest_file, digest_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 def place(digest: str) -> str:
@@ -41,6 +41,26 @@ def changed(recorded: str, folder: Path) -> str:
     return "its files differ"
 
 
+def copied(digest: str, cache: Path, download: Callable[[Path], Path]) -> Path:
+    """Return the copy of a folder that is kept under its digest; where there is none, or not as it should be any more, it is brought.
+
+    Args:
+        digest: What its content should be; what comes is not judged here.
+        cache: Folder of the copies.
+        download: Brings the files below an empty folder, and returns where they are.
+    """
+    copy = cache / digest.removeprefix("sha256:")
+    if copy.is_dir() and digest_folder(copy) == digest:
+        return copy
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache, prefix=".new-") as fresh:
+        got = download(Path(fresh))
+        if not (copy.is_dir() and digest_folder(copy) == digest):  # else somebody else was quicker
+            shutil.rmtree(copy, ignore_errors=True)
+            got.rename(copy)
+    return copy
+
+
 def local(address: str, digest: str, cache: Path, tracking_uri: str) -> Path:
     """Return a folder of artifacts on this machine; from a server it is copied once, under its digest.
 
@@ -57,20 +77,15 @@ def local(address: str, digest: str, cache: Path, tracking_uri: str) -> Path:
     """
     if urlsplit(address).scheme in {"", "file"}:
         return Path(unquote(urlsplit(address).path))
-    copy = cache / digest.removeprefix("sha256:")
-    if copy.is_dir() and digest_folder(copy) == digest:
-        return copy
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache, prefix=".new-") as fresh:
-            from mlflow.artifacts import download_artifacts
 
-            got = Path(download_artifacts(artifact_uri=address, dst_path=fresh, tracking_uri=tracking_uri))
-            if not (copy.is_dir() and digest_folder(copy) == digest):  # else somebody else was quicker
-                shutil.rmtree(copy, ignore_errors=True)
-                got.rename(copy)
+    def download(fresh: Path) -> Path:
+        from mlflow.artifacts import download_artifacts
+
+        return Path(download_artifacts(artifact_uri=address, dst_path=str(fresh), tracking_uri=tracking_uri))
+
+    try:
+        return copied(digest, cache, download)
     except Exception as error:  # MLflow's artifact stores raise what they like
         first = (str(error).strip().splitlines() or [repr(error)])[0][:300]
         hint = "Is the server up, and are the artifacts still there? Run the same command again."
         raise PlatformError(f"the files cannot be had: {first}", where=address, hint=hint) from error
-    return copy
