@@ -33,7 +33,7 @@ from mlops.azure.model_asset import model_asset
 from mlops.azure.names import COST_OWNER
 from mlops.azure.scaling import scale, unscale
 from mlops.azure.scoring import Scorer
-from mlops.delivery.judging import rule, smoke_rule
+from mlops.delivery.judging import error_rate_rule, rule, smoke_rule, unwatched
 from mlops.errors import JobFailed, MlopsError, Overtaken, PlatformError
 from mlops.serving.endpoint import Served
 from mlops.serving.trial import HeldOut
@@ -292,8 +292,7 @@ class Online:
         wanted, name = self.settings.shift, f"{percent} %" if percent else "mirrored"
         total, failed = max(asked, measured.requests), max(wrong, measured.failed)
         rate = failed / total if total else 0.0
-        reason = f"{rate:.2%} of {total:,} requests, at most {wanted.error_rate:.2%}"
-        rules = [rule("error_rate", rate <= wanted.error_rate, f"{reason}; {first}" if first else reason)]
+        rules = [error_rate_rule(rate, f"{total:,} requests", wanted.error_rate, first)]
         if wanted.p95_ms is not None and measured.p95_ms is not None:
             rules.append(rule("p95_ms", measured.p95_ms <= wanted.p95_ms, f"{measured.p95_ms:.1f} ms, at most {wanted.p95_ms:g}"))
         broken = [one for one in rules if not one["passed"]]
@@ -303,7 +302,7 @@ class Online:
 
     def watch(self, _version: ModelVersion, _smoke_file: Path | None) -> dict[str, Any]:
         """Nothing more: it was watched at each stage of the shift, the last one with all of the traffic."""
-        return {"seconds": 0.0, "requests": 0, "error_rate": None, "p95_ms": None, "rules": []}
+        return unwatched()
 
     def back(self, version: ModelVersion, _before: ModelVersion | None) -> None:
         """Undo a deployment that did not pass: what serves has all the traffic, and the deployment is deleted."""

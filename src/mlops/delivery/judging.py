@@ -20,3 +20,14 @@ def smoke_rule(smoke: Mapping[str, Any]) -> dict[str, Any]:
     if smoke["failures"]:
         told += f"; first failure: {smoke['failures'][0]}"
     return rule("smoke", smoke["equal"] == smoke["requests"], told)
+
+
+def error_rate_rule(rate: float, asked: str, at_most: float, first: str = "") -> dict[str, Any]:
+    """Return the rule about failures: `asked` says of how many requests, `first` how the first of them failed."""
+    told = f"{rate:.2%} of {asked}, at most {at_most:.2%}"
+    return rule("error_rate", rate <= at_most, f"{told}; {first}" if first else told)
+
+
+def unwatched() -> dict[str, Any]:
+    """Return what a watch tells where none was asked for."""
+    return {"seconds": 0.0, "requests": 0, "error_rate": None, "p95_ms": None, "rules": []}

@@ -18,6 +18,8 @@ from mlops.files import locked
 from mlops.local.runs import origin
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mlops.delivery.workspace import Workspace
     from mlops.registry.versions import ModelVersion, Registry
 
@@ -71,10 +73,10 @@ def put(
         except JobFailed:
             place.back(version, before)
             raise
-        trial |= _shifted(workspace, environment, version, before, at_once=kind == "rollback")
+        trial |= _shifted(workspace, environment, version, before, smoke, at_once=kind == "rollback")
         who = who or origin(workspace.root).user
         registry.move(name, environment, version, expected=before.version if before else None, who=who, reason=reason, kind=kind)
-        trial |= _watched(workspace, environment, version, before)
+        trial |= _watched(workspace, environment, version, before, smoke)
         place.settle()
     previous = {"version": before.version} if before and before.version != version.version else _served_before(registry, name, environment)
     return {**asdict(served), "previous": previous, **trial, "seconds": clock.seconds}
@@ -90,34 +92,35 @@ def _served_before(registry: Registry, name: str, environment: str) -> dict[str,
 
 
 def _shifted(
-    workspace: Workspace, environment: str, version: ModelVersion, before: ModelVersion | None, *, at_once: bool
+    workspace: Workspace, environment: str, version: ModelVersion, before: ModelVersion | None, smoke: Path | None, *, at_once: bool
 ) -> dict[str, Any]:
     """Give a version the traffic; one that broke a bound on the way was put back, and that is recorded.
 
     Raises:
         JobFailed: It broke a bound; what served before serves.
     """
-    registry = workspace.registry
     try:
-        return workspace.serving(environment).shift(version, registry.attachment(version, stations.SMOKE_FILE), at_once=at_once)
+        return workspace.serving(environment).shift(version, smoke, at_once=at_once)
     except Overtaken:
         raise
     except JobFailed as error:
-        registry.mark_rolled_back(version, environment=environment, who="slipway", reason=error.message)
+        workspace.registry.mark_rolled_back(version, environment=environment, who="slipway", reason=error.message)
         after = f"v{before.version} serves all of it again" if before else "nothing serves: there was no version before it"
         raise JobFailed(
             f"{environment} took v{version.version} back {error.message}; {after}", where=error.where, hint=error.hint
         ) from error
 
 
-def _watched(workspace: Workspace, environment: str, version: ModelVersion, before: ModelVersion | None) -> dict[str, Any]:
+def _watched(
+    workspace: Workspace, environment: str, version: ModelVersion, before: ModelVersion | None, smoke: Path | None
+) -> dict[str, Any]:
     """Watch a version that serves, where the environment asks for it; one that breaks a bound is taken back, and that is recorded.
 
     Raises:
         JobFailed: It broke a bound; what served before serves again.
     """
     registry, place = workspace.registry, workspace.serving(environment)
-    facts = place.watch(version, registry.attachment(version, stations.SMOKE_FILE))
+    facts = place.watch(version, smoke)
     broken = [rule for rule in facts["rules"] if not rule["passed"]]
     if not broken:
         return {"watch": facts}

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.delivery.judging import rule, smoke_rule
+from mlops.delivery.judging import error_rate_rule, rule, smoke_rule, unwatched
 from mlops.errors import JobFailed, PlatformError
 from mlops.serving import endpoint
 
@@ -76,15 +76,14 @@ def watch(workspace: Workspace, environment: str, served: Served, smoke_file: Pa
     """
     wanted = workspace.environment(environment).watch
     if wanted is None or smoke_file is None:
-        return {"seconds": 0.0, "requests": 0, "error_rate": None, "p95_ms": None, "rules": []}
+        return unwatched()
     since = time.time()
     asked, wrong, first = _ask_now_and_then(served, smoke_file, wanted.seconds)
     statuses, times = _answered(workspace.endpoint(environment) / "requests.jsonl", since)
     total = max(asked, len(statuses))
     failed = max(wrong, sum(status >= 500 for status in statuses))
     rate, p95 = failed / total if total else 1.0, _p95(times)
-    reason = f"{rate:.2%} of {total:,} requests in {wanted.seconds:g} s, at most {wanted.error_rate:.2%}"
-    rules = [rule("error_rate", rate <= wanted.error_rate, f"{reason}; {first}" if first else reason)]
+    rules = [error_rate_rule(rate, f"{total:,} requests in {wanted.seconds:g} s", wanted.error_rate, first)]
     if wanted.p95_ms is not None:
         rules.append(rule("p95_ms", p95 <= wanted.p95_ms, f"{p95:.1f} ms in {wanted.seconds:g} s, at most {wanted.p95_ms:g}"))
     return {"seconds": wanted.seconds, "requests": total, "error_rate": rate, "p95_ms": p95, "rules": rules}
@@ -161,8 +160,7 @@ def _rules(test: Any, facts: dict[str, Any]) -> list[dict[str, Any]]:
             )
         )
     if load and test.error_rate is not None:
-        reason = f"{load['error_rate']:.2%} of {load['requests']:,} requests, at most {test.error_rate:.2%}"
-        rules.append(rule("error_rate", load["error_rate"] <= test.error_rate, reason))
+        rules.append(error_rate_rule(load["error_rate"], f"{load['requests']:,} requests", test.error_rate))
     return rules
 
 
