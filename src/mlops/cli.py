@@ -727,7 +727,7 @@ def script() -> None:
     A reader of the output that has left is no fault, whether that shows while a verb prints or only when the rest is flushed.
     """
     code = 0
-    gc.set_threshold(50_000)  # a verb imports much and leaves little behind: looking for it takes a twentieth of a small run
+    gc.set_threshold(200_000)  # a verb imports much and leaves little behind: looking for it takes a twentieth of a small run
     with contextlib.suppress(BrokenPipeError):
         code = main()
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""A process that starts steps: it imports what they import once, and forks a child for each.
+"""A process that starts steps: it imports what they import once, and forks a child for each, the next one while it has nothing else to do.
 
 A fork of a process that holds pandas, scikit-learn and MLflow takes milliseconds where a fresh interpreter takes seconds. The child is
 made to look like a fresh one: its own session, arguments, working directory, environment, streams, random state and exit status. A step

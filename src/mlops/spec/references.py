@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_REFERENCE = re.compile(r"azureml:|(runs|models):/|(https?|abfss?|wasbs?|adl|s3|gs|hdfs|dbfs|memory|git\+[a-z]+)://", re.IGNORECASE)
+_REFERENCE = r"azureml:|(runs|models):/|(https?|abfss?|wasbs?|adl|s3|gs|hdfs|dbfs|memory|git\+[a-z]+)://"
 
 
 class Assets(Protocol):
@@ -41,4 +41,4 @@ class Assets(Protocol):
 
 def is_reference(text: str) -> bool:
     """Whether `text` names something that is not simply a path on this machine."""
-    return bool(_REFERENCE.match(text))
+    return ":" in text and bool(re.match(_REFERENCE, text, re.IGNORECASE))
