@@ -12,6 +12,8 @@ from tests.mlops.delivery.conftest import FILES
 
 from mlops import cli
 
+pytestmark = [pytest.mark.slow, pytest.mark.e2e]
+
 
 @pytest.fixture
 def shops(azure, tmp_path, monkeypatch):
