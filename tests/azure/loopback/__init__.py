@@ -91,7 +91,7 @@ class Loopback:
         self.workspace.prepare()
         own = (self.entra.tenant, str(uuid.uuid4()), "rg-loopback-shared", "mlr-loopback", REGION)
         self.registry = Registry(*own, storage, blobs, faults=self.faults)
-        self.workspace.registries = {self.registry.name: self.registry}
+        self.workspace.registries = self.registry.registries = {self.registry.name: self.registry}
         self.jobs = Jobs(self.workspace, self.folder / "compute")
         ending.callback(self.jobs.close)
         self.endpoints = Endpoints(self.workspace, self.folder / "endpoints")
