@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from azure.ai.ml import MLClient, load_data
+from azure.ai.ml import MLClient, load_component, load_data, load_environment, load_model
 from azure.ai.ml.entities import Data
 from azure.core.exceptions import HttpResponseError
 from tests.azure.loopback import Fault
@@ -111,9 +111,34 @@ def test_what_az_ml_registered_is_known_by_what_the_service_says_of_it(shop):
     assert "already, with other content" in refused(shop, "data", "create", "-f", "data.yml", "--version", "4", "--where", "azure")
 
 
+@pytest.mark.parametrize("kind", ["component", "environment", "model"])
+def test_another_s_version_with_other_content_is_refused_in_the_service_s_own_words(shop, kind):
+    load = {"component": load_component, "environment": load_environment, "model": load_model}[kind]
+    plural = getattr(bare(shop), f"{kind}s")
+    plural.create_or_update(load(shop.project.root / FILES[kind], params_override=[{"version": "4"}]))
+    sent = blobs(shop)
+    shop.project.write("code/rule.py", "def double(x):\n    return x + x\n")
+    shop.project.write("model/more", "more")
+    shop.project.write("environments/images/training/conda.yml", "dependencies: [python=3.12]\n")
+    errors = refused(shop, kind, "create", "-f", FILES[kind], "--version", "4", "--where", "azure")
+    assert f"{kind} {shop.name}:4 is in the workspace ws-loopback already, with other content: (UserError)" in errors
+    assert plural.get(shop.name, version="4").tags == {}
+    assert kind == "model" or blobs(shop) == sent
+
+
+def test_what_an_image_leaves_open_is_said_where_it_is_registered(shop):
+    _, out, _ = shop.mlops("environment", "create", "--where", "azure")
+    assert "note: the base image python is pinned by the tag 3.11 alone, which can be moved" in out
+
+
 def test_all_images_of_the_project_are_registered_without_a_file_being_named(shop):
     (made,) = done(shop, "environment", "create", "--where", "azure")
-    assert (made["name"], made["new"], made["image"]) == (shop.name, True, "python:3.11 and a conda file")
+    assert (made["name"], made["new"], made["image"], made["conda_file"]["dependencies"]) == (
+        shop.name,
+        True,
+        "python:3.11",
+        ["python=3.11"],
+    )
     assert done(shop, "environment", "create", "--where", "azure")[0]["new"] is False
 
 
@@ -191,6 +216,21 @@ def test_what_is_shared_is_in_the_registry_once_with_its_bytes(publisher, kind):
         container, folder = publisher.azure.registry.held_at(found["path"])
         names = list(publisher.azure.workspace.blobs.get_container_client(container).list_blob_names(name_starts_with=folder))
         assert len(names) == 1
+
+
+@pytest.mark.parametrize("kind", ["data", "environment", "model"])
+def test_a_registry_is_listed_and_what_is_archived_in_it_is_left_out(publisher, kind):
+    made = create(publisher, kind, "--registry-name", REGISTRY)
+    there = ("--registry-name", REGISTRY, "--where", "azure")
+    assert {one["name"]: one["version"] for one in done(publisher, kind, "list", *there)}[publisher.name] == made["version"]
+    done(publisher, kind, "archive", f"{publisher.name}:{made['version']}", *there)
+    assert publisher.name not in {one["name"] for one in done(publisher, kind, "list", *there)}
+    assert done(publisher, kind, "show", f"{publisher.name}:{made['version']}", *there)["version"] == made["version"]
+    words = (kind, "list", "--name", publisher.name, "--archived-only", *there)
+    if kind == "data":
+        assert len(done(publisher, *words)) == 1
+    else:
+        assert f"azure-ai-ml does not ask a registry which {kind} is archived" in refused(publisher, *words)
 
 
 def test_the_registry_that_the_environment_names_is_meant_where_none_is_said(publisher):
@@ -292,3 +332,17 @@ def test_the_loopback_takes_no_asset_whose_bytes_are_not_there(shop):
     with pytest.raises(HttpResponseError, match="There are no bytes of data"):
         bare(shop).data.create_or_update(Data(name=shop.name, version="1", type="uri_folder", path=path))
     assert "There are no bytes of data" in refused(shop, "data", "create", "--name", shop.name, "--path", path, "--where", "azure")
+
+
+def test_the_loopback_s_newest_is_one_that_is_seen_and_not_archived(shop):
+    held = shop.azure.workspace
+    create(shop, "data", "--version", "1")
+    held.assets["data", shop.name, "1"].created -= 1000
+    shop.azure.faults.lag = 500
+    bare(shop).data.create_or_update(load_data(shop.project.root / "data.yml", params_override=[{"version": "2"}]))
+    assert held.container("data", shop.name)["properties"]["latestVersion"] == "1"
+    assert bare(shop).data.get(shop.name, label="latest").version == "1"
+    shop.azure.faults.lag = 0
+    assert bare(shop).data.get(shop.name, label="latest").version == "2"
+    bare(shop).data.archive(shop.name, version="2")
+    assert bare(shop).data.get(shop.name, label="latest").version == "1"

@@ -24,7 +24,7 @@ from mlops.azure.submission import silent
 from mlops.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from azure.ai.ml import MLClient
 
@@ -35,7 +35,7 @@ LABELS = ("latest", "default")
 PLURALS = {"data": "data", "component": "components", "environment": "environments", "model": "models"}
 """How a kind is called in ids."""
 _LOADERS = {"data": load_data, "component": load_component, "environment": load_environment, "model": load_model}
-_TAKEN = 409
+_REFUSED = {400, 409}
 ACTIVE, ARCHIVED, EVERY = "ActiveOnly", "ArchivedOnly", "All"
 """What a list shows, as words: azure-ai-ml 1.35.2 asks a registry for `ListViewType.ACTIVE_ONLY`, by that name, where its own enumeration is given."""
 
@@ -53,6 +53,8 @@ class Version:
     """Of its content; empty where somebody else created it."""
     path: str = ""
     image: str = ""
+    conda_file: Mapping[str, Any] | None = None
+    build: str = ""
     description: str = ""
     origin: str = ""
     """Who created it."""
@@ -113,7 +115,7 @@ class Catalogue:
             try:
                 found = self.operations.create_or_update(made)
             except (AssetPathException, HttpResponseError) as error:
-                if there is not None and (isinstance(error, AssetPathException) or error.status_code == _TAKEN):
+                if there is not None and (isinstance(error, AssetPathException) or error.status_code in _REFUSED):
                     raise self._other(there, source, clean(error)) from error
                 raise
         return replace(self._told(found), new=there is None)
@@ -229,7 +231,6 @@ class Catalogue:
         """Return what azure-ai-ml's entity says, as a value."""
         context = one.creation_context
         made = getattr(context, "created_at", None)
-        conda = getattr(one, "conda_file", None)
         return Version(
             self.kind,
             str(one.name),
@@ -238,7 +239,9 @@ class Catalogue:
             type="environment" if self.kind == "environment" else str(getattr(one, "type", "") or "").removesuffix("_component"),
             digest=str((one.tags or {}).get(CONTENT, "")),
             path=str(getattr(one, "path", "") or "") if self.kind in {"data", "model"} else "",
-            image=str(getattr(one, "image", "") or "") + (" and a conda file" if conda else ""),
+            image=str(getattr(one, "image", "") or ""),
+            conda_file=getattr(one, "conda_file", None) or None,
+            build=str(getattr(getattr(one, "build", None), "path", "") or ""),
             description=str(one.description or ""),
             origin=str(getattr(context, "created_by", "") or ""),
             created=made.isoformat() if isinstance(made, datetime) else str(made or ""),

@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from mlops.api import place
+from mlops.assets.definition import read_definition
+from mlops.assets.lookup import open_assets
+from mlops.assets.pins import loose
 from mlops.azure.built_images import built_image
 from mlops.azure.built_images import pin as pinned
 from mlops.azure.registries import catalogue
 from mlops.azure.sharing import share as shared
 from mlops.errors import UsageError
+from mlops.spec.pipeline import check_component
 from mlops.spec.recognition import asset_kind
 from mlops.spec.source import read
+from mlops.verbs.assets import table
 from mlops.verbs.remote import chosen, workspace
 
 if TYPE_CHECKING:
@@ -44,7 +49,9 @@ def create(arguments: argparse.Namespace, settings: Mapping[str, str]) -> int:
         print(json.dumps(found if kind == "component" or _whole_folder(arguments, settings) else found[0], ensure_ascii=False))
         return 0
     for one in made:
-        print(f"{kind} {one.reference}   {'new' if one.new else 'was there'}{', archived' if one.archived else ''}")
+        print(f"{kind} {one.reference}   {'new' if one.new else 'was there'}")
+    for said in [said for source in sources for said in loose(source)] if kind == "environment" else []:
+        print(f"  note: {said}")
     return 0
 
 
@@ -59,8 +66,6 @@ def _sources(kind: str, arguments: argparse.Namespace, settings: Mapping[str, st
         UsageError: There is none.
         SpecError: One cannot be read.
     """
-    from mlops.assets.definition import read_definition
-
     if not _whole_folder(arguments, settings):
         return [read_definition(Path(arguments.file) if arguments.file else None, settings)]
     if kind not in FOLDERS:
@@ -80,9 +85,6 @@ def _version(kind: str, source: Source, settings: Mapping[str, str]) -> str | No
 
 
 def _check(sources: list[Source]) -> None:
-    from mlops.assets.lookup import open_assets
-    from mlops.spec.pipeline import check_component
-
     for source in sources:
         check_component(source.path, open_assets(*place(), fetching=False))
 
@@ -100,8 +102,6 @@ def facts(one: Version) -> dict[str, Any]:
 
 def list_(arguments: argparse.Namespace) -> int:
     """List the names of a kind with their newest version, or the versions of one name."""
-    from mlops.verbs.assets import table
-
     every, archived = getattr(arguments, "include_archived", False), getattr(arguments, "archived_only", False)
     there = _catalogue(arguments)
     found = [facts(one) for one in there.listing(getattr(arguments, "name", None), every=every, archived=archived)]

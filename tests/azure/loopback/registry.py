@@ -204,7 +204,9 @@ class Registries:
     def _create(self, here: Registry, at: dict[str, str], body: Any, **_: Any) -> tuple[int, Any]:
         below = f"/{at['kind']}/{at['name']}/versions/{at['version']}"
         if at["kind"] == "models" and body["properties"].get("system_metadata", "") is None:
-            del body["properties"]["system_metadata"]  # which azure-ai-ml sends with every model of a registry, in no case of the description's
+            del body["properties"][
+                "system_metadata"
+            ]  # which azure-ai-ml sends with every model of a registry, in no case of the description's
         found = description.mistakes(JUDGES[at["kind"]], "PUT", below, body)
         self.told([f"PUT {below} of registry {here.name}: {one}" for one in found])
         if found:
