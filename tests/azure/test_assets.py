@@ -327,6 +327,12 @@ def test_a_busy_service_is_asked_again_and_then_told(shop):
     assert "too busy" in errors
 
 
+def test_a_version_that_another_machine_made_in_the_same_moment_is_taken(shop):
+    shop.azure.faults.add(Fault(f"PUT .*/data/{shop.name}/versions", status=409, code="UserError", after=True))
+    assert create(shop, "data")["new"] is False
+    assert len(done(shop, "data", "list", "--name", shop.name, "--where", "azure")) == 1
+
+
 def test_the_loopback_takes_no_asset_whose_bytes_are_not_there(shop):
     path = "azureml://datastores/workspaceblobstore/paths/nothing/here"
     with pytest.raises(HttpResponseError, match="There are no bytes of data"):

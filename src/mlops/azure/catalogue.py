@@ -115,10 +115,17 @@ class Catalogue:
             try:
                 found = self.operations.create_or_update(made)
             except (AssetPathException, HttpResponseError) as error:
-                if there is not None and (isinstance(error, AssetPathException) or error.status_code in _REFUSED):
-                    raise self._other(there, source, clean(error)) from error
-                raise
+                return self._taken(source, str(made.name), wanted, content, error)
         return replace(self._told(found), new=there is None)
+
+    def _taken(self, source: Source, name: str, version: str, content: str, error: AssetPathException | HttpResponseError) -> Version:
+        """Return the version where another machine has registered this content in the same moment; else raise what there is to say."""
+        there = self.get(name, version) if isinstance(error, AssetPathException) or error.status_code in _REFUSED else None
+        if there is None:
+            raise error
+        if there.digest != content:
+            raise self._other(there, source, clean(error)) from error
+        return there
 
     def _loaded(self, source: Source, version: str) -> Any:
         """Return azure-ai-ml's own reading of the file, in which the command line's words are."""
@@ -162,7 +169,7 @@ class Catalogue:
 
     def _whole(self, found: Version) -> Version:
         """Return a version with all its facts: a registry's list leaves some out."""
-        return self.get(found.name, found.version) or found
+        return (self.get(found.name, found.version) if self.registry else None) or found
 
     def _none(self, reference: Reference) -> Version:
         known = [one.version for one in self._versions(reference.name, EVERY)]
@@ -194,7 +201,8 @@ class Catalogue:
         """Yield each name with its newest version, as the service tells both in one answer; it says less than of a version."""
         for one in self.operations.list(list_view_type=view):
             if one.latest_version:
-                yield replace(self._told(one), version=str(one.latest_version), archived=view == ARCHIVED)
+                told_type = self._told(one).type if self.kind in {"data", "environment"} else ""
+                yield replace(self._told(one), version=str(one.latest_version), type=told_type, archived=view == ARCHIVED)
 
     def _versions(self, name: str, view: str) -> list[Version]:
         """Return the versions of a name; which of them are archived is what a list of the archived ones holds."""
