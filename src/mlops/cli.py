@@ -120,12 +120,17 @@ CONTRACT = {
     ),
 }
 
+_FILE = _argument("--environment", metavar="ENVIRONMENT", help="which file of environments/ names the workspace")
+_THERE = (_argument("--where", choices=("local", "azure"), default="local", help="on this machine (the default), or on Azure ML"), _FILE)
 _WHICH = (
     _argument("named", nargs="?", metavar="NAME", help="as in the YAML: NAME, NAME:VERSION or NAME@latest"),
     _argument("--name", "-n", metavar="NAME", help="the same, as az ml has it"),
     _argument("--version", "-v", metavar="VERSION", help="which one; without, the newest that is not archived"),
     _argument(
-        "--registry-name", dest="registry", metavar="REGISTRY", help="what is kept here for a registry, azureml://registries/REGISTRY/..."
+        "--registry-name",
+        dest="registry",
+        metavar="REGISTRY",
+        help="of azureml://registries/REGISTRY/...: what is kept here for it; with --where azure, the registry itself",
     ),
 )
 
@@ -139,17 +144,35 @@ def _asset(kind: str, what: str, example: str, *more: tuple[tuple[str, ...], dic
             "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="put a value into the file's place: name=a version=2"
         ),
         _argument("--name", "-n", metavar="NAME", help="its name"),
-        _argument("--version", "-v", metavar="VERSION", help="its version; without one, the next number"),
+        _argument(
+            "--version", "-v", metavar="VERSION", help="its version; without one, the next number, or on Azure ML one made from the content"
+        ),
         *more,
         _WHICH[-1],
+        *_THERE,
     )
     lists = (
         _argument("--name", "-n", metavar="NAME", help="all versions of this name"),
         _argument("--include-archived", action="store_true", help="archived ones too"),
         _argument("--archived-only", action="store_true", help="archived ones alone"),
         _WHICH[-1],
+        *_THERE,
     )
-    archived = (*_WHICH[:2], _argument("--version", "-v", metavar="VERSION", help="only this one; without, all of the name"), _WHICH[-1])
+    archived = (
+        *_WHICH[:2],
+        _argument("--version", "-v", metavar="VERSION", help="only this one; without, all of the name"),
+        _WHICH[-1],
+        *_THERE,
+    )
+    shared = (
+        *_WHICH[:3],
+        _argument(
+            "--registry", "--registry-name", dest="registry", metavar="REGISTRY", help="which one; without, the environment's file says it"
+        ),
+        _argument("--share-with-name", metavar="NAME", help="what it is called there, where not the same"),
+        _argument("--share-with-version", metavar="VERSION", help="its version there, where not the same"),
+        _FILE,
+    )
     label = _argument("--label", "-l", metavar="LABEL", help="latest: the newest that is not archived")
     return {
         "create": Verb("assets:create", f"register {what}", f"mlops {kind} create -f {example}.yml", create),
@@ -158,7 +181,7 @@ def _asset(kind: str, what: str, example: str, *more: tuple[tuple[str, ...], dic
             "assets:show",
             f"show a version of {article} {kind}: what it is, where it came from",
             f"mlops {kind} show {example}",
-            (*_WHICH, label),
+            (*_WHICH, label, *_THERE),
         ),
         "archive": Verb(
             "assets:archive",
@@ -167,6 +190,12 @@ def _asset(kind: str, what: str, example: str, *more: tuple[tuple[str, ...], dic
             archived,
         ),
         "restore": Verb("assets:restore", f"bring an archived {kind} back", f"mlops {kind} restore {example}", archived),
+        "share": Verb(
+            "assets:share",
+            f"bring {article} {kind} of the workspace on Azure ML into a registry, for other workspaces",
+            f"mlops {kind} share {example}:1 --registry mlr-flights",
+            shared,
+        ),
     }
 
 
@@ -186,10 +215,6 @@ COMPONENT = _asset(
     "component",
     "a version of a component, with a copy of its code",
     "train",
-    _argument(
-        "--where", choices=("local", "azure"), default="local", help="here, or in the workspace: of a folder all, each by its content"
-    ),
-    _argument("--environment", metavar="ENVIRONMENT", help="which file of environments/ names the workspace"),
 )
 IMAGE = _asset(
     "environment",
@@ -198,6 +223,12 @@ IMAGE = _asset(
     _argument("--image", "-i", metavar="IMAGE", help="the container image"),
     _argument("--conda-file", "-c", metavar="FILE", help="the conda file with its packages"),
     _DESCRIPTION,
+)
+IMAGE["pin"] = Verb(
+    "assets:pin",
+    "register an environment that is the image which Azure ML built from another one, by its digest",
+    "mlops environment pin training",
+    (*_WHICH[:3], _FILE),
 )
 MODEL = _asset(
     "model",
@@ -213,7 +244,7 @@ DATA = {
         "data:list_",
         "list a data set's files, what is wrong with them, its versions, and what was made from each; then the data assets",
         "mlops data list",
-        (_MODEL,),
+        (_MODEL, *DATA_ASSET["list"].arguments),
     ),
     "add": Verb(
         "data:add",
@@ -245,6 +276,7 @@ DATA = {
             _MODEL,
             _argument("--name", "-n", metavar="NAME", help="an archived data asset, to be listed again"),
             _argument("--version", "-v", dest="asset_version", metavar="VERSION", help="of the data asset: only this one"),
+            *_THERE,
         ),
     ),
     "refresh": Verb(

@@ -264,6 +264,8 @@ class AzureSettings:
     workspace: str
     queue_limit_minutes: float = 60.0
     """How long a job may wait for a machine while none of its steps runs; 0 is for ever."""
+    registry: str = ""
+    """The Azure ML registry that versions go through from one environment to the next; empty: none."""
 
 
 @dataclass(frozen=True)
@@ -453,13 +455,19 @@ def _part(root: Path, name: str) -> Reader | None:
 
 def _azure(reader: Reader) -> AzureSettings:
     reader.mapping(("azure",), AzureSettings.__dataclass_fields__)
-    names = {name: reader.text(("azure", name)) for name in AzureSettings.__dataclass_fields__ if name != "queue_limit_minutes"}
-    made = AzureSettings(**names, queue_limit_minutes=reader.number(("azure", "queue_limit_minutes"), 60.0, least=0))
+    names = {name: reader.text(("azure", name)) for name in ("tenant", "subscription", "resource_group", "workspace")}
+    minutes = reader.number(("azure", "queue_limit_minutes"), 60.0, least=0)
+    made = AzureSettings(**names, queue_limit_minutes=minutes, registry=_registry(reader))
     for name in ("tenant", "subscription"):
         value = getattr(made, name)
         if value and not _GUID.fullmatch(value):
             reader.note(("azure", name), f"{value!r} is no id of a {name}", "az account show prints both: tenantId and id.")
     return made
+
+
+def _registry(reader: Reader) -> str:
+    at: Keys = ("azure", "registry")
+    return reader.text(at) if reader.get(at, None) is not None else ""
 
 
 def _serve(reader: Reader) -> ServeSettings:

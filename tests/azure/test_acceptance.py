@@ -16,7 +16,7 @@ def looked(there):
 def test_every_look_is_good_on_the_loopback_and_the_report_names_nobody(there):
     code, out = looked(there)
     assert code == 0, out
-    assert out.count("| yes |") == 5
+    assert out.count("| yes |") == 6
     assert [value for value in [*there.azure.place().values(), there.azure.scientist.client] if value in out] == []
 
 

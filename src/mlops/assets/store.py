@@ -81,7 +81,8 @@ class Version:
     @property
     def reference(self) -> str:
         if self.registry:
-            return f"azureml://registries/{self.registry}/{self.kind}s/{self.name}/versions/{self.version}"
+            kinds = "data" if self.kind == "data" else f"{self.kind}s"
+            return f"azureml://registries/{self.registry}/{kinds}/{self.name}/versions/{self.version}"
         return f"azureml:{self.name}:{self.version}"
 
 

@@ -17,14 +17,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops.api import place, read
+from mlops.assets.reference import Reference
 from mlops.azure.assets import WorkspaceAssets
+from mlops.azure.built_images import built_image
 from mlops.azure.connection import connect, place_of
 from mlops.azure.failures import told
 from mlops.azure.following import word
+from mlops.azure.registries import catalogue
 from mlops.azure.run import RemoteRun, begin, why_not
 from mlops.azure.submission import job_of, submit
 from mlops.errors import JobFailed, MlopsError
 from mlops.settings import read_environment
+from mlops.spec.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +80,7 @@ class Acceptance:
 
     def _without_names(self, text: str) -> str:
         for name, value in vars(self.connection.settings).items():
-            if isinstance(value, str):
+            if isinstance(value, str) and value:
                 text = text.replace(value, f"({name})")
         return text
 
@@ -97,6 +101,7 @@ class Acceptance:
         self.look("a step that fails is told with its log", self.fails)
         self.look("a job is canceled", self.cancels)
         self.look("a job that is submitted again under its name is the same job", self.again)
+        self.look("an environment is registered by its content, once; what is told of the image that is built from it", self.assets)
 
     def completes(self, word: str) -> str:
         running = self.run("completes", word)
@@ -140,6 +145,15 @@ class Acceptance:
         running.cancel()
         with told("look at the job", where=running.name):
             return word(self.connection.client.jobs.get(running.name).status)
+
+    def assets(self) -> str:
+        there = catalogue(self.connection, "environment")
+        source = Source(self.folder / "environment.yml", {"name": "slipway-acceptance", "image": IMAGE})
+        made, again = there.create(source, None), there.create(source, None)
+        _expect("it is the same version", condition=made.version == again.version and not again.new)
+        built = built_image(self.connection, made.name, made.version)
+        there.archive(Reference(made.name, made.version), archived=True)
+        return "the service tells the digest" if built else "the service tells of no image"
 
     def report(self) -> str:
         """Return what can be sent in."""

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from mlops.assets.reference import Reference, parse
 from mlops.azure.failures import told
+from mlops.azure.registries import client_of
 from mlops.errors import UsageError
 from mlops.files import write_atomic
 
@@ -34,15 +36,20 @@ class WorkspaceAssets:
         self.connect = connect
 
     def component(self, reference: str) -> Path:
-        """Return the YAML file of a registered component, whose ports a job is checked against.
+        """Return the YAML file of a component of the workspace or of a registry, whose ports a job is checked against.
 
         Raises:
             UsageError: There is none.
         """
-        name, version, label = _parts(reference)
+        shared = parse(reference)
+        registry = shared.registry if isinstance(shared, Reference) else None
+        name, version, label = (
+            (shared.name, shared.version, shared.label) if isinstance(shared, Reference) and registry else _parts(reference)
+        )
         with told(f"find the component {reference}", where=reference):
-            found = self.connect().client.components.get(name, version=version, label=label)
-            path = self.folder / name / f"{found.version}.yml"
+            client = client_of(self.connect(), registry) if registry else self.connect().client
+            found = client.components.get(name, version=version, label=label)
+            path = self.folder / (registry or "") / name / f"{found.version}.yml"
             scratch = path.with_suffix(".whole.yml")
             path.parent.mkdir(parents=True, exist_ok=True)
             scratch.unlink(missing_ok=True)

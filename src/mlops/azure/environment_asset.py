@@ -1,13 +1,12 @@
-"""What a scoring script runs in: an environment of the workspace, or a file of environments/images, which is registered once by its content."""
+"""What a scoring script runs in: an environment of the workspace or a registry, or a file of environments/images, which is registered once by its content."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from azure.ai.ml import load_environment
-
+from mlops.assets.definition import read_definition
 from mlops.azure.failures import told
-from mlops.azure.submission import silent
+from mlops.azure.registries import catalogue
 from mlops.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,25 +16,29 @@ if TYPE_CHECKING:
 
 
 def environment_asset(connection: Connection, root: Path, named: str) -> str:
-    """Return the ARM id of an environment.
+    """Return the id of an environment.
 
     Args:
         connection: The workspace.
         root: The project.
-        named: azureml:NAME:VERSION, or a file below the project.
+        named: azureml:NAME:VERSION, azureml://registries/..., or a file below the project.
 
     Raises:
         UsageError: There is none.
     """
+    if named.startswith("azureml://registries/"):
+        return named
     if named.startswith("azureml:"):
         name, _, version = named.removeprefix("azureml:").partition(":")
-        with told(f"find the environment {named}", where=named):
-            return str(connection.client.environments.get(name, version=version).id)
-    path = root / named
-    if not path.is_file():
-        raise UsageError(
-            f"there is no environment {named!r}", where="online: environment", hint="azureml:NAME:VERSION, or a file below the project."
-        )
-    with told("register the environment", where=named), silent():
-        made = load_environment(path)
-        return str(connection.client.environments.create_or_update(made).id)
+    else:
+        path = root / named
+        if not path.is_file():
+            raise UsageError(
+                f"there is no environment {named!r}", where="online: environment", hint="azureml:NAME:VERSION, or a file below the project."
+            )
+        source = read_definition(path, {})
+        said = source.value.get("version")
+        made = catalogue(connection, "environment").create(source, None if said is None else str(said))
+        name, version = made.name, made.version
+    with told(f"find the environment {named}", where=named):
+        return str(connection.client.environments.get(name, version=version).id)

@@ -30,9 +30,11 @@ def create(arguments: argparse.Namespace) -> int:
     from mlops.assets.definition import read_definition, settings_of
 
     kind = arguments.verb
-    if getattr(arguments, "where", "local") == "azure":
-        return _create_there(arguments)
     settings = settings_of(arguments.set) | {key: value for key in OPTIONS if (value := getattr(arguments, key, None)) is not None}
+    if _there(arguments):
+        from mlops.verbs import remote_assets
+
+        return remote_assets.create(arguments, settings)
     if arguments.file is None and not settings:
         raise UsageError("nothing to create", hint=f"Name the file: mlops {kind} create -f FILE.yml")
     source = read_definition(Path(arguments.file) if arguments.file else None, settings)
@@ -46,26 +48,8 @@ def create(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _create_there(arguments: argparse.Namespace) -> int:
-    """Register components in a workspace: one file, those of a folder, or without either all of src/pipelines/components."""
-    from mlops.azure.components import register
-    from mlops.spec.pipeline import check_component
-    from mlops.verbs.remote import workspace
-
-    given = Path(arguments.file) if arguments.file else place()[0] / "src" / "pipelines" / "components"
-    files = sorted(given.glob("*.yml")) if given.is_dir() else [given]
-    if not files or not files[0].is_file():
-        raise UsageError(f"there is no component at {given}", hint="mlops component create -f FILE_OR_FOLDER --where azure")
-    for file in files:
-        check_component(file, _assets())
-    connection = workspace(arguments.environment)
-    made = [register(connection, file) for file in files]
-    if arguments.json:
-        print(json.dumps([asdict(one) | {"reference": one.reference} for one in made]))
-        return 0
-    for one in made:
-        print(f"component {one.reference}   {'new' if one.new else 'was there'}")
-    return 0
+def _there(arguments: argparse.Namespace) -> bool:
+    return getattr(arguments, "where", "local") == "azure"
 
 
 def _draft(kind: str, source: Source, arguments: argparse.Namespace) -> Draft:
@@ -93,6 +77,10 @@ def _create_component(store: AssetStore, source: Source, arguments: argparse.Nam
 
 def list_(arguments: argparse.Namespace) -> int:
     """List the names of a kind with their newest version, or the versions of one name."""
+    if _there(arguments):
+        from mlops.verbs import remote_assets
+
+        return remote_assets.list_(arguments)
     store, kind = _store(), arguments.verb
     found = listed(store, kind, arguments)
     print(json.dumps(found, ensure_ascii=False) if arguments.json else "\n".join(table(found)) or _none(kind))
@@ -127,6 +115,10 @@ def _none(kind: str) -> str:
 
 def show(arguments: argparse.Namespace) -> int:
     """Show one version of an asset."""
+    if _there(arguments):
+        from mlops.verbs import remote_assets
+
+        return remote_assets.show(arguments, _reference(arguments))
     store = _store()
     facts = _facts(store.find(arguments.verb, _reference(arguments)), store)
     print(json.dumps(facts, ensure_ascii=False) if arguments.json else yaml.safe_dump(facts, sort_keys=False, allow_unicode=True).rstrip())
@@ -143,7 +135,25 @@ def restore(arguments: argparse.Namespace) -> int:
     return _archive(arguments, archived=False)
 
 
+def share(arguments: argparse.Namespace) -> int:
+    """Bring a version from a workspace into a registry."""
+    from mlops.verbs import remote_assets
+
+    return remote_assets.share(arguments, _reference(arguments))
+
+
+def pin(arguments: argparse.Namespace) -> int:
+    """Register an environment that is the image which the service built from another one."""
+    from mlops.verbs import remote_assets
+
+    return remote_assets.pin(arguments, _reference(arguments))
+
+
 def _archive(arguments: argparse.Namespace, *, archived: bool) -> int:
+    if _there(arguments):
+        from mlops.verbs import remote_assets
+
+        return remote_assets.archive(arguments, _reference(arguments), archived=archived)
     store = _store()
     meant = store.archive(arguments.verb, _reference(arguments), archived=archived)
     facts = [_facts(version, store) for version in meant]
@@ -165,7 +175,7 @@ def _reference(arguments: argparse.Namespace) -> Reference:
     if not isinstance(found, Reference):
         raise UsageError(f"{text!r} names no asset", hint="NAME, NAME:VERSION or NAME@LABEL")
     version, label = arguments.version or found.version, getattr(arguments, "label", None) or found.label
-    return Reference(found.name, version, label, arguments.registry or found.registry)
+    return Reference(found.name, version, label, getattr(arguments, "registry", None) or found.registry)
 
 
 def _facts(version: Version, store: AssetStore) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def list_(arguments: argparse.Namespace) -> int:
     from mlops.verbs.assets import list_ as list_assets
     from mlops.verbs.assets import listed, table
 
-    if not (place()[0] / PROJECT_FILE).is_file():
+    if arguments.where == "azure" or not (place()[0] / PROJECT_FILE).is_file():
         return list_assets(arguments)
     workspace, data = _open(arguments)
     change.settle_before_reading(data.folder)

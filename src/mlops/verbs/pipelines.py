@@ -45,16 +45,18 @@ def given(pairs: list[str]) -> dict[str, str]:
 def check(arguments: argparse.Namespace) -> int:
     """Read each file as the run would, and tell every mistake of all of them."""
     files = [Path(name) for name in arguments.files] or _all_files()
-    problems = []
+    problems, notes = [], []
     for path in files:
         try:
-            _check_one(path)
+            notes += [f"{path}: {said}" for said in _check_one(path)]
         except SpecError as error:
             problems += [problem for problem in error.problems if problem not in problems]
     if problems:
         raise SpecError(problems)
-    facts = {"files": [str(path) for path in files], "problems": []}
+    facts = {"files": [str(path) for path in files], "problems": [], "notes": notes}
     print(json.dumps(facts) if arguments.json else f"{len(files)} file{'s' * (len(files) != 1)}: no mistake found")
+    for said in [] if arguments.json else notes:
+        print(f"  note: {said}")
     return 0
 
 
@@ -68,6 +70,7 @@ def _all_files() -> list[Path]:
         [
             *root.glob("src/*pipelines*/**/*.yml"),
             *root.glob("environments/*.yml"),
+            *root.glob("environments/images/*/environment.yml"),
             *(path for path in root.glob("environments/*/*.yml") if (root / "environments" / path.name).is_file()),
             *root.glob("data/*.odcs.yml"),
             *root.glob("src/project/project.yml"),
@@ -79,9 +82,11 @@ def _all_files() -> list[Path]:
     return [Path(shown(path, Path.cwd())) for path in found]
 
 
-def _check_one(path: Path) -> None:
+def _check_one(path: Path) -> list[str]:
+    """Find the mistakes of one file; return what is none and is worth to know."""
     from mlops.assets.definition import read_draft
     from mlops.assets.lookup import open_assets
+    from mlops.assets.pins import loose
     from mlops.assets.rules import RULES_FILE as PATHS_FILE
     from mlops.assets.rules import read_rules as read_paths
     from mlops.audit.policy import POLICY_FILE, read_policy
@@ -113,8 +118,10 @@ def _check_one(path: Path) -> None:
         check_component(path, open_assets(root, home, fetching=False))
     elif isinstance(value, dict) and (kind := asset_kind(value)):
         read_draft(kind, source)
+        return loose(source) if kind == "environment" else []
     else:
         load_pipeline(path, complete=False, assets=open_assets(root, home, fetching=False))
+    return []
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -28,6 +28,7 @@ from .entra import LOGIN, Entra, Identity
 from .faults import Fault, Faults
 from .jobs import Jobs
 from .proxy import Proxy
+from .registry import Registries, Registry
 from .service import ARM, Call, Service
 from .workspace import Workspace
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Call", "Fault", "Identity", "Loopback"]
 REGION = "westeurope"
+DISCOVERY = "eastus.api.azureml.ms"
+"""Where azure-ai-ml asks for any registry, wherever that is."""
 
 
 class Loopback:
@@ -49,7 +52,9 @@ class Loopback:
         self.folder, self.tools = folder, tools
         self.scientist, self.reader, self.nobody = Identity(), Identity("Reader"), Identity("none")
         self.ci, self.planner = Identity("ci"), Identity("ci that reads quotas")
-        self.entra = Entra(str(uuid.uuid4()), [self.scientist, self.reader, self.nobody, self.ci, self.planner])
+        self.taker, self.publisher = Identity("ci that takes"), Identity("ci that publishes")
+        known = [self.scientist, self.reader, self.nobody, self.ci, self.planner, self.taker, self.publisher]
+        self.entra = Entra(str(uuid.uuid4()), known)
         self.faults = Faults()
         self._ending = contextlib.ExitStack()
 
@@ -68,6 +73,7 @@ class Loopback:
             ARM,
             LOGIN,
             f"{REGION}.api.azureml.ms",
+            DISCOVERY,
             f"{account}.blob.core.windows.net",
             f"*.{REGION}.inference.ml.azure.com",
             "localhost",
@@ -83,11 +89,15 @@ class Loopback:
         place = (self.entra.tenant, str(uuid.uuid4()), "rg-loopback", "ws-loopback", REGION)
         self.workspace = Workspace(*place, storage, blobs, faults=self.faults)
         self.workspace.prepare()
+        own = (self.entra.tenant, str(uuid.uuid4()), "rg-loopback-shared", "mlr-loopback", REGION)
+        self.registry = Registry(*own, storage, blobs, faults=self.faults)
+        self.workspace.registries = self.registry.registries = {self.registry.name: self.registry}
         self.jobs = Jobs(self.workspace, self.folder / "compute")
         ending.callback(self.jobs.close)
         self.endpoints = Endpoints(self.workspace, self.folder / "endpoints")
         ending.callback(self.endpoints.close)
-        self.service = Service(self.entra, self.workspace, self.jobs, self.faults, self._drop, self.endpoints)
+        registries = Registries(self.workspace, self.workspace.registries)
+        self.service = Service(self.entra, self.workspace, self.jobs, self.faults, self._drop, self.endpoints, registries)
         self._serve(ending, storage.port)
 
     def _serve(self, ending: contextlib.ExitStack, blob_port: int) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .entra import Refused
-from .workspace import KINDS, moment
+from .workspace import moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -425,11 +425,11 @@ class Endpoints:
 
     def _fetched(self, identity: str, place: Path) -> Path:
         """Bring the files of a model, and return the folder with MLmodel."""
-        _, _, below = identity.partition("/models/")
+        above, _, below = identity.partition("/models/")
         name, _, version = below.partition("/versions/")
-        found = self.workspace.held("models", name, version)["properties"]
-        store, path = STORE.fullmatch(found["modelUri"]).groups()
-        _bring(self.workspace.blobs.get_container_client(KINDS[store]), path.rstrip("/"), place)
+        holder = self.workspace.registries.get(above.removeprefix("azureml://registries/"), self.workspace)
+        container, path = holder.held_at(holder.held("models", name, version)["properties"]["modelUri"])
+        _bring(self.workspace.blobs.get_container_client(container), path.rstrip("/"), place)
         return next((one.parent for one in sorted(place.rglob("MLmodel"))), place)
 
     def _script(self, code: dict[str, Any] | None, place: Path) -> Path | None:

@@ -28,6 +28,10 @@ ROLES["ci that looks"] = (
     (*_GRANTED["actions"], *(f"Microsoft.{one}/read" for one in _LOOKS)),
     tuple(_GRANTED["notActions"]),
 )
+_REGISTRIES = "Microsoft.MachineLearningServices/registries"
+ROLES["ci that takes"] = ((*ROLES["ci"][0], f"{_REGISTRIES}/read", f"{_REGISTRIES}/*/read"), ROLES["ci"][1])
+"""Reader on the registry alone, as infra/ grants it to every environment's CI."""
+ROLES["ci that publishes"] = (ROLES["ci that takes"][0] + tuple(_OURS["registry-publisher"]["actions"]), ROLES["ci"][1])
 
 
 def grants(role: str, action: str) -> bool:

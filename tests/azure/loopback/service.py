@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .endpoints import Endpoints
     from .faults import Fault, Faults
     from .jobs import Job, Jobs, Step
+    from .registry import Registries
     from .workspace import Workspace
 
 ARM = "management.azure.com"
@@ -49,6 +50,9 @@ VERSIONS = {
 }
 VERSIONS |= {"2023-06-01-preview", "2023-08-01-preview", "2023-10-01", "2024-01-01-preview", "2024-04-01", "2024-04-01-preview"}
 VERSIONS |= {"2024-10-01", "2024-10-01-preview", "2025-01-01-preview", "2025-06-01", "2025-09-01", "2025-12-01"}
+IMAGES = {"2024-10-01-preview", "2025-01-01-preview", "2026-05-15-preview"}
+"""In which an environment's version tells of its image."""
+VERSIONS |= IMAGES
 USUAL, PAGE = 50, 100  # children in an answer: without asking, and at most
 
 
@@ -76,6 +80,7 @@ class Service:
     faults: Faults
     drop: Callable[[], None]
     endpoints: Endpoints
+    registries: Registries
     calls: list[Call] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     """What the description does not allow in the requests that came."""
@@ -89,6 +94,7 @@ class Service:
 
     def __post_init__(self) -> None:
         self.administration = Administration(self.entra)
+        self.registries.told = self.violations.extend
 
     def application(self) -> Starlette:
         ws = f"{_SCOPE}"
@@ -110,6 +116,8 @@ class Service:
             ("PUT", f"{ws}{versions}", "{kind}/versions/write", self._create),
             ("GET", f"{ws}{versions}", "{kind}/versions/read", self._find),
             ("GET", f"{ws}/{{kind}}/{{name}}", "{kind}/read", lambda at, **_: (200, self.workspace.container(at["kind"], at["name"]))),
+            ("PUT", f"{ws}/{{kind}}/{{name}}", "{kind}/write", self._put_away),
+            ("GET", f"{ws}/{{kind}}", "{kind}/read", lambda at, query, **_: (200, {"value": self.workspace.containers(at["kind"], query)})),
             ("GET", f"{history}/runs/{{name}}", "jobs/read", self._run),
             ("GET", f"{history}/runs/{{name}}/details", "jobs/read", self._run),
             ("GET", f"{history}/runs/{{name}}/children", "jobs/read", self._children),
@@ -120,6 +128,8 @@ class Service:
         ]
         table += self.administration.rows(_SCOPE)
         table = rows(self.endpoints, self.administration, _SCOPE) + table
+        shared = self.registries
+        table = [(method, path, action, shared.carried_out(handler)) for method, path, action, handler in shared.rows()] + table
         routes = [Route("/score", self._scored, methods=["POST"])]
         routes += [Route(path, self._guarded(action, handler), methods=[method]) for method, path, action, handler in table]
         routes += [
@@ -238,7 +248,9 @@ class Service:
         return JSONResponse(told, fault.status, headers)
 
     def _in_place(self, at: dict[str, str]) -> None:
-        """Refuse another place than the one there is, as ARM does: subscription, group, workspace, in this order."""
+        """Refuse another place than the one there is, as ARM does: subscription, group, workspace, in this order; a registry is elsewhere."""
+        if "registry" in at:
+            return
         own = self.workspace
         if at["subscription"].lower() != own.subscription:
             raise Refused(404, "SubscriptionNotFound", f"The subscription '{at['subscription']}' could not be found.")
@@ -331,8 +343,17 @@ class Service:
     def _create(self, at: dict[str, str], body: Any, **_: Any) -> tuple[int, Any]:
         return self.workspace.create(at["kind"], at["name"], at["version"], body)
 
-    def _find(self, at: dict[str, str], **_: Any) -> tuple[int, Any]:
-        return 200, self.workspace.find(at["kind"], at["name"], at["version"])
+    def _find(self, at: dict[str, str], query: dict[str, str], **_: Any) -> tuple[int, Any]:
+        found = self.workspace.find(at["kind"], at["name"], at["version"])
+        digest = self.workspace.images.get((at["name"], at["version"]))
+        if at["kind"] != "environments" or query["api-version"] not in IMAGES:
+            return 200, found
+        image = {"hostname": "crloopback.azurecr.io", "repository": f"azureml/azureml_{digest}", "tag": "1", "digest": f"sha256:{digest}"}
+        details = {"exists": True, "image": image} if digest else {"exists": False}
+        return 200, {**found, "properties": {**found["properties"], "imageDetails": details}}
+
+    def _put_away(self, at: dict[str, str], body: Any, **_: Any) -> tuple[int, Any]:
+        return 200, self.workspace.put_away(at["kind"], at["name"], body)
 
     def _run(self, at: dict[str, str], **_: Any) -> tuple[int, Any]:
         job, step = self.jobs.run(at["name"])

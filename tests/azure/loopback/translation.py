@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from .workspace import Workspace
 
 _ARM = re.compile(r"(?:azureml:)?/subscriptions/.+/workspaces/[^/]+/(\w+)/([^/]+)/versions/(.+)")
-_DATASTORE = re.compile(r"azureml://(?:.+/)?datastores/([^/]+)/paths/(.*)")
 _ASSET = re.compile(r"azureml:([^/:]+):([^/:]+)")
+_SHARED = re.compile(r"azureml://registries/([^/]+)/(\w+)/([^/]+)/versions/(.+)")
 _OURS = {"_source", "componentId", "computeId", "properties", "tags", "name", "display_name", "is_deterministic", "version", "id"}
 _OURS |= {"sourceJobId", "$schema", "identity", "queue_settings", "services", "comment", "description", "experiment_name", "compute"}
 _KEPT = {"command", "parallel", "spark", "sweep", "automl", "pipeline", "if_else", "do_while", "parallel_for"}
@@ -152,9 +152,13 @@ class Files:
 
     def _environment(self, reference: str) -> dict[str, Any]:
         properties = self._asset("environments", reference)
+        if found := _ARM.fullmatch(reference):
+            self.workspace.build(found[2], found[3])
         return {"image": properties.get("image") or "built"}
 
     def _asset(self, kind: str, reference: str) -> dict[str, Any]:
+        if shared := _SHARED.fullmatch(reference):
+            return self.workspace.registries[shared[1]].held(kind, shared[3], shared[4])["properties"]
         found = _ARM.fullmatch(reference)
         short = _ASSET.fullmatch(reference)
         name, version = (found[2], found[3]) if found else (short[1], short[2]) if short else (reference, "")
@@ -171,14 +175,13 @@ class Files:
         if kind == "literal":
             return given["value"]
         uri = given["uri"]
-        if _ARM.fullmatch(uri) or _ASSET.fullmatch(uri):
+        if any(form.fullmatch(uri) for form in (_ARM, _ASSET, _SHARED)):
             asset = self._asset("data" if kind in _DATA else "models", uri)
             uri = asset.get("dataUri") or asset["modelUri"]
-        found = _DATASTORE.fullmatch(uri)
-        if not found:
+        place = self.workspace.held_at(uri)
+        if place is None:
             raise Refused(400, "UserError", f"The input {name} is at {uri}, which the loopback does not hold.")
-        container = self.workspace.datastore(found[1])["properties"]["containerName"]
-        return {"type": kind, "path": str(self._fetched(container, found[2]))}
+        return {"type": kind, "path": str(self._fetched(*place))}
 
     def _fetched(self, container: str, path: str) -> Path:
         """Return the file or folder that the blobs at a path are here, fetched where they are not yet."""

@@ -18,7 +18,7 @@ FOLDER = "specification/machinelearningservices/resource-manager/Microsoft.Machi
 HERE = Path(__file__).parent / "rest"
 WORKSPACE = "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.MachineLearningServices/workspaces/{workspaceName}"
 CALLS = {
-    "preview/2024-01-01-preview": {"/jobs/{id}": "put", "/components/{name}/versions/{version}": "put"},
+    "preview/2024-01-01-preview": {"/jobs/{id}": "put", "/components/{name}/versions/{version}": "put", "/components/{name}": "put"},
     "preview/2024-04-01-preview": {"/jobs/{id}": "put", "/components/{name}/versions/{version}": "put"},
     "stable/2023-04-01": {
         "/codes/{name}/versions/{version}": "put",
@@ -27,7 +27,9 @@ CALLS = {
     },
     "preview/2023-04-01-preview": {
         "/environments/{name}/versions/{version}": "put",
+        "/environments/{name}": "put",
         "/data/{name}/versions/{version}": "put",
+        "/data/{name}": "put",
         "/onlineEndpoints/{endpointName}/deployments/{deploymentName}": "put",
         "/onlineEndpoints/{endpointName}/deployments/{deploymentName}/getLogs": "post",
     },
@@ -35,7 +37,7 @@ CALLS = {
         "/onlineEndpoints/{endpointName}": "put",
         "/onlineEndpoints/{endpointName}/regenerateKeys": "post",
     },
-    "preview/2023-08-01-preview": {"/models/{name}/versions/{version}": "put"},
+    "preview/2023-08-01-preview": {"/models/{name}/versions/{version}": "put", "/models/{name}": "put"},
 }
 NOT_MADE = {"FineTuningJob", "LabelingJob"}  # kinds of jobs that no file here submits
 PLAIN = {

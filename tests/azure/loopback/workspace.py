@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import threading
 import time
@@ -14,6 +16,7 @@ from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
 from .entra import Refused
 from .faults import Faults
+from .shelf import Shelf
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
@@ -40,7 +43,7 @@ class Asset:
 
 
 @dataclass
-class Workspace:
+class Workspace(Shelf):
     """A workspace by its place. `curated` are the environments that exist without having been created."""
 
     tenant: str
@@ -55,6 +58,10 @@ class Workspace:
     faults: Faults = field(default_factory=Faults)
     guid: str = field(default_factory=lambda: str(uuid.uuid4()))
     assets: dict[tuple[str, str, str], Asset] = field(default_factory=dict)
+    away: set[tuple[str, str]] = field(default_factory=set)
+    images: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Environment and version -> the digest of the image that was built from it, when a job first ran in it."""
+    registries: dict[str, Any] = field(default_factory=dict)
     uploads: list[str] = field(default_factory=list)
     """The containers that were opened for an upload of code, in the order of the asking."""
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -129,8 +136,9 @@ class Workspace:
                 there.body["properties"].update({key: body["properties"][key] for key in ALTERABLE if key in body["properties"]})
                 return 200, there.body
             self.refer(body)
-            self._uploaded(kind, body["properties"])
-            own = {"tags": {}, "properties": {}, "isArchived": False, "isAnonymous": False, "provisioningState": "Succeeded"}
+            self.uploaded(kind, body["properties"])
+            own = {"tags": {}, "properties": {}, "isArchived": False, "isAnonymous": False}
+            own |= {} if kind == "data" else {"provisioningState": "Succeeded"}
             own |= {"flavors": {}} if kind == "models" else {}
             told = self._resource(f"{kind}/{name}/versions/{version}", version, {**own, **body["properties"]})
             self.assets[kind, name, version] = Asset(told)
@@ -149,14 +157,6 @@ class Workspace:
         if changed:
             told = f"The {kind} {name}:{version} exists and cannot be changed: {', '.join(changed)} differ. Versions are immutable."
             raise Refused(409, "UserError", told)
-
-    def _uploaded(self, kind: str, properties: dict[str, Any]) -> None:
-        """Refuse code whose bytes were never uploaded."""
-        if kind == "codes":
-            path = properties["codeUri"].removeprefix(f"{self.account_url}/")
-            container, _, prefix = path.partition("/")
-            if not any(True for _ in self.blobs.get_container_client(container).list_blob_names(name_starts_with=prefix)):
-                raise Refused(400, "UserError", f"The code's bytes are not at {properties['codeUri']}.")
 
     def find(self, kind: str, name: str, version: str) -> dict[str, Any]:
         """Return one version.
@@ -178,37 +178,21 @@ class Workspace:
             raise Refused(404, "ResourceNotFound", f"No {kind} {name}:{version} in workspace {self.name}.")
         return found.body
 
-    def versions(self, kind: str, name: str, given: dict[str, str]) -> list[dict[str, Any]]:
-        """Return what a list of versions answers, the newest first; with `hash`, those of any name with these bytes."""
-        told = []
-        for (own_kind, own_name, _), asset in reversed(self.assets.items()):
-            properties = asset.body["properties"].get("properties", {})
-            same = properties.get("hash_sha256") == given["hash"] if "hash" in given else own_name == name
-            if own_kind == kind and same and time.monotonic() - asset.created >= self.faults.lag:
-                told.append(asset.body)
-        if kind == "environments":
-            told += [self._curated(name, one.rpartition(":")[2]) for one in self.curated if one.rpartition(":")[0] == name]
-        return told[: int(given.get("$top", len(told)) or len(told))]
-
     def _curated(self, name: str, version: str) -> dict[str, Any]:
         return self._resource(f"environments/{name}/versions/{version}", version, {"image": "curated", "osType": "Linux"})
-
-    def container(self, kind: str, name: str) -> dict[str, Any]:
-        versions = [version for own_kind, own_name, version in self.assets if (own_kind, own_name) == (kind, name)]
-        if not versions:
-            raise Refused(404, "ResourceNotFound", f"No {kind} {name} in workspace {self.name}.")
-        numbers = [int(version) for version in versions if version.isdigit()]
-        own = {"latestVersion": versions[-1], "nextVersion": str(max(numbers, default=0) + 1), "isArchived": False}
-        return self._resource(f"{kind}/{name}", name, own)
 
     def open_upload(self) -> dict[str, Any]:
         """Open a container for an upload, and return where it is with a signature that lets one write there for an hour."""
         container = f"{self.guid[:8]}-{uuid.uuid4().hex}"
         self.blobs.create_container(container)
+        self.uploads.append(container)
+        return self.opened(container)
+
+    def opened(self, container: str) -> dict[str, Any]:
+        """Return where a container is, with a signature for an hour."""
         may = ContainerSasPermissions(read=True, write=True, list=True, create=True, add=True)
         until = datetime.now(UTC) + timedelta(hours=1)
         signature = generate_container_sas(self.storage.account, container, self.storage.key, permission=may, expiry=until)
-        self.uploads.append(container)
         address = f"{self.account_url}/{container}"
         account = self.told()["properties"]["storageAccount"]
         reference = {
@@ -235,6 +219,16 @@ class Workspace:
             found = re.fullmatch(r"(?:azureml:)?(/subscriptions/.+/workspaces/[^/]+)/(\w+)/([^/]+)(?:/versions/(.+))?", node)
             if found:
                 self._exists(*found.groups())
+            shared = re.fullmatch(r"azureml://registries/([^/]+)/(\w+)/([^/]+)/versions/(.+)", node)
+            if shared and not (shared[1] in self.registries and shared.groups()[1:] in self.registries[shared[1]].assets):
+                raise Refused(400, "UserError", f"There is no {node}.")
+
+    def build(self, name: str, version: str) -> None:
+        """Let the image of an environment be there; it is told by its digest."""
+        if (name, version) not in self.images and ("environments", name, version) in self.assets:
+            said = self.assets["environments", name, version].body["properties"]
+            told = json.dumps({key: said.get(key) for key in ("image", "condaFile", "build")}, sort_keys=True, default=str)
+            self.images[name, version] = hashlib.sha256(told.encode()).hexdigest()
 
     def _exists(self, workspace: str, kind: str, name: str, version: str | None) -> None:
         if workspace.lower() != self.id.lower():
