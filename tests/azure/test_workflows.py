@@ -240,6 +240,8 @@ def devops(there, tmp_path, monkeypatch):
     for name in ENVIRONMENTS:
         own = yaml.safe_load(Fork.files[f"environments/{name}.yml"]) | there.environment(name)
         files[f"environments/{name}.yml"] = yaml.safe_dump(own)
+    compute = "experiment_name: shops\nsettings: {default_compute: azureml:cpu-cluster}"
+    files["src/pipelines/train.yml"] = Fork.files["src/pipelines/train.yml"].replace("experiment_name: shops", compute)
     for path, text in Fork.files.items():
         if "connections: {staging: ''" in text:
             files[path] = text.replace("{staging: '', production: ''}", "{staging: to-staging, production: to-production}", 1)
