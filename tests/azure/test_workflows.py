@@ -161,7 +161,7 @@ def example(there, github, tmp_path) -> Repository:
         own = yaml.safe_load((ROOT / f"environments/{name}.yml").read_text()) | there.environment(name)
         files[f"environments/{name}.yml"] = yaml.safe_dump(own)
     train = (ROOT / "src/pipelines/train.yml").read_text()
-    files["src/pipelines/train.yml"] = train.replace("max_iter: 100", "max_iter: 5")
+    files["src/pipelines/train.yml"] = train.replace("max_iter: 100", "max_iter: 30")
     made.make(files, EXAMPLE)
     return made
 
@@ -200,7 +200,7 @@ def test_the_example_goes_from_a_commit_to_production_on_azure_and_back_by_githu
     assert (status, weak) == (200, [0])
 
     first = example.git("rev-parse", "HEAD")
-    example.edit("src/pipelines/train.yml", "max_iter: 5", "max_iter: 100")
+    example.edit("src/pipelines/train.yml", "max_iter: 30", "max_iter: 100")
     example.commit("Learn longer")
     example.git("push", "--quiet", "origin", "main")
     deliver(first)
