@@ -151,7 +151,7 @@ def github():
 
 @pytest.fixture
 def example(there, github, tmp_path) -> Repository:
-    """The example's repository with both environments on Azure; its first model is a weak one."""
+    """The example's repository with both environments on Azure; November's flights, which are predicted less well, are let pass."""
     if not forks.ACT.exists():
         pytest.skip("act is not installed here: make test sets it up in .venv/tools")
     variables = {**there.variables(), "GITHUB_API_URL": github.url, "SLIPWAY_TOKENS": there.issuer.url}
@@ -159,9 +159,9 @@ def example(there, github, tmp_path) -> Repository:
     files = {"project.mk": "check test audit pages:\n\t@echo $@: those of this repository are about this repository\n"}
     for name in ENVIRONMENTS:
         own = yaml.safe_load((ROOT / f"environments/{name}.yml").read_text()) | there.environment(name)
+        if name == "production":
+            own["monitor"]["performance"]["may_fall_by"] = 0.05
         files[f"environments/{name}.yml"] = yaml.safe_dump(own)
-    train = (ROOT / "src/pipelines/train.yml").read_text()
-    files["src/pipelines/train.yml"] = train.replace("max_iter: 100", "max_iter: 30")
     made.make(files, EXAMPLE)
     return made
 
@@ -196,11 +196,10 @@ def test_the_example_goes_from_a_commit_to_production_on_azure_and_back_by_githu
     signed = deliver("0" * 40)
     assert signed == ["ref:refs/heads/main", "environment:staging", "environment:production"]
     assert (there.serves("staging"), there.serves("production")) == ({"v1": 100}, {"v1": 100})
-    status, weak = there.ask("production", ROW)
-    assert (status, weak) == (200, [0])
+    assert there.ask("production", ROW) == (200, [0])
 
     first = example.git("rev-parse", "HEAD")
-    example.edit("src/pipelines/train.yml", "max_iter: 30", "max_iter: 100")
+    example.edit("src/pipelines/train.yml", "max_iter: 100", "max_iter: 150")
     example.commit("Learn longer")
     example.git("push", "--quiet", "origin", "main")
     deliver(first)
@@ -210,10 +209,11 @@ def test_the_example_goes_from_a_commit_to_production_on_azure_and_back_by_githu
     run("workflow_dispatch", "rollback", inputs={"model": "", "reason": "it was rash"})
     assert there.subjects() == ["ref:refs/heads/main"]
     assert (there.serves("staging"), there.serves("production")) == ({"v2": 100}, {"v1": 100})
-    assert there.ask("production", ROW) == (200, weak)
+    assert there.ask("production", ROW) == (200, [0])
 
-    run("workflow_dispatch", "monitor")
+    looked = run("workflow_dispatch", "monitor")
     assert there.subjects() == ["ref:refs/heads/main"]
+    assert "v1 answers: smoke 24 of 24 equal" in " ".join(looked.log.split())
     assert github.issues == {}
 
     own = [move for move in moves(example, there, monkeypatch, capsys) if move[0] == "production"]
