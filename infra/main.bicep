@@ -61,8 +61,11 @@ param allowedHosts array = []
 @description('GitHub: owner/name, exactly as it is written there. Empty: no workflow may sign in.')
 param githubRepository string = ''
 
-@description('GitHub: the subject of the token, where the organization has changed its form. mlops doctor --ci knows the form.')
-param githubSubject string = empty(githubRepository) ? '' : 'repo:${githubRepository}:environment:${environment}'
+@description('GitHub: the jobs of the repository that may sign in, by what the subjects of their tokens end with.')
+param githubJobs array = ['environment:${environment}', 'ref:refs/heads/main']
+
+@description('GitHub: these subjects as they are, where the organization has changed their form. mlops doctor --ci tells them.')
+param githubSubjects array = []
 
 @description('Azure DevOps: issuer and subject as the page of the service connection shows them. Empty: no pipeline may sign in.')
 param devopsIssuer string = ''
@@ -111,6 +114,7 @@ var tags = {
   environment: environment
   'cost-owner': costOwner
 }
+var githubUsual = [for job in empty(githubRepository) ? [] : githubJobs: 'repo:${githubRepository}:${job}']
 var private = network == 'private'
 var clusterName = 'cpu-cluster'
 
@@ -138,7 +142,7 @@ module ci 'modules/identity.bicep' = {
     name: identityNames.ci
     location: location
     tags: tags
-    githubSubject: githubSubject
+    githubSubjects: empty(githubSubjects) ? githubUsual : githubSubjects
     devopsIssuer: devopsIssuer
     devopsSubject: devopsSubject
   }

@@ -15,8 +15,10 @@ param storageRedundancy = 'Standard_ZRS'
 // private puts storage, vault, images, workspace and endpoints into a network of their own; docs/azure.md says what that asks of you.
 param network = 'public'
 
-// Who signs in without a secret: workflows of this repository in the environment `production`; for Azure DevOps what the service connection shows.
+// Who signs in without a secret. GitHub: these jobs of this repository; a rollback and a look at production wait for nobody's approval, and are jobs of
+// main. Azure DevOps: what the service connection shows.
 param githubRepository = readEnvironmentVariable('AZURE_GITHUB_REPOSITORY', '')
+param githubJobs = ['environment:production', 'ref:refs/heads/main']
 param devopsIssuer = readEnvironmentVariable('AZURE_DEVOPS_ISSUER', '')
 param devopsSubject = readEnvironmentVariable('AZURE_DEVOPS_SUBJECT', '')
 

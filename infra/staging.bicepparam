@@ -11,8 +11,10 @@ param trainingMaxNodes = 2
 param trainingPriority = 'LowPriority'
 param storageRedundancy = 'Standard_LRS'
 
-// Who signs in without a secret: workflows of this repository in the environment `staging`; for Azure DevOps what the service connection shows.
+// Who signs in without a secret. GitHub: these jobs of this repository; a delivery to production moves the registry, which is in this workspace.
+// Azure DevOps: what the service connection shows.
 param githubRepository = readEnvironmentVariable('AZURE_GITHUB_REPOSITORY', '')
+param githubJobs = ['environment:staging', 'environment:production', 'ref:refs/heads/main']
 param devopsIssuer = readEnvironmentVariable('AZURE_DEVOPS_ISSUER', '')
 param devopsSubject = readEnvironmentVariable('AZURE_DEVOPS_SUBJECT', '')
 

@@ -1,21 +1,21 @@
 // An identity that has no password, for machines that act. Where a CI system is to sign in as it, the system's own token is believed,
-// for one deployment environment and for nothing else.
+// for the jobs that are named and for nothing else.
 param name string
 param location string
 param tags object
 
-@description('GitHub: the subject of the token, as repo:owner/name:environment:staging. Empty: none.')
-param githubSubject string = ''
+@description('GitHub: the subjects of the tokens, as repo:owner/name:environment:staging. Empty: none.')
+param githubSubjects array = []
 
 @description('Azure DevOps: what the service connection shows. Empty: none.')
 param devopsIssuer string = ''
 param devopsSubject string = ''
 
-var github = empty(githubSubject) ? [] : [
-  {
-    name: 'github'
+var github = [
+  for (subject, index) in githubSubjects: {
+    name: index == 0 ? 'github' : 'github-${index}'
     issuer: 'https://token.actions.githubusercontent.com'
-    subject: githubSubject
+    subject: subject
   }
 ]
 var devops = empty(devopsSubject) ? [] : [

@@ -25,6 +25,13 @@ MODEL_NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
 PLACES = ("local", "azure")
 """Where an environment may run."""
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_IDS = {
+    "tenant": ("a tenant", "az account show prints it: tenantId."),
+    "subscription": ("a subscription", "az account show prints it: id."),
+    "ci_client": ("an identity", "make infra prints it: ciClientId."),
+    "ci_connection": ("a service connection", "It is the resourceId in the address of the connection's page."),
+}
+"""What each is the id of, and where it stands."""
 PACKAGES = ("project", "conda_file")
 AUTH = ("aad_token", "key")
 NETWORKS = ("public", "private")
@@ -266,6 +273,10 @@ class AzureSettings:
     """How long a job may wait for a machine while none of its steps runs; 0 is for ever."""
     registry: str = ""
     """The Azure ML registry that versions go through from one environment to the next; empty: none."""
+    ci_client: str = ""
+    """Whom CI signs in as there: the client id of an identity that believes the tokens of its jobs. No secret."""
+    ci_connection: str = ""
+    """Azure Pipelines: the id of the service connection whose tokens that identity believes."""
 
 
 @dataclass(frozen=True)
@@ -459,9 +470,14 @@ def _azure(reader: Reader) -> AzureSettings:
     minutes = reader.number(("azure", "queue_limit_minutes"), 60.0, least=0)
     made = AzureSettings(**names, queue_limit_minutes=minutes, registry=_registry(reader))
     for name in ("tenant", "subscription"):
+    body = reader.mapping(("azure",), AzureSettings.__dataclass_fields__)
+    names = {name: reader.text(("azure", name)) for name in ("tenant", "subscription", "resource_group", "workspace")}
+    names |= {name: reader.text(("azure", name)) for name in ("ci_client", "ci_connection") if name in body}
+    made = AzureSettings(**names, queue_limit_minutes=reader.number(("azure", "queue_limit_minutes"), 60.0, least=0))
+    for name, (what, where) in _IDS.items():
         value = getattr(made, name)
         if value and not _GUID.fullmatch(value):
-            reader.note(("azure", name), f"{value!r} is no id of a {name}", "az account show prints both: tenantId and id.")
+            reader.note(("azure", name), f"{value!r} is no id of {what}", where)
     return made
 
 

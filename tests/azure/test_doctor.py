@@ -9,6 +9,7 @@ from tests.azure.loopback import Fault, Identity
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 ROOT = Path(__file__).parents[2]
 IDENTITY, SUBJECT = "id-flights-staging-ci", "repo:them/flights:environment:staging"
+OTHERS = ["repo:them/flights:environment:production", "repo:them/flights:ref:refs/heads/main"]
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def doctor(there, monkeypatch):
     there.sign_in(ci)
     monkeypatch.setenv("AZURE_GITHUB_REPOSITORY", "them/flights")
     there.administration = there.azure.service.administration
-    there.administration.subjects[IDENTITY] = [SUBJECT]
+    there.administration.subjects[IDENTITY] = [SUBJECT, *OTHERS]
 
     def run():
         code, out, errors = there.mlops("doctor", "--azure", "--json")
@@ -97,7 +98,7 @@ def faults(doctor, monkeypatch):
             "az provider register --namespace Microsoft.KeyVault",
         ),
         "subject": (
-            lambda: own.subjects.update({IDENTITY: [SUBJECT.replace("them", "Them")]}),
+            lambda: own.subjects.update({IDENTITY: [SUBJECT.replace("them", "Them"), *OTHERS]}),
             "identity of CI",
             f"CI shows {SUBJECT}; {IDENTITY} believes repo:Them/flights",
             "letter by letter",

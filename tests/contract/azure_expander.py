@@ -302,6 +302,7 @@ class Service:
         groups: Variable groups.
         minute: How many seconds a minute of a time limit has.
         project: What the variables System.CollectionUri and System.TeamProject say.
+        tokens: Called for each job with the names of the service connections that its tasks name: its variables for asking for their tokens.
     """
 
     def __init__(
@@ -320,12 +321,13 @@ class Service:
         project=("https://dev.example/org/", "project"),
         provider="TfsGit",
         validates=(),
+        tokens=lambda connections: {},
     ):
         self.origin, self.work = Path(origin), Path(work)
         self.environments, self.approve, self.prepare = environments or {}, approve, prepare
         self.variables, self.secrets, self.groups = variables or {}, secrets or {}, groups or {}
         self.environ, self.minute, self.project = environ or {}, minute, project
-        self.provider, self.validates = provider, validates
+        self.provider, self.validates, self.tokens = provider, validates, tokens
         self.runs: list[Run] = []
         self.queues: dict[str, list[Run]] = {}
 
@@ -541,6 +543,7 @@ class _Job:
             "System.JobName": leg or job.name,
             "System.JobAttempt": str(run.attempt),
             **({"Environment.Name": job.environment} if job.environment else {}),
+            **service.tokens([step.more["inputs"]["azureSubscription"] for step in job.steps if step.body == "AzureCLI@2"]),
         }
 
     def ended(self):

@@ -36,6 +36,11 @@ EVERYTHING = {
     "devopsIssuer": "https://login.microsoftonline.com/tenant/v2.0",
     "devopsSubject": "/eid1/c/pub/t/x/a/y/sc/organization/connection",
 }
+GITHUB_JOBS = {
+    "staging": ["environment:staging", "environment:production", "ref:refs/heads/main"],
+    "production": ["environment:production", "ref:refs/heads/main"],
+}
+"""Whose jobs of GitHub act in which environment's workspace: the workflows say so too, and tests/azure/test_workflows.py shows that it is enough."""
 VARIANTS = [(environment, network) for environment in ("staging", "production") for network in ("public", "private")]
 DEFINITIONS = "Microsoft.Authorization/roleDefinitions"
 ASSIGNMENTS = "Microsoft.Authorization/roleAssignments"
@@ -207,14 +212,23 @@ def test_an_endpoint_acts_as_an_identity_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("environment", ["staging", "production"])
-def test_ci_signs_in_for_its_own_environment_and_for_no_other(environment: str) -> None:
+def test_ci_signs_in_as_the_jobs_that_need_it_and_as_nobody_else(environment: str) -> None:
     trusted = of("Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials", asked(environment))
     assert {one.parent.name for one in trusted if one.parent} == {f"id-{PROJECT}-{environment}-ci"}
     told = {one.name: one.body["properties"] for one in trusted}
+    subjects = {one["subject"].removeprefix("repo:owner/name:") for name, one in told.items() if name.startswith("github")}
+    assert subjects == {*GITHUB_JOBS[environment]}
     assert told["github"]["subject"] == f"repo:owner/name:environment:{environment}"
-    assert told["github"]["issuer"] == "https://token.actions.githubusercontent.com"
+    assert {one["issuer"] for name, one in told.items() if name.startswith("github")} == {"https://token.actions.githubusercontent.com"}
     assert told["azure-devops"]["subject"] == EVERYTHING["devopsSubject"]
     assert {audience for one in told.values() for audience in one["audiences"]} == {"api://AzureADTokenExchange"}
+
+
+def test_subjects_of_a_form_of_one_s_own_are_taken_as_they_are() -> None:
+    given = {**GIVEN["staging"], **EVERYTHING, "githubSubjects": ["repository_id:4242:environment:staging"]}
+    found = evaluate(INFRA / "main.bicep", given, f"rg-{PROJECT}-staging")
+    trusted = of("Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials", tuple(found))
+    assert [one.body["properties"]["subject"] for one in trusted if one.name.startswith("github")] == given["githubSubjects"]
 
 
 def test_nobody_signs_in_where_nobody_was_named() -> None:

@@ -37,11 +37,14 @@ RIGHTS = {
     "plan": {},  # it reads the branch that keeps the registry
     "try": {},  # it registers nothing, and others tell the pull request
     "comment": {"actions": "read", "checks": "write", "pull-requests": "write"},  # the other run's jobs; a check; one comment
-    "train": {"contents": "write"},  # the branch that keeps the registry
-    "promote": {"contents": "write", "deployments": "write"},  # the same; what serves now
+    "train": {
+        "contents": "write",
+        "id-token": "write",
+    },  # the branch that keeps the registry; who signs in to Azure, where an environment is there
+    "promote": {"contents": "write", "deployments": "write", "id-token": "write"},  # the same; what serves now
     "provenance": {"id-token": "write", "attestations": "write"},  # who signs, beside it, where a version came from
-    "rollback": {"contents": "write", "deployments": "write"},
-    "monitor": {"issues": "write"},  # one issue a model
+    "rollback": {"contents": "write", "deployments": "write", "id-token": "write"},
+    "monitor": {"issues": "write", "id-token": "write"},  # one issue a model
     "infra": {"id-token": "write"},  # who signs in to Azure
     "release": {"contents": "write", "id-token": "write", "attestations": "write"},  # tag and files; who made them
 }
@@ -163,6 +166,28 @@ def test_what_a_pull_request_starts_may_only_read() -> None:
     started = [path for path in STARTED if {"pull_request", "merge_group"} & set(value(path)["on"])]
     assert [path.stem for path in started] == ["ci"]
     assert [job for path in started for job in jobs(path).values() if job.get("permissions", {}) not in ({}, {"contents": "read"})] == []
+
+
+SIGNING_IN = {"train", "promote", "rollback", "monitor", "infra"}
+"""The verbs that may have to sign in to Azure."""
+
+
+@by_name(PIPELINES)
+def test_an_azure_job_names_service_connections_where_its_verbs_sign_in_and_only_there(path: Path) -> None:
+    """C1: a job has no token of a connection that none of its tasks names; those of a pull request name none."""
+    for job in within(value(path), "job", "deployment"):
+        verbs = {verb(step["script"]) for step in within(job, "script")}
+        assert [step["template"] for step in within(job, "template")].count("azure.yml") == bool(verbs & SIGNING_IN), job
+
+
+def test_a_task_that_names_a_service_connection_never_runs_and_without_one_there_is_no_task() -> None:
+    template = value(AZURE / "templates/azure.yml")
+    (task,) = within(template, "task")
+    assert (task["condition"], task["inputs"]["azureSubscription"]) == (False, "${{ connection }}")
+    asked = {"infra": {"environment": "staging"}, "rollback": {"reason": "x"}}
+    for path in BEGUN:
+        found = load(lambda name: (ROOT / name).read_text(), path.relative_to(ROOT).as_posix(), asked.get(path.stem, {}))
+        assert [step for stage in found.stages for job in stage.jobs for step in job.steps if step.body == "AzureCLI@2"] == []
 
 
 @by_name([*WORKFLOWS, *ACTIONS, *PIPELINES])

@@ -110,6 +110,12 @@ def test_an_unknown_key_is_told_with_its_line_its_text_and_the_nearest_known_one
         ("leakage: {mode: on}", "leak: {mode: on}", 7, "unknown key 'leak'"),
         ("where: local", "where: moon", 1, "one of local, azure"),
         ("where: local", AZURE, 2, "no id of a tenant"),
+        (
+            "where: local",
+            AZURE.replace("contoso", "00000000-0000-4000-8000-000000000000").replace("}", ", ci_client: me}"),
+            2,
+            "no id of an identity",
+        ),
         ("columns: [origin]", "columns: origin", 4, "a list of words"),
     ],
 )

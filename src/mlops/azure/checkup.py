@@ -128,7 +128,7 @@ class Checkup:
 
     @cached_property
     def _arm(self) -> Arm:
-        return Arm(credential_of(self.place.tenant))
+        return Arm(credential_of(self.place))
 
     @property
     def _subscription(self) -> str:
@@ -261,23 +261,28 @@ class Checkup:
         return Look("providers", not wrong, said, "; ".join(f"az provider register --namespace {name}" for name in wrong))
 
     def federated(self) -> Look:
-        """Compare the subject that CI shows with those that the environment's identity believes, letter by letter."""
+        """Compare the subjects that CI's jobs show with those that the environment's identity believes, letter by letter."""
         project = str(self._parameters.get("project", ""))
         identity = names(project, self.environment, (), "").identities[2]
         path = f"{self._group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{identity}/federatedIdentityCredentials"
         configured = [str(one["properties"]["subject"]) for one in self._ask(path, "identity").get("value", ())]
-        expected = self._subject()
+        expected = self._subjects()
         said = f"{identity} believes {', '.join(configured) or 'nobody'}"
         if not expected:
             return Look("identity of CI", good=True, said=f"{said}; nothing says what CI shows (AZURE_GITHUB_REPOSITORY)", seen=False)
+        missing = [subject for subject in expected if subject not in configured]
         mend = f"AZURE_GITHUB_REPOSITORY=... make infra ENV={self.environment}: the subject is compared letter by letter"
-        return Look("identity of CI", expected in configured, f"CI shows {expected}; {said}", mend)
+        return Look("identity of CI", not missing, f"CI shows {', '.join(missing or expected)}; {said}", mend)
 
-    def _subject(self) -> str:
-        if given := self._parameters.get("githubSubject") or os.environ.get("AZURE_DEVOPS_SUBJECT"):
-            return str(given)
+    def _subjects(self) -> list[str]:
+        """Return what the tokens of CI's jobs say that they are, as far as something here tells."""
+        if given := self._parameters.get("githubSubjects"):
+            return list(map(str, given))
+        if given := os.environ.get("AZURE_DEVOPS_SUBJECT"):
+            return [given]
         repository = os.environ.get("AZURE_GITHUB_REPOSITORY") or os.environ.get("GITHUB_REPOSITORY")
-        return f"repo:{repository}:environment:{self.environment}" if repository else ""
+        jobs = self._parameters.get("githubJobs") or [f"environment:{self.environment}"]
+        return [f"repo:{repository}:{job}" for job in jobs] if repository else []
 
 
 def _told(name: str, error: MlopsError) -> Look:

@@ -14,12 +14,14 @@ from azure.core.pipeline.policies import RetryPolicy, SansIOHTTPPolicy
 from azure.identity import (
     AzureCliCredential,
     ChainedTokenCredential,
+    ClientAssertionCredential,
     EnvironmentCredential,
     ManagedIdentityCredential,
     WorkloadIdentityCredential,
 )
 
 from mlops.azure.failures import told
+from mlops.azure.sign_in import in_job, token_of_job
 from mlops.azure.tokens import tenant_of
 from mlops.errors import UsageError
 
@@ -99,7 +101,7 @@ def connect(settings: AzureSettings, environment: str) -> Connection:
     claimed = os.environ.get("AZURE_TENANT_ID", settings.tenant)
     if claimed.lower() != settings.tenant.lower():
         raise _stranger(claimed, settings.tenant, where)
-    pace, credential = Pace(PACE), credential_of(settings.tenant)
+    pace, credential = Pace(PACE), credential_of(settings)
     with told("sign in", where=where):
         tenant = tenant_of(credential.get_token(ARM).token)
     if tenant.lower() != settings.tenant.lower():
@@ -142,13 +144,15 @@ def _stranger(tenant: str, wanted: str, where: str) -> UsageError:
     return UsageError(f"signed in to the tenant {tenant}, and this environment is of {wanted}", where=where, hint=hint)
 
 
-def credential_of(tenant: str) -> TokenCredential:
-    """Return who signs in: what the variables say, a federated token, a managed identity, or whoever is signed in with `az login`."""
+def credential_of(settings: AzureSettings) -> TokenCredential:
+    """Return who signs in: what the variables say, in CI whom the environment's file names, a managed identity, or whoever is signed in with `az login`."""
     ways: list[TokenCredential] = []
     if os.environ.get("AZURE_CLIENT_ID") and (os.environ.get("AZURE_CLIENT_SECRET") or os.environ.get("AZURE_CLIENT_CERTIFICATE_PATH")):
         ways.append(EnvironmentCredential())
     if os.environ.get("AZURE_FEDERATED_TOKEN_FILE"):
         ways.append(WorkloadIdentityCredential())
+    if not ways and settings.ci_client and in_job(os.environ):  # nobody else is tried: why it cannot sign in is what has to be told
+        return ClientAssertionCredential(settings.tenant, settings.ci_client, lambda: token_of_job(os.environ, settings.ci_connection))
     if os.environ.get("IDENTITY_ENDPOINT") or os.environ.get("MSI_ENDPOINT"):
         ways.append(ManagedIdentityCredential(client_id=os.environ.get("AZURE_CLIENT_ID")))
-    return ChainedTokenCredential(*ways, AzureCliCredential(tenant_id=tenant))
+    return ChainedTokenCredential(*ways, AzureCliCredential(tenant_id=settings.tenant))

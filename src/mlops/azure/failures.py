@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SECRETS = re.compile(r"(sig|sv|se|secret|password|token|key|Bearer)([=: ]+)[^\s&\"']+", re.IGNORECASE)
+_UNBELIEVED = re.compile(r"AADSTS70021\d*|No matching federated identity", re.IGNORECASE)
 _QUOTA = re.compile(r"quota|core limit|not enough cores", re.IGNORECASE)
 
 
@@ -70,7 +71,10 @@ def _http(error: BaseException) -> BaseException:
 def _login(error: ClientAuthenticationError) -> str:
     if "ExpiredAuthenticationToken" in str(error) or "expired" in str(error).lower():
         return "The login has expired: az login, and run the same command again: it makes no second job."
-    return "az login; in CI, the variables AZURE_CLIENT_ID and AZURE_TENANT_ID with a federated token (docs/azure.md)."
+    if _UNBELIEVED.search(str(error)):
+        hint = "The identity that the file names as `ci_client` does not believe this job. `mlops doctor --ci` says which subjects its jobs show,"
+        return f"{hint} `mlops doctor --azure` which ones it believes; make infra sets them."
+    return "az login; in CI, `azure: {ci_client: ...}` in the environment's file says whom its jobs sign in as (docs/azure.md)."
 
 
 def _answered(error: HttpResponseError, what: str, where: str) -> MlopsError:

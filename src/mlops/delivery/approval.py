@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def check_alone(workspace: Workspace, to: str, host: Host | None = None) -> None:
     """Refuse to deliver in one go, in CI and for good, where somebody's word is asked for on the way: it is given for one version's ticket.
 
-    On a registry that is thrown away with the runner, nothing that anybody uses is changed.
+    On a registry that is thrown away with the runner, and with no environment elsewhere, nothing that anybody uses is changed.
 
     Args:
         workspace: The model, and where its registry is kept.
@@ -32,8 +32,10 @@ def check_alone(workspace: Workspace, to: str, host: Host | None = None) -> None
     Raises:
         UsageError: An environment up to there needs an approval.
     """
-    kept = workspace.state is not None or os.environ.get("MLFLOW_TRACKING_URI")
-    if not kept or to not in ENVIRONMENTS or (host or current(os.environ)).context.system == "laptop":
+    if to not in ENVIRONMENTS or (host or current(os.environ)).context.system == "laptop":
+        return
+    there = any(workspace.environment(name).where == "azure" for name in ENVIRONMENTS)
+    if not (workspace.shared or there or os.environ.get("MLFLOW_TRACKING_URI")):
         return
     for name in ENVIRONMENTS[: ENVIRONMENTS.index(to) + 1]:
         if workspace.environment(name).approval.required:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,21 +14,31 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mlops.delivery.workspace import Workspace
-    from mlops.registry.versions import ModelVersion
     from mlops.settings import ModelSettings
     from mlops.spec.values import Step
 
 NAME = "compare"
 
 
-def compare_step(workspace: Workspace, folder: Path, outputs: Mapping[str, Any], champion: tuple[ModelVersion, Path] | None) -> Step:
-    """Return the step that compares the model of a run with the champion, or with the baseline where there is none.
+@dataclass(frozen=True)
+class Opponent:
+    """Whom a model meets: the champion or its twin, by their version; or, without one, what the branch makes that a change goes to."""
+
+    folder: Path
+    digest: str
+    version: int | None
+    name: str = ""
+    """Of who has no version: the commit."""
+
+
+def compare_step(workspace: Workspace, folder: Path, outputs: Mapping[str, Any], opponent: Opponent | None) -> Step:
+    """Return the step that compares the model of a run with another one, or with the baseline where there is none.
 
     Args:
         workspace: Names the rules, the contract and the champion.
         folder: Where its settings are written, in the run's folder.
         outputs: The pipeline's outputs: model, test and evaluation, and train where it has that.
-        champion: The version that production serves, and its local folder.
+        opponent: Whom it meets.
     """
     write_json(folder / "rules.json", workspace.staging.gate_facts())
     write_json(folder / "trusted.json", list(workspace.model.trusted_types))
@@ -37,10 +48,10 @@ def compare_step(workspace: Workspace, folder: Path, outputs: Mapping[str, Any],
     words = asked_for(workspace.model)
     if workspace.model.window:
         words["window"] = workspace.model.window
-    if champion is not None:
-        version, place = champion
-        files["champion"] = place
-        words |= {"champion-version": str(version.version), "champion-digest": version.digest}
+    if opponent is not None:
+        files["champion"] = opponent.folder
+        words |= {"champion-version": str(opponent.version)} if opponent.version else {"champion-name": opponent.name}
+        words["champion-digest"] = opponent.digest
     return program_step(NAME, "mlops.registry.compare", "Compare with the champion", files=files, words=words, output="evidence")
 
 

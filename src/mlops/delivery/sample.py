@@ -1,7 +1,8 @@
 """A first word on a change: trained on a sample, and compared like for like.
 
 A model of a part of the rows loses against a champion of all of them, whatever the change did. So the champion's own code and parameters are
-trained on the same sample (its *twin*), by the steps that are there already where nothing differs, and the two are compared.
+trained on the same sample (its *twin*), by the steps that are there already where nothing differs, and the two are compared. Where the registry is
+on Azure, which the check of a change does not sign in to, the commit that the change goes to stands in for the champion's.
 """
 
 from __future__ import annotations
@@ -34,12 +35,13 @@ ALL_ROWS = "all-data"
 
 @dataclass(frozen=True)
 class Twin:
-    """The champion's code, trained on the sample."""
+    """The code of the champion, or of the commit that a change goes to, trained on the same rows."""
 
     folder: Path
     digest: str
     commit: str
-    version: int
+    version: int | None
+    """Of the champion."""
     run: Path
     """The folder of the run that trained it."""
 
@@ -84,20 +86,37 @@ def train_twin(workspace: Workspace, champion: ModelVersion, settings: Mapping[s
     commit = champion.tags.get("slipway.commit") or ""
     if not commit or champion.tags.get("slipway.dirty") == "true":
         return f"v{champion.version} was made of files that were not committed"
+    return _trained(workspace, commit, champion.version, settings)
+
+
+def train_base(workspace: Workspace, base: str | None, settings: Mapping[str, str]) -> Twin | str:
+    """Train the code of the commit that a change goes to, on the rows that the change is tried on.
+
+    Returns:
+        The twin; or in words why there can be none.
+
+    Raises:
+        PlatformError: The state folder is full or not writable.
+    """
+    return _trained(workspace, base, None, settings) if base else "there is no commit to compare with"
+
+
+def _trained(workspace: Workspace, commit: str, version: int | None, settings: Mapping[str, str]) -> Twin | str:
+    who = f"v{version}" if version else commit[:7]
     folder = _checked_out(workspace, commit)
     if folder is None:
-        return f"the commit of v{champion.version}, {commit[:7]}, is not to be had"
+        return f"the commit of {who}, {commit[:7]}, is not to be had" if version else f"the commit {who} is not to be had"
     try:
         pipeline = workspace.load(folder / workspace.model.pipeline, settings)
         run = LocalRun(pipeline, workspace.home, workspace.root, Options.of(workspace.local, model=workspace.model.name))
         for _ in run.events():
             pass
     except MlopsError as error:
-        return f"the pipeline of v{champion.version} cannot be run with the sample: {error.message.splitlines()[0]}"
+        return f"the pipeline of {who} cannot be run with the sample: {error.message.splitlines()[0]}"
     made = run.record.facts["outputs"].get("model")
     if run.failed or not made:
-        return f"the pipeline of v{champion.version} fails on the sample today: {run.record.facts.get('error')}"
-    return Twin(Path(made["path"]), made["digest"], commit, champion.version, run.record.folder)
+        return f"the pipeline of {who} fails on the sample today: {run.record.facts.get('error')}"
+    return Twin(Path(made["path"]), made["digest"], commit, version, run.record.folder)
 
 
 def _checked_out(workspace: Workspace, commit: str) -> Path | None:

@@ -7,14 +7,14 @@ delivery that ends early, or is killed, leaves production as it was; the same co
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.ci.host import current
 from mlops.datasets.listing import DATA, version_among
 from mlops.delivery import files, stations
-from mlops.delivery.compare import compare_step, read_evidence
+from mlops.delivery.compare import Opponent, compare_step, read_evidence
 from mlops.delivery.moves import put
 from mlops.delivery.training import begin, follow, load
 from mlops.engine.events import Failed, Finished, Started
@@ -59,7 +59,7 @@ class Delivery:
     force: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
     twin: Twin | None = None
-    """Whom to compare with instead of the champion: the champion's own code, trained on the same sample."""
+    """Whom to compare with instead of the champion: its own code, trained on the same sample; or that of the commit that a change goes to."""
     sampled: bool = False
     """Whether the settings made it a sample: what a model of all rows must reach is then only told."""
     facts: dict[str, Any] = field(default_factory=dict, init=False)
@@ -176,7 +176,7 @@ class Delivery:
         digest = run.record.facts["outputs"]["model"]["digest"]
         if self.to == "production" and _serving(ws, digest):
             return {}
-        champion = ws.registry.resolve(name, "champion")
+        champion = None if ws.apart else ws.registry.resolve(name, "champion")
         if self.to == "verdict":
             return self._against(run, champion)
         same = ws.registry.by_digest(name, digest)
@@ -190,10 +190,12 @@ class Delivery:
     def _against(self, run: Training, champion: ModelVersion | None) -> dict[str, Step]:
         ws = self.workspace
         self.facts["champion"] = _champion_facts(champion)
-        against = (champion, ws.registry.fetch(champion)) if champion and not self.twin else None
-        if champion and self.twin:
-            against = (replace(champion, digest=self.twin.digest), self.twin.folder)
-        return {"compare": compare_step(ws, run.record.folder / "gate", run.record.facts["outputs"], against)}
+        met: Opponent | None = None
+        if self.twin and (champion or ws.apart):
+            met = Opponent(self.twin.folder, self.twin.digest, self.twin.version, self.twin.commit[:7])
+        elif champion:
+            met = Opponent(ws.registry.fetch(champion), champion.digest, champion.version)
+        return {"compare": compare_step(ws, run.record.folder / "gate", run.record.facts["outputs"], met)}
 
     def _judged(self, run: Training) -> Verdict:
         path, evidence = read_evidence(run.record.facts)

@@ -40,6 +40,8 @@ class Workspace:
     model: ModelSettings
     state: StateBranch | None = None
     """The branch that the registry is kept in between jobs; None where this machine, or a server, keeps it."""
+    apart: bool = False
+    """Whether models are trained here and no registry is asked, wherever staging is: so a change is tried, which signs in nowhere."""
 
     def load(
         self, path: Path | str, settings: Mapping[str, str] | None = None, *, complete: bool = True, fetching: bool = True
@@ -77,7 +79,7 @@ class Workspace:
         Raises:
             MlopsError: Nobody is signed in, or it is another workspace.
         """
-        if read_place(self.root, "staging") != "azure":
+        if self.apart or read_place(self.root, "staging") != "azure":
             return None
         from mlops.azure.connection import connect, place_of
 
@@ -86,7 +88,7 @@ class Workspace:
     @property
     def shared(self) -> bool:
         """Whether other machines see the registry: this one may be new, and know of no run."""
-        return self.state is not None or read_place(self.root, "staging") == "azure"
+        return self.state is not None or (not self.apart and read_place(self.root, "staging") == "azure")
 
     @functools.cached_property
     def local(self) -> Environment:
@@ -145,8 +147,9 @@ def open_workspace(model: str | None) -> Workspace:
     project = read_project(root)
     chosen = choose_model(project, model)
     home, prefix = state_dir(root), os.environ.get("MLOPS_STATE")
-    if not prefix or os.environ.get("MLFLOW_TRACKING_URI") or read_place(root, "staging") == "azure":
+    if not prefix:
         return Workspace(root, home, project, chosen)
-    apart = home / "shared" / chosen.name  # what is brought here must not replace what this machine keeps for itself
-    apart.mkdir(parents=True, exist_ok=True)
-    return Workspace(root, apart, project, chosen, StateBranch(Git(root, os.environ), prefix, chosen.name))
+    beside = home / "shared" / chosen.name  # what is brought here must not replace what this machine keeps for itself
+    beside.mkdir(parents=True, exist_ok=True)
+    elsewhere = os.environ.get("MLFLOW_TRACKING_URI") or read_place(root, "staging") == "azure"
+    return Workspace(root, beside, project, chosen, None if elsewhere else StateBranch(Git(root, os.environ), prefix, chosen.name))

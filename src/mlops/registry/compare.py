@@ -80,7 +80,8 @@ def _parser() -> argparse.ArgumentParser:
     }.items():
         parser.add_argument(f"--{name}", type=Path, required=True, help=what)
     parser.add_argument("--champion", type=Path, help="folder of the champion; without it the baseline stands in")
-    parser.add_argument("--champion-version", type=int, help="its version")
+    parser.add_argument("--champion-version", type=int, help="its version; without one it is no champion, but the model of another commit")
+    parser.add_argument("--champion-name", default="", help="that commit")
     parser.add_argument("--champion-digest", help="its digest")
     parser.add_argument("--train", type=Path, help="Parquet file of the rows that the candidate learnt from")
     parser.add_argument("--window", help="the column that says when a row is from")
@@ -192,9 +193,10 @@ def _champion(arguments: argparse.Namespace, task: Task, trusted: Sequence[str],
         JobFailed: Its files are not those that were registered.
     """
     folder, version, digest = arguments.champion, arguments.champion_version, arguments.champion_digest
+    name = f"v{version}" if version else arguments.champion_name
     if digest and digest_folder(folder) != digest:
-        raise JobFailed(f"the champion v{version} was changed after it was registered", where=str(folder), hint="See: mlops models")
-    facts = {"kind": "champion", "version": version, "digest": digest, "name": f"v{version}"}
+        raise JobFailed(f"the champion {name} was changed after it was registered", where=str(folder), hint="See: mlops models")
+    facts = {"kind": "champion" if version else "base", "version": version, "digest": digest, "name": name}
     try:
         return _Other(facts, scores_of(task, load(folder, trusted=trusted), test, inputs_of(folder)))
     except JobFailed as error:

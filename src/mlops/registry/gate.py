@@ -152,7 +152,8 @@ def _compare(rule: CompareRule, evidence: Mapping[str, Any]) -> RuleVerdict:
             reason=f"there is no champion yet: the limits alone decide about a first version, {_proven(metric, rule, few)}",
         )
     name = facts.get("name") or "nothing"
-    against = f"the champion {name}" if facts.get("kind") == "champion" else f"the baseline “{name}”"
+    kinds = {"champion": f"the champion {name}", "base": f"the model of {name}"}
+    against = kinds.get(str(facts.get("kind")), f"the baseline “{name}”")
     numbers = _numbers(metric)
     if numbers is None or metric.get("better") != METRICS.get(rule.metric):
         why = f": {metric['reason']}" if metric.get("reason") else ""

@@ -102,7 +102,14 @@ def _judged(facts: Mapping[str, Any]) -> _Ruling:
     decided = measured[0] if measured else None
     word = f"{decided.word} {decided.mark}" if decided and decided.mark else "not compared"
     other = _other(facts)
-    stays = f"{other} stays in production" if other.startswith("v") else "nothing would go to production"
+    based = mapping(facts.get("reference")).get("kind") == "base"
+    stays = (
+        "nothing changes in production"
+        if based
+        else f"{other} stays in production"
+        if other.startswith("v")
+        else "nothing would go to production"
+    )
     if facts.get("sample") and outcome in {"promote", "keep"} and not _broken_limits(facts):
         return _Ruling(word, "a hint: the label all-data decides, on all rows", "neutral")
     if outcome == "promote" and not _broken(facts):
@@ -137,8 +144,10 @@ def _failed(jobs: Sequence[Job]) -> list[Job]:
 
 
 def _other(facts: Mapping[str, Any]) -> str:
-    """Whom the candidate met, in a word: `v3`, or the baseline."""
+    """Whom the candidate met, in a word: `v3`, the commit that the change goes to, or the baseline."""
     reference = mapping(facts.get("reference"))
+    if reference.get("kind") == "base":
+        return code(str(reference.get("commit") or "")[:7])
     version = figures.real(reference.get("version")) or figures.real(mapping(facts.get("against")).get("version"))
     return f"v{version:.0f}" if version and reference.get("kind") != "baseline" else "the baseline"
 
@@ -155,7 +164,7 @@ def _told(facts: Mapping[str, Any], commit: str, jobs: Sequence[Job]) -> Iterato
         yield f"{text(str(facts['reason'])[:1].upper() + str(facts['reason'])[1:], 600)}.{_but(facts)}"
     if facts.get("sample"):
         given = ", ".join(f"{code(entry.get('name'))} {text(entry.get('value'), 80)}" for entry in mappings(facts["sample"]))
-        twin = mapping(facts.get("reference")).get("kind") == "twin"
+        twin = mapping(facts.get("reference")).get("kind") in {"twin", "base"}
         like = f" {_other(facts)}'s own code and parameters were trained on the same sample, so like is compared with like." if twin else ""
         yield f"Trained on a sample ({given}).{like}"
 
@@ -180,7 +189,8 @@ def _metrics(facts: Mapping[str, Any]) -> str:
 
 def _column(facts: Mapping[str, Any]) -> str:
     kind = mapping(facts.get("reference")).get("kind")
-    return {"champion": f"{_other(facts)}, production", "twin": f"{_other(facts)}, same sample"}.get(str(kind), "baseline")
+    known = {"champion": f"{_other(facts)}, production", "twin": f"{_other(facts)}, same sample", "base": f"{_other(facts)}, same rows"}
+    return known.get(str(kind), "baseline")
 
 
 def _row(found: Difference, name: str, reach: float) -> list[str]:

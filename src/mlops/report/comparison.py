@@ -62,7 +62,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Opponent:
-    """Whom the candidate met: a champion (`v3`) or a stated baseline."""
+    """Whom the candidate met: a champion (`v3`), the model of another commit, or a stated baseline."""
 
     short: str
     words: str
@@ -77,6 +77,8 @@ def opponent(evidence: Any) -> Opponent:
     if against.get("kind") == "champion":
         version = f"v{against['version']}" if against.get("version") else name or "champion"
         return Opponent(version, f"the champion {version}", champion=True)
+    if against.get("kind") == "base":
+        return Opponent(name, f"the model of {name}", champion=False)
     return Opponent("baseline", f'the baseline "{name}"' if name else "the baseline", champion=False)
 
 

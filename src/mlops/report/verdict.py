@@ -45,7 +45,7 @@ SHAPE = Record(
         "cost": Text(100),
         "steps": Many(Record({"name": Text(80), "state": Text(20), "seconds": Number(), "reason": Text(300)}), 60),
         "sample": Many(Record({"name": Text(80), "value": Text(200)}), 10),
-        "reference": Record({"kind": Choice(("champion", "baseline", "twin")), "version": Number(), "commit": Text(64)}),
+        "reference": Record({"kind": Choice(("champion", "baseline", "twin", "base")), "version": Number(), "commit": Text(64)}),
         "against": Record({"kind": Text(20), "version": Number(), "name": Text(120)}),
         "metrics": Many(Record({"name": Text(60), **_MEASURED}), 20),
         "slices": Many(Record({"column": Text(60), "value": Text(80), "rows": Number(), "metric": Text(60), **_MEASURED}), MOST_SLICES),
@@ -105,8 +105,9 @@ def gather(
 
     Args:
         folder: The run's folder.
-        reference: Whom the candidate met, where the evidence cannot tell: `kind` (champion, baseline, or twin: the champion's own code and
-            parameters, trained on the same sample), `version`, `commit`, and `folder`, the other's run, for what changed and its curves.
+        reference: Whom the candidate met, where the evidence cannot tell: `kind` (champion, baseline, twin: the champion's own code and
+            parameters, trained on the same sample, or base: those of the commit that the change goes to), `version`, `commit`, and `folder`,
+            the other's run, for what changed and its curves.
         sample: The settings that made it a sample; None where it was trained on all.
         cost: What it cost beside the time, in words; a run on this machine costs nothing.
 

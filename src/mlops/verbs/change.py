@@ -15,6 +15,7 @@ from mlops.delivery.shared import on_state
 from mlops.delivery.workspace import Workspace, open_workspace
 from mlops.errors import JobFailed, MlopsError
 from mlops.files import shown, write_json
+from mlops.settings import read_place
 
 if TYPE_CHECKING:
     import argparse
@@ -76,6 +77,8 @@ def attempt(arguments: argparse.Namespace) -> int:
     from mlops.report.comment import title
 
     workspace = open_workspace(arguments.model)
+    if read_place(workspace.root, "staging") == "azure":
+        workspace = replace(workspace, apart=True)  # a change's own code runs here, and gets no right to anything there
     folder = workspace.home / VERDICTS
     host = current(os.environ)
     try:
@@ -112,7 +115,7 @@ def _tried(workspace: Workspace, host: Host, arguments: argparse.Namespace) -> t
     made: list[Delivery] = []
 
     def go() -> None:
-        known, twin = _opponent(workspace, extent)
+        known, twin = _based(workspace, extent, host.context.base) if workspace.apart else _opponent(workspace, extent)
         print(f"  {'all rows' if not known.settings else 'a sample'}: {known.why}", file=sys.stderr)
 
         def deliver(tell: Any) -> Delivery:
@@ -147,8 +150,20 @@ def _opponent(workspace: Workspace, extent: Extent) -> tuple[Extent, Twin | None
     return (sample.Extent({}, twin), None) if isinstance(twin, str) else (extent, twin)
 
 
+def _based(workspace: Workspace, extent: Extent, base: str | None) -> tuple[Extent, Twin | None]:
+    """Return on what to train and whom to meet where no registry is asked: what the commit that the change goes to makes of the same rows."""
+    from mlops.delivery import sample
+
+    twin = sample.train_base(workspace, base, extent.settings)
+    if isinstance(twin, str):
+        return sample.Extent(extent.settings, f"{extent.why}; compared with the baseline, for {twin}"), None
+    return sample.Extent(extent.settings, f"{extent.why}; compared with what {twin.commit[:7]} makes of them, here"), twin
+
+
 def _reference(facts: dict[str, Any], twin: Twin | None) -> dict[str, Any]:
     champion = facts.get("champion") or {}
+    if twin is not None and twin.version is None:
+        return {"kind": "base", "version": None, "commit": twin.commit, "folder": str(twin.run)}
     if twin is not None:
         return {"kind": "twin", "version": twin.version, "commit": twin.commit, "folder": str(twin.run)}
     return {"kind": "champion", "version": champion.get("version"), "commit": None} if champion else {"kind": "baseline", "version": None}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mlops.ci.github import GitHub
 from mlops.ci.origin import hosted
 from mlops.errors import MlopsError
-from mlops.settings import read_approval, read_place
+from mlops.settings import read_approval, read_environment, read_place
 from mlops.verbs.doctor import Finding
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 ENVIRONMENTS = ("staging", "production")
 REQUIRED = "required"
 """The job of ci.yml that waits for all others."""
-AZURE = ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID")
+JOBS = {"staging": ("environment:staging", "environment:production"), "production": ("environment:production",)}
+"""Whose jobs act in each environment's workspace, beside those of the default branch: a delivery to production moves the registry, which is in staging's."""
 _ADMIN = "administration: read"
 
 
@@ -42,14 +43,13 @@ def looks(root: Path) -> list[Callable[[], Finding]]:
     inside = os.environ.get("GITHUB_ACTIONS") == "true"
     found: list[Callable[[], Finding]] = [lambda: where]
     found += [partial(_seen, name, partial(_guarded, host, root, name)) for name in ENVIRONMENTS]
+    there = [name for name in ENVIRONMENTS if read_place(root, name) == "azure"]
+    found += [partial(_seen, f"{name}: Azure", partial(_client, root, host, name)) for name in there]
     if not isinstance(host, GitHub):
         return found
     found.append(partial(_seen, "branch rules", partial(_branch, host)))
     found.append(partial(_seen, "job's token", partial(_token, host), may_fail=inside))
-    for name in ENVIRONMENTS:
-        if read_place(root, name) == "azure":
-            found.append(partial(_seen, f"{name}: Azure", partial(_variables, host, name), may_fail=inside))
-            found.append(partial(_seen, f"{name}: OIDC", partial(_subject, host, name), may_fail=inside))
+    found += [partial(_seen, f"{name}: OIDC", partial(_subjects, host, name), may_fail=inside) for name in there]
     return found
 
 
@@ -108,43 +108,48 @@ def _token(github: GitHub) -> Finding:
     return Finding("job's token", found["default_workflow_permissions"] == "read", said, mend)
 
 
-def _variables(github: GitHub, name: str) -> Finding:
-    """Look in the environment first: one identity for each of them is the rule."""
-    places = (("environments", name, "variables"), ("actions", "variables"), ("actions", "organization-variables"))
-    held: set[str] = {variable for variable in AZURE if os.environ.get(variable)}
-    for place in places:
-        if set(AZURE) - held:
-            entries = github.pages(github.path(*place), "read the variables", needs="administration: read", key="variables")
-            held |= {entry["name"] for entry in entries if entry.get("value")}
-    missing = [variable for variable in AZURE if variable not in held]
-    commands = [f"gh variable set {variable} --env {name} --repo {shlex.quote(github.context.repository)}" for variable in missing]
-    said = f"no {', '.join(missing)}" if missing else f"{', '.join(AZURE)} are set"
-    return Finding(f"{name}: Azure", not missing, said, " && ".join(commands))
+def _client(root: Path, host: Host, name: str) -> Finding:
+    """Look whether the environment's file says whom CI signs in as; it holds no secret, so nothing is kept in the CI system."""
+    azure, about = read_environment(root, name).azure, f"{name}: Azure"
+    wanted = ("ci_client", "ci_connection") if host.context.system == "azure" else ("ci_client",)
+    missing = [key for key in wanted if azure is None or not getattr(azure, key)]
+    if not missing:
+        return Finding(about, good=True, said=f"CI signs in as {azure.ci_client if azure else ''}")
+    values = {
+        "ci_client": "the ciClientId that make infra prints",
+        "ci_connection": "the resourceId in the address of the service connection's page",
+    }
+    mend = "; ".join(f"azure: {{{key}: ...}} in environments/{name}.yml: {values[key]}" for key in missing)
+    return Finding(about, good=False, said=f"environments/{name}.yml does not say whom CI signs in as: no {', '.join(missing)}", mend=mend)
 
 
-def _subject(github: GitHub, name: str) -> Finding:
-    """Say what the federated credential's subject has to be, letter for letter: what Azure has cannot be seen from here."""
+def _subjects(github: GitHub, name: str) -> Finding:
+    """Say what the federated credentials' subjects have to be, letter for letter: what Azure has cannot be seen from here."""
     path = github.path("actions", "oidc", "customization", "sub")
     found = github.api.call("GET", path, "read the form of the OIDC subject", needs="actions: read")
     prefix = found.get("sub_claim_prefix") or f"repo:{github.context.repository}"
-    keys = found.get("include_claim_keys") or []
-    if found["use_default"] or not keys:
-        parts = [prefix, f"environment:{name}"]
-    else:
-        known = _claims(github, name, prefix)
-        parts = [known.get(key) or f"{key}:<its value in the job's token>" for key in keys]
-    said = f"the federated credential's subject must be exactly {':'.join(parts)}"
+    keys = [] if found["use_default"] else found.get("include_claim_keys") or []
+    contexts = (*JOBS[name], f"ref:refs/heads/{github.repository()['default_branch']}")
+    subjects = dict.fromkeys(_subject(github, prefix, keys, context) for context in contexts)
+    said = f"the federated credentials' subjects must be exactly {', '.join(subjects)}"
     return Finding(f"{name}: OIDC", good=True, said=said)
 
 
-def _claims(github: GitHub, name: str, prefix: str) -> dict[str, str]:
-    """Return the parts of a customised subject, as far as they are the same in every job of the environment."""
+def _subject(github: GitHub, prefix: str, keys: list[str], context: str) -> str:
+    if not keys:
+        return f"{prefix}:{context}"
+    known = _claims(github, context, prefix)
+    return ":".join(known.get(key) or f"{key}:<its value in the job's token>" for key in keys)
+
+
+def _claims(github: GitHub, context: str, prefix: str) -> dict[str, str]:
+    """Return the parts of a customised subject, as far as they are the same in every such job."""
     repository = github.repository()
     owner = repository["owner"]
     return {
         "repo": prefix,
-        "context": f"environment:{name}",
-        "environment": f"environment:{name}",
+        "context": context,
+        "environment": context if context.startswith("environment:") else "",
         "repository": f"repository:{github.context.repository}",
         "repository_id": f"repository_id:{repository['id']}",
         "repository_owner": f"repository_owner:{owner['login']}",

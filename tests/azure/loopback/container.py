@@ -53,11 +53,17 @@ def serve(asked: dict[str, Any]) -> None:
 
 
 def without_code(folder: str) -> Any:
-    """Return what answers as Azure ML serves an MLflow model without code: `predict` of the frame under `input_data`."""
+    """Return what answers as Azure ML serves an MLflow model without code: `predict` of the frame under `input_data`.
+
+    Columns get the types of the model's own example, or else of its signature, before MLflow judges them: a JSON row does not say what an absent number is.
+    """
     import mlflow.pyfunc
     import pandas as pd
 
     model = mlflow.pyfunc.load_model(folder)
+    example, signature = model.metadata.load_input_example(folder), model.metadata.get_input_schema()
+    named = zip(signature.input_names(), signature.pandas_types(), strict=True) if signature else ()
+    kinds = dict(example.dtypes) if isinstance(example, pd.DataFrame) else dict(named)
 
     def answer(raw: bytes) -> Any:
         asked = json.loads(raw)["input_data"]
@@ -66,7 +72,7 @@ def without_code(folder: str) -> Any:
             if isinstance(asked, dict)
             else pd.DataFrame(asked)
         )
-        return model.predict(frame).tolist()
+        return model.predict(frame.astype({name: kinds.get(name, object) for name in frame})).tolist()
 
     return answer
 

@@ -330,7 +330,7 @@ class Endpoints:
         thread.start()
         subscription = f"/subscriptions/{self.workspace.subscription}/providers/Microsoft.MachineLearningServices"
         address = f"https://management.azure.com{subscription}/locations/{self.workspace.region}/mfeOperationsStatus/{name}?api-version=2022-02-01-preview"
-        return {"Azure-AsyncOperation": address, "Location": address}
+        return {"Azure-AsyncOperation": address, "Location": address, "Retry-After": "1"}
 
     def operation(self, name: str) -> dict[str, Any]:
         if name not in self._operations:

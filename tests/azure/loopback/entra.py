@@ -23,6 +23,8 @@ class Identity:
     object: str = field(default_factory=lambda: str(uuid.uuid4()))
     federated: str = ""
     """The token of the CI system that it may sign in with instead of its secret."""
+    trusts: set[tuple[str, str]] = field(default_factory=set)
+    """Federated credentials: issuer and subject of the tokens that it believes, letter by letter."""
 
 
 class Refused(Exception):
@@ -41,6 +43,8 @@ class Entra:
     identities: list[Identity]
     lifetime: float = 3600.0
     issued: int = 0
+    issuers: dict[str, str] = field(default_factory=dict)
+    """Who signs tokens that can be checked: the issuer's name, and its key."""
     _key: str = field(default_factory=lambda: secrets.token_hex(32))
 
     def discovery(self, tenant: str) -> dict[str, Any]:
@@ -67,13 +71,31 @@ class Entra:
             raise Refused(
                 400, "unauthorized_client", f"AADSTS700016: Application '{form.get('client_id')}' was not found in the directory."
             )
-        by_secret = form.get("client_secret") == who.secret
-        if not by_secret and not (who.federated and form.get("client_assertion") == who.federated):
+        assertion = form.get("client_assertion", "")
+        if assertion and assertion != who.federated:
+            self._believe(who, assertion)
+        elif not assertion and form.get("client_secret") != who.secret:
             raise Refused(401, "invalid_client", "AADSTS7000215: Invalid client secret provided.")
         audience = form.get("scope", "").split(" ")[0].removesuffix("/.default").rstrip("/")
         self.issued += 1
         lasts = max(1, int(self.lifetime))
         return {"token_type": "Bearer", "expires_in": lasts, "ext_expires_in": lasts, "access_token": self._signed(who, audience, lasts)}
+
+    def _believe(self, who: Identity, assertion: str) -> None:
+        """Check a token of somebody else: signature, time, audience, and that the identity has a credential for its issuer and subject.
+
+        Raises:
+            Refused: One of these is not so.
+        """
+        try:
+            said = jwt.decode(assertion, options={"verify_signature": False})
+            key = self.issuers.get(str(said.get("iss")), "")
+            claims = jwt.decode(assertion, key, algorithms=["HS256"], audience="api://AzureADTokenExchange")
+        except jwt.InvalidTokenError as error:
+            raise Refused(401, "invalid_client", f"AADSTS50027: JWT token is invalid or malformed: {error}") from error
+        if (claims["iss"], claims["sub"]) not in who.trusts:
+            told = f"AADSTS700213: No matching federated identity record found for presented assertion subject '{claims['sub']}'."
+            raise Refused(401, "invalid_client", f"{told} The subject comparison is case-sensitive.")
 
     def who(self, header: str) -> tuple[Identity, dict[str, Any]]:
         """Return whose bearer token a header holds, and its claims.

@@ -129,48 +129,72 @@ def test_inside_a_job_what_takes_an_admin_s_token_is_told_and_no_fault(look, for
     assert findings["job's token"]["said"].startswith("not seen: ")
 
 
-AZURE = ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID")
+THERE = """
+where: azure
+azure:
+  tenant: 11111111-1111-4111-8111-111111111111
+  subscription: 22222222-2222-4222-8222-222222222222
+  resource_group: rg
+  workspace: ml
+"""
+CLIENT, CONNECTION = "33333333-3333-4333-8333-333333333333", "44444444-4444-4444-8444-444444444444"
 
 
-def test_where_an_environment_is_azure_its_variables_are_looked_for(look, fork, github):
+def test_where_an_environment_is_azure_its_file_must_say_whom_ci_signs_in_as(look, fork, github):
     in_order(github)
-    (fork / "environments/production.yml").write_text("where: azure\n")
-    github.variables = {"AZURE_TENANT_ID": "t", "production/AZURE_CLIENT_ID": "c", "staging/AZURE_SUBSCRIPTION_ID": "s"}
+    (fork / "environments/production.yml").write_text(THERE)
     code, findings = look()
     assert (code, "staging: Azure" in findings) == (3, False)
-    assert findings["production: Azure"]["mend"] == "gh variable set AZURE_SUBSCRIPTION_ID --env production --repo octo/flights"
-    github.variables["AZURE_SUBSCRIPTION_ID"] = "s"
-    assert look()[0] == 0
+    assert "no ci_client" in findings["production: Azure"]["said"]
+    assert "ciClientId that make infra prints" in findings["production: Azure"]["mend"]
+    (fork / "environments/production.yml").write_text(f"{THERE}  ci_client: {CLIENT}\n")
+    code, findings = look()
+    assert (code, findings["production: Azure"]["said"]) == (0, f"CI signs in as {CLIENT}")
 
 
 @pytest.mark.parametrize(
-    ("told", "subject"),
+    ("told", "subjects"),
     [
-        ({"use_default": True}, "repo:octo/flights:environment:production"),
+        ({"use_default": True}, ("repo:octo/flights:environment:production", "repo:octo/flights:ref:refs/heads/main")),
         (
             {"use_default": True, "use_immutable_subject": False, "sub_claim_prefix": "repo:octo@77/flights@4242"},
-            "repo:octo@77/flights@4242:environment:production",
+            ("repo:octo@77/flights@4242:environment:production", "repo:octo@77/flights@4242:ref:refs/heads/main"),
         ),
-        ({"use_default": False}, "repo:octo/flights:environment:production"),
+        ({"use_default": False}, ("repo:octo/flights:environment:production", "repo:octo/flights:ref:refs/heads/main")),
         (
             {"use_default": False, "include_claim_keys": ["repository_owner_id", "repository_id", "context"]},
-            "repository_owner_id:77:repository_id:4242:environment:production",
+            (
+                "repository_owner_id:77:repository_id:4242:environment:production",
+                "repository_owner_id:77:repository_id:4242:ref:refs/heads/main",
+            ),
         ),
+        ({"use_default": False, "include_claim_keys": ["repository_id"]}, ("repository_id:4242",)),
         (
-            {"use_default": False, "include_claim_keys": ["repo", "context", "job_workflow_ref"]},
-            "repo:octo/flights:environment:production:job_workflow_ref:<its value in the job's token>",
+            {"use_default": False, "include_claim_keys": ["repo", "environment", "job_workflow_ref"]},
+            (
+                "repo:octo/flights:environment:production:job_workflow_ref:<its value in the job's token>",
+                "repo:octo/flights:environment:<its value in the job's token>:job_workflow_ref:<its value in the job's token>",
+            ),
         ),
     ],
 )
-def test_the_subject_is_the_one_that_the_repository_really_sends(look, fork, github, told, subject):
+def test_the_subjects_are_those_that_the_repository_really_sends(look, fork, github, told, subjects):
     """C9: by GitHub's own word; names alone, names with ids, or what an organisation made of it."""
     in_order(github)
-    github.variables = dict.fromkeys(AZURE, "x")
     github.oidc = told
-    (fork / "environments/production.yml").write_text("where: azure\n")
+    (fork / "environments/production.yml").write_text(f"{THERE}  ci_client: {CLIENT}\n")
     code, findings = look()
     assert code == 0
-    assert findings["production: OIDC"]["said"] == f"the federated credential's subject must be exactly {subject}"
+    assert findings["production: OIDC"]["said"] == f"the federated credentials' subjects must be exactly {', '.join(subjects)}"
+
+
+def test_staging_is_acted_in_by_the_jobs_of_both_environments(look, fork, github):
+    """The registry is in staging's workspace, and a move of production is written there."""
+    in_order(github)
+    (fork / "environments/staging.yml").write_text(f"{THERE}  ci_client: {CLIENT}\n")
+    said = look()[1]["staging: OIDC"]["said"]
+    ends = ("environment:staging", "environment:production", "ref:refs/heads/main")
+    assert said.endswith(f"exactly {', '.join(f'repo:octo/flights:{end}' for end in ends)}")
 
 
 def test_without_a_token_it_says_what_to_do(fork, monkeypatch, capsys):
@@ -222,6 +246,15 @@ def test_on_azure_devops_a_fork_that_is_set_up_is_in_order_with_either_token(loo
     project.checks = [approval(requesterCannotBeApprover=True)]
     code, findings = look()
     assert code == 0, findings
+
+
+def test_on_azure_devops_an_environment_on_azure_names_its_service_connection_too(look, fork, project):
+    project.environments = [{"id": 3, "name": "staging"}, {"id": 4, "name": "production"}]
+    project.checks = [approval(requesterCannotBeApprover=True)]
+    (fork / "environments/staging.yml").write_text(f"{THERE}  ci_client: {CLIENT}\n")
+    assert "no ci_connection" in look()[1]["staging: Azure"]["said"]
+    (fork / "environments/staging.yml").write_text(f"{THERE}  ci_client: {CLIENT}\n  ci_connection: {CONNECTION}\n")
+    assert look()[0] == 0
 
 
 def test_on_azure_devops_who_started_the_run_may_approve_only_where_the_file_allows_it(look, fork, project):

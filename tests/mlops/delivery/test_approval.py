@@ -136,23 +136,24 @@ def test_on_a_laptop_who_types_the_command_decides(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("state", "server", "to", "asks", "refused"),
+    ("shared", "server", "where", "to", "asks", "refused"),
     [
-        (True, "", "production", ["production"], "production"),
-        (False, "http://127.0.0.1:9", "production", ["production"], "production"),
-        (True, "", "staging", ["staging", "production"], "staging"),
-        (True, "", "staging", ["production"], ""),
-        (True, "", "registry", ["staging", "production"], ""),
-        (True, "", "production", [], ""),
-        (False, "", "production", ["production"], ""),
+        (True, "", "local", "production", ["production"], "production"),
+        (False, "http://127.0.0.1:9", "local", "production", ["production"], "production"),
+        (False, "", "azure", "production", ["production"], "production"),
+        (True, "", "local", "staging", ["staging", "production"], "staging"),
+        (True, "", "local", "staging", ["production"], ""),
+        (True, "", "azure", "registry", ["staging", "production"], ""),
+        (True, "", "azure", "production", [], ""),
+        (False, "", "local", "production", ["production"], ""),
     ],
 )
-def test_a_delivery_in_one_go_passes_no_door_of_a_registry_that_is_kept(github, tmp_path, monkeypatch, state, server, to, asks, refused):
+def test_a_delivery_in_one_go_passes_no_door_of_a_registry_that_is_kept(
+    github, tmp_path, monkeypatch, shared, server, where, to, asks, refused
+):
     """C7: nobody has a ticket to approve there; a registry that ends with the runner lets it through, and so does a laptop."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
-    workspace = SimpleNamespace(
-        state=state or None, environment=lambda name: Environment(name, "local", approval=ApprovalSettings(name in asks))
-    )
+    workspace = SimpleNamespace(shared=shared, environment=lambda name: Environment(name, where, approval=ApprovalSettings(name in asks)))
     check_alone(workspace, to, Laptop({}))
     host = GitHub(github.variables_of(tmp_path / "runner"))
     with pytest.raises(UsageError, match="by its ticket") if refused else contextlib.nullcontext() as told:

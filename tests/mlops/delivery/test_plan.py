@@ -156,6 +156,15 @@ def test_a_push_trains_what_an_earlier_delivery_left_undone(repository):
     assert planned(base, "push").models[0].why.endswith("of which v7 came")
 
 
+def test_where_the_registry_is_on_azure_a_push_leaves_it_to_the_training_to_ask_there(repository):
+    """The job that plans may not sign in: what a pull request starts is the same job."""
+    base = commit(repository, **{"environments/staging.yml": "where: azure\n"})
+    commit(repository, **{"README.md": "Prose.\n"})
+    assert done(planned(base, "push")) == (False, ["north", "south"])
+    assert planned(base, "push").models[0].why.endswith("make train asks there")
+    assert done(planned(base, "pull_request")) == (False, [])
+
+
 @pytest.mark.parametrize("name", NASTY)
 def test_a_file_name_is_a_name_in_outputs_on_the_page_and_in_the_terminal(repository, tmp_path, monkeypatch, capsys, name):
     """C2: no command of a shell, of GitHub, of Azure DevOps or of a terminal, and no markup."""

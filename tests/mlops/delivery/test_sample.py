@@ -7,6 +7,7 @@ import pytest
 from tests.mlops.delivery.machines import git
 
 from mlops.ci.host import Context
+from mlops.cli import main
 from mlops.delivery.sample import Extent, extent, train_twin
 from mlops.delivery.workspace import open_workspace
 from mlops.verbs.change import _opponent
@@ -59,6 +60,42 @@ def test_without_a_sample_all_rows_are_taken(shops, change):
     (shops / PROJECT).write_text((shops / PROJECT).read_text().replace("sample: {rows: 600}", ""))
     found = extent(open_workspace(None), change, None)
     assert (found.settings, found.why) == ({}, "src/project/project.yml names no sample")
+
+
+THERE = """where: azure
+        azure: {tenant: 11111111-1111-4111-8111-111111111111, subscription: 11111111-1111-4111-8111-111111111111, resource_group: a, workspace: b}
+"""
+
+
+@pytest.mark.slow
+def test_where_the_registry_is_on_azure_a_change_meets_what_its_base_makes_here_and_nobody_signs_in(shops, change, monkeypatch, capsys):
+    """Nothing leads to Azure from here, and there is nobody to be: a fork's pull request is tried like any other."""
+    staging = shops / "environments/staging.yml"
+    staging.write_text(staging.read_text().replace("where: local\n", THERE.replace("        ", "")))
+    git(shops, "commit", "--quiet", "--all", "--message", "there")
+    base = git(shops, "rev-parse", "HEAD")
+    train = shops / "src/pipelines/train.yml"
+    train.write_text(train.read_text().replace("blind: 0.0", "blind: 0.9"))
+    git(shops, "commit", "--quiet", "--all", "--message", "worse")
+    for name, value in {"MLOPS_STATE": "mlops-state", "HTTPS_PROXY": "http://127.0.0.1:9", "BASE": base}.items():
+        monkeypatch.setenv(name, value)
+    capsys.readouterr()
+
+    def tried(rows):
+        code = main(["try", "--rows", rows])
+        return code, json.loads((shops / ".mlops/shared/shops/verdict/shops.json").read_text()), *capsys.readouterr()
+
+    code, facts, out, errors = tried("all")
+    assert (code, facts["reference"]["kind"], facts["reference"]["commit"]) == (1, "base", base), errors
+    assert f"is worse than the model of {base[:7]}" in facts["reason"]
+    assert "worse ▼ — not ready to merge; nothing changes in production" in out
+    assert f"compared with what {base[:7]} makes of them, here" in errors
+    code, facts, out, errors = tried("sample")
+    assert (code, facts["sample"], "worse ▼ on a sample" in out) == (0, [{"name": "rows", "value": "600"}], True), errors
+    monkeypatch.setenv("BASE", "f" * 40)
+    code, facts, out, errors = tried("sample")
+    assert (code, facts["reference"]["kind"]) == (0, "baseline"), errors
+    assert "compared with the baseline" in errors
 
 
 @pytest.mark.slow

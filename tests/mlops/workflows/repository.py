@@ -16,7 +16,10 @@ import sys
 import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ROOT = Path(__file__).parents[3]
 STANDINS = Path(__file__).parent / "standins"
@@ -72,10 +75,10 @@ class Repository:
         assert not check or done.returncode == 0, done.stderr
         return done.stdout.strip()
 
-    def make(self, files: dict[str, str]) -> None:
-        """Begin with the machinery as it is here, and the files of a small project."""
+    def make(self, files: dict[str, str], also: Sequence[str] = ()) -> None:
+        """Begin with the machinery as it is here, what else of here is wanted, and the files of a small project."""
         self.root.mkdir(parents=True)
-        for name in OURS:
+        for name in (*OURS, *also):
             source, target = ROOT / name, self.root / name
             target.parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
