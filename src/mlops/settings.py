@@ -120,7 +120,6 @@ class OnlineSettings:
     """What the script runs in: azureml:NAME:VERSION, or a file of environments/images."""
     collect: bool = False
     """Whether rows and answers are kept. They may hold personal data."""
-    cost_owner: str = ""
     scale: ScaleSettings | None = None
 
 
@@ -264,6 +263,8 @@ class AzureSettings:
     workspace: str
     queue_limit_minutes: float = 60.0
     """How long a job may wait for a machine while none of its steps runs; 0 is for ever."""
+    cost_owner: str = ""
+    """Who pays: the tag `cost-owner` of every job, endpoint and deployment."""
 
 
 @dataclass(frozen=True)
@@ -452,9 +453,10 @@ def _part(root: Path, name: str) -> Reader | None:
 
 
 def _azure(reader: Reader) -> AzureSettings:
-    reader.mapping(("azure",), AzureSettings.__dataclass_fields__)
-    names = {name: reader.text(("azure", name)) for name in AzureSettings.__dataclass_fields__ if name != "queue_limit_minutes"}
-    made = AzureSettings(**names, queue_limit_minutes=reader.number(("azure", "queue_limit_minutes"), 60.0, least=0))
+    body = reader.mapping(("azure",), AzureSettings.__dataclass_fields__)
+    names = {name: reader.text(("azure", name)) for name in ("tenant", "subscription", "resource_group", "workspace")}
+    owner = reader.text(("azure", "cost_owner")) if "cost_owner" in body else ""
+    made = AzureSettings(**names, queue_limit_minutes=reader.number(("azure", "queue_limit_minutes"), 60.0, least=0), cost_owner=owner)
     for name in ("tenant", "subscription"):
         value = getattr(made, name)
         if value and not _GUID.fullmatch(value):
@@ -475,11 +477,7 @@ def _serve(reader: Reader) -> ServeSettings:
 def _online(reader: Reader) -> OnlineSettings:
     at, usual = ("online",), OnlineSettings()
     body = reader.mapping(at, OnlineSettings.__dataclass_fields__)
-    words = {
-        name: reader.text((*at, name))
-        for name in ("endpoint", "compute", "instance_type", "scoring", "environment", "cost_owner")
-        if name in body
-    }
+    words = {name: reader.text((*at, name)) for name in ("endpoint", "compute", "instance_type", "scoring", "environment") if name in body}
     made = OnlineSettings(
         **words,
         instances=reader.whole((*at, "instances"), usual.instances, least=1),

@@ -75,6 +75,14 @@ def test_a_command_of_its_own_runs_with_its_output(there):
     assert facts["steps"]["job"]["state"] == "finished"
 
 
+def test_a_job_says_who_pays_as_the_environment_or_the_file_itself_says(there):
+    there.place(cost_owner="team-flights")
+    there.run()
+    there.project.edit("pipeline.yml", "type: pipeline", "type: pipeline\ntags: {cost-owner: team-weather}")
+    there.run()
+    assert [body["properties"]["tags"]["cost-owner"] for body in there.puts("jobs")] == ["team-flights", "team-weather"]
+
+
 def test_a_step_with_a_title_of_its_own_is_followed_by_its_name(there):
     there.project.edit("pipeline.yml", "    component: ./make.yml", "    display_name: Make numbers\n    component: ./make.yml")
     assert list(there.run()["steps"]) == ["make", "double", "count"]

@@ -23,6 +23,7 @@ import uvicorn
 from azure.storage.blob import BlobServiceClient
 
 from . import azurite, certificates
+from .blobs import Blobs
 from .endpoints import Endpoints
 from .entra import LOGIN, Entra, Identity
 from .faults import Fault, Faults
@@ -47,9 +48,10 @@ class Loopback:
 
     def __init__(self, folder: Path, tools: Path) -> None:
         self.folder, self.tools = folder, tools
-        self.scientist, self.reader, self.nobody = Identity(), Identity("Reader"), Identity("none")
-        self.ci, self.planner = Identity("ci"), Identity("ci that reads quotas")
-        self.entra = Entra(str(uuid.uuid4()), [self.scientist, self.reader, self.nobody, self.ci, self.planner])
+        self.scientist, self.reader, self.caller = Identity("data-scientists"), Identity("readers"), Identity("callers")
+        self.ci, self.planner, self.builtin, self.nobody = Identity("ci"), Identity("ci that reads quotas"), Identity(), Identity("none")
+        known = [self.scientist, self.reader, self.caller, self.ci, self.planner, self.builtin, self.nobody]
+        self.entra = Entra(str(uuid.uuid4()), known)
         self.faults = Faults()
         self._ending = contextlib.ExitStack()
 
@@ -94,10 +96,11 @@ class Loopback:
         listening = socket.create_server(("127.0.0.1", 0))
         port = listening.getsockname()[1]
         files = {"ssl_certfile": str(self.certificates.certificate), "ssl_keyfile": str(self.certificates.key)}
-        self._server = uvicorn.Server(uvicorn.Config(self.service.application(), log_level="error", lifespan="off", **files))
-        self.proxy = Proxy(
-            {ARM: port, LOGIN: port, "*.api.azureml.ms": port, "*.inference.ml.azure.com": port, "*.blob.core.windows.net": blob_port}
-        )
+        own = (self.entra, self.service.judge, self.faults, self._drop)
+        application = Blobs(self.service.application(), *own, blob_port, self.certificates.authority)
+        self._server = uvicorn.Server(uvicorn.Config(application, log_level="error", lifespan="off", **files))
+        names = (ARM, LOGIN, "*.api.azureml.ms", "*.inference.ml.azure.com", "*.blob.core.windows.net")
+        self.proxy = Proxy(dict.fromkeys(names, port))
         ready = threading.Event()
         thread = threading.Thread(target=lambda: asyncio.run(self._main(listening, ready)), daemon=True)
         thread.start()

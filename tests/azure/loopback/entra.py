@@ -41,6 +41,8 @@ class Entra:
     identities: list[Identity]
     lifetime: float = 3600.0
     issued: int = 0
+    tokens: list[str] = field(default_factory=list)
+    """Every token that was handed out."""
     _key: str = field(default_factory=lambda: secrets.token_hex(32))
 
     def discovery(self, tenant: str) -> dict[str, Any]:
@@ -73,7 +75,8 @@ class Entra:
         audience = form.get("scope", "").split(" ")[0].removesuffix("/.default").rstrip("/")
         self.issued += 1
         lasts = max(1, int(self.lifetime))
-        return {"token_type": "Bearer", "expires_in": lasts, "ext_expires_in": lasts, "access_token": self._signed(who, audience, lasts)}
+        self.tokens.append(self._signed(who, audience, lasts))
+        return {"token_type": "Bearer", "expires_in": lasts, "ext_expires_in": lasts, "access_token": self.tokens[-1]}
 
     def who(self, header: str) -> tuple[Identity, dict[str, Any]]:
         """Return whose bearer token a header holds, and its claims.
