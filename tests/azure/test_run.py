@@ -37,6 +37,7 @@ def test_what_the_service_reuses_is_told_with_its_reason(there):
     facts = there.run()
     assert {step["state"] for step in facts["steps"].values()} == {"reused"}
     assert facts["steps"]["make"]["reason"].startswith("Azure ML has it from ")
+    assert there.mlops("logs", "latest", "make")[:2] == (0, "== make: reused, so it wrote nothing in this run\n")
     assert {step["state"] for step in there.run("--force")["steps"].values()} == {"finished"}
 
 

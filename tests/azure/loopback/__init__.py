@@ -48,7 +48,7 @@ class Loopback:
 
     def __init__(self, folder: Path, tools: Path) -> None:
         self.folder, self.tools = folder, tools
-        self.scientist, self.reader, self.caller = Identity("data-scientists"), Identity("readers"), Identity("callers")
+        self.scientist, self.reader, self.caller = (Identity(who, person=True) for who in ("data-scientists", "readers", "callers"))
         self.ci, self.planner, self.builtin, self.nobody = Identity("ci"), Identity("ci that reads quotas"), Identity(), Identity("none")
         known = [self.scientist, self.reader, self.caller, self.ci, self.planner, self.builtin, self.nobody]
         self.entra = Entra(str(uuid.uuid4()), known)

@@ -46,9 +46,10 @@ def published() -> tuple[str, ...]:
     return tuple(f"{kind}/{verb}" for kind, verbs in told["actions"].items() for verb in verbs.split())
 
 
-def matching(pattern: str) -> list[str]:
+@cache
+def matching(pattern: str) -> tuple[str, ...]:
     """Return the published actions that a pattern of a role stands for; case does not matter."""
-    return [action for action in published() if fits(pattern, action)]
+    return tuple(action for action in published() if fits(pattern, action))
 
 
 def fits(pattern: str, action: str) -> bool:
@@ -56,4 +57,9 @@ def fits(pattern: str, action: str) -> bool:
 
     `/*/` stands for `/` too: Managed Identity Operator has `userAssignedIdentities/*/assign/action`, and assigns identities.
     """
-    return re.fullmatch(re.escape(pattern).replace(r"/\*/", "/(?:.*/)?").replace(r"\*", ".*"), action, re.IGNORECASE) is not None
+    return _compiled(pattern).fullmatch(action) is not None
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(re.escape(pattern).replace(r"/\*/", "/(?:.*/)?").replace(r"\*", ".*"), re.IGNORECASE)

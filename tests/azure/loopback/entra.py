@@ -23,6 +23,8 @@ class Identity:
     object: str = field(default_factory=lambda: str(uuid.uuid4()))
     federated: str = ""
     """The token of the CI system that it may sign in with instead of its secret."""
+    person: bool = False
+    """Whether its tokens are those of a person."""
 
 
 class Refused(Exception):
@@ -114,4 +116,5 @@ class Entra:
             "oid": who.object,
             "appid": who.client,
         }
+        claims |= {"scp": "user_impersonation"} if who.person else {}
         return jwt.encode(claims, self._key, algorithm="HS256")

@@ -70,7 +70,8 @@ def chain(path: str) -> tuple[str, ...]:
     if "/workspaces/" in path:
         return (*(("endpoint",) if "/onlineEndpoints/" in path else ()), "workspace", "group", "subscription")
     if "/userAssignedIdentities/" in path:
-        return ("endpointIdentity", "group", "subscription")
+        own = path.rpartition("/userAssignedIdentities/")[2].split("/")[0].endswith("endpoint")
+        return (*(("endpointIdentity",) if own else ()), "group", "subscription")
     return ("group", "subscription") if "/resourceGroups/" in path else ("subscription",)
 
 
