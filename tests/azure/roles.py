@@ -40,6 +40,12 @@ asked**: what it asks for beside these requests, in the name of whoever submits 
 
 Who has which role, and where: [azure.md](azure.md#who-may-do-what). What is refused, and in which words: `tests/azure/test_roles.py`.
 """
+WITHIN = {
+    "endpoint": ("endpoint", "workspace", "group"),
+    **{scope: (scope, "group") for scope in ("workspace", "storage", "endpointIdentity", "group", "subscription")},
+    "registry": ("registry",),
+}
+"""The nearest scope of a request -> where a role for it may have been granted."""
 COUNT = COMPONENT.replace("environment: azureml:any@latest", "environment: {{image: 'python:3.11'}}").replace("./code", "../../../code")
 EXTRA = {
     "code/make.py": "import sys\nopen(sys.argv[1], 'w').write(open(sys.argv[2]).read())\nprint('made')\n",
@@ -271,10 +277,11 @@ class Compared:
         return [one for one in dict.fromkeys(found) if not any(fits(but, one) for but in role["notActions"])]
 
     def _of(self, key: str) -> list:
-        """Return the uses of what a role grants, by those who have it."""
-        role, who = self.told["roles"][key], {name for name, _, one in self.grants if one["role"] == key}
+        """Return the uses of what a role grants, by those who have it, where they have it."""
+        role, where = self.told["roles"][key], {(name, scope) for name, scope, one in self.grants if one["role"] == key}
         patterns = (*role["actions"], *role["dataActions"])
-        uses = [one for one in self.uses if one.granted and one.role in who and any(fits(pattern, one.action) for pattern in patterns)]
+        uses = [one for one in self.uses if one.granted and any((one.role, scope) in where for scope in WITHIN[one.scope])]
+        uses = [one for one in uses if any(fits(pattern, one.action) for pattern in patterns)]
         return [one for one in uses if not any(fits(but, one.action) for but in role["notActions"])]
 
     def used(self, key: str) -> dict[str, str]:
