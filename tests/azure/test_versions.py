@@ -233,15 +233,14 @@ def test_a_workspace_that_is_busy_is_asked_again_and_then_told_with_nothing_move
     assert assets(there, name)["1"]["stage"] == "challenger, production, staging"
 
 
-@pytest.mark.parametrize("way", ["../../evil.txt", "..%2f..%2fevil.txt", "model/../../../evil.txt"])
-def test_a_blob_whose_name_leads_out_of_its_folder_is_not_brought(there, registry, another, register, name, way):
-    """X2."""
-    version = register(registry, "one")
+def test_a_blob_whose_name_leads_out_of_its_folder_is_not_brought(there, registry, another, register, name):
+    """X2: a name goes on from the folder with a whole path. One with `..` reaches no store: every client takes that out of an address."""
+    version, evil = register(registry, "one"), there.project.root / "evil.txt"
     container = there.azure.workspace.blobs.get_container_client("azureml-blobstore")
-    container.upload_blob(f"{version.artifacts.partition('/paths/')[2]}/model/{way}", b"evil")
-    with pytest.raises((PlatformError, JobFailed)):
+    container.upload_blob(f"{version.artifacts.partition('/paths/')[2]}/model/{evil}", b"evil")
+    with pytest.raises(PlatformError, match="leads out of its folder"):
         another().fetch(version)
-    assert list(there.project.root.rglob("evil.txt")) == []
+    assert not evil.exists()
 
 
 @pytest.mark.parametrize("asked", ["blob put .*/model/weights", "blob put .*slipway/registry"])
