@@ -64,6 +64,7 @@ def test_a_storm_that_does_not_end_is_told(job):
     assert [call.status for call in job.azure.calls if "/jobs/" in call.path] == [429, 429, 429]
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_storm_while_a_job_is_followed_passes_or_leaves_a_run_to_be_followed_again(there, status):
     there.azure.faults.add(Fault("GET .*/children", status=status, times=2))

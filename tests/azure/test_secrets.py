@@ -29,7 +29,8 @@ def secrets_of(azure, who):
     found |= {f"token {n}": token.rpartition(".")[2] for n, token in enumerate(azure.entra.tokens)}
     found |= {f"signature {n}": parse_qs(told)["sig"][0] for n, told in enumerate(azure.workspace.signatures)}
     keys = [key for endpoint in azure.endpoints.found.values() for key in endpoint.keys.values()]
-    return found | {f"endpoint key {n}": key for n, key in enumerate(keys)}
+    found |= {f"endpoint key {n}": key for n, key in enumerate(keys)}
+    return {name: secret for name, secret in found.items() if secret}
 
 
 def leaks(place, data, secrets):
