@@ -127,7 +127,6 @@ class OnlineSettings:
     """What the script runs in: azureml:NAME:VERSION, or a file of environments/images."""
     collect: bool = False
     """Whether rows and answers are kept. They may hold personal data."""
-    cost_owner: str = ""
     scale: ScaleSettings | None = None
 
 
@@ -277,6 +276,8 @@ class AzureSettings:
     """Whom CI signs in as there: the client id of an identity that believes the tokens of its jobs. No secret."""
     ci_connection: str = ""
     """Azure Pipelines: the id of the service connection whose tokens that identity believes."""
+    cost_owner: str = ""
+    """Who pays: the tag `cost-owner` of every job, endpoint and deployment."""
 
 
 @dataclass(frozen=True)
@@ -465,15 +466,11 @@ def _part(root: Path, name: str) -> Reader | None:
 
 
 def _azure(reader: Reader) -> AzureSettings:
-    reader.mapping(("azure",), AzureSettings.__dataclass_fields__)
-    names = {name: reader.text(("azure", name)) for name in ("tenant", "subscription", "resource_group", "workspace")}
-    minutes = reader.number(("azure", "queue_limit_minutes"), 60.0, least=0)
-    made = AzureSettings(**names, queue_limit_minutes=minutes, registry=_registry(reader))
-    for name in ("tenant", "subscription"):
     body = reader.mapping(("azure",), AzureSettings.__dataclass_fields__)
     names = {name: reader.text(("azure", name)) for name in ("tenant", "subscription", "resource_group", "workspace")}
-    names |= {name: reader.text(("azure", name)) for name in ("ci_client", "ci_connection") if name in body}
-    made = AzureSettings(**names, queue_limit_minutes=reader.number(("azure", "queue_limit_minutes"), 60.0, least=0))
+    names |= {name: reader.text(("azure", name)) for name in ("ci_client", "ci_connection", "cost_owner") if name in body}
+    minutes = reader.number(("azure", "queue_limit_minutes"), 60.0, least=0)
+    made = AzureSettings(**names, queue_limit_minutes=minutes, registry=_registry(reader))
     for name, (what, where) in _IDS.items():
         value = getattr(made, name)
         if value and not _GUID.fullmatch(value):
@@ -499,11 +496,7 @@ def _serve(reader: Reader) -> ServeSettings:
 def _online(reader: Reader) -> OnlineSettings:
     at, usual = ("online",), OnlineSettings()
     body = reader.mapping(at, OnlineSettings.__dataclass_fields__)
-    words = {
-        name: reader.text((*at, name))
-        for name in ("endpoint", "compute", "instance_type", "scoring", "environment", "cost_owner")
-        if name in body
-    }
+    words = {name: reader.text((*at, name)) for name in ("endpoint", "compute", "instance_type", "scoring", "environment") if name in body}
     made = OnlineSettings(
         **words,
         instances=reader.whole((*at, "instances"), usual.instances, least=1),

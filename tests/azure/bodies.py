@@ -2,7 +2,7 @@
 
 Compared are all bodies of all PUTs (codes, environments, components, data, jobs), in order, after these replacements and no others:
 the job's name (ours is made from file and inputs, theirs drawn by lot) wherever it stands, as `displayName` where the file gives none;
-our tag `slipway.run`; and what is drawn anew for every upload: the container, and the names of code that has none, with the versions of components
+our tags `slipway.run` and `cost-owner` on the job; and what is drawn anew for every upload: the container, and the names of code that has none, with the versions of components
 that have none, which are made from it. Those two are replaced by the number of the PUT that made them, so that who refers to whom is compared.
 """
 
@@ -47,7 +47,8 @@ def sent(azure, submit):
 def plain(body, drawn):
     """Return a body without what differs from one submission to the next."""
     if "jobType" in body["properties"]:
-        body["properties"]["tags"].pop("slipway.run", None)
+        for name in ("slipway.run", "cost-owner"):
+            body["properties"]["tags"].pop(name, None)
     text = json.dumps(body, sort_keys=True)
     for name, instead in drawn.items():
         text = text.replace(name, instead)
@@ -144,7 +145,7 @@ def main(folder):
 
         own = azure.workspace
         client = MLClient(EnvironmentCredential(), own.subscription, own.group, own.name, show_progress=False)
-        connection = connect(AzureSettings(**azure.place()), "loopback")
+        connection = connect(AzureSettings(**azure.place(), cost_owner="somebody"), "loopback")
         for n, file in enumerate(sorted(path for path in folder.rglob("*.yml") if is_job(path))):
             os.chdir(file.parent)
             outcome, more = compared(azure, client, connection, Path(scratch, "home", str(n)), file, {})

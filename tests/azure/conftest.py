@@ -100,6 +100,7 @@ def there(project: Project, azure: Loopback, capsys: pytest.CaptureFixture[str],
 
     monkeypatch.setattr(connection, "PACE", 0.05)
     monkeypatch.setattr(connection, "RETRIES", 2)
+    monkeypatch.setattr(connection, "BACKOFF", 0.1)
     for name in [name for name in os.environ if name.startswith("AZURE_")]:
         monkeypatch.delenv(name)
     made = There(project, azure, capsys, monkeypatch)

@@ -58,10 +58,10 @@ def environment(place: dict[str, str], **online: Any) -> Environment:
     return Environment(
         "production",
         "azure",
-        AzureSettings(**place),
+        AzureSettings(**place, cost_owner="shops"),
         serve=ServeSettings(0),
         test=TestSettings(10),
-        online=OnlineSettings(**{"cost_owner": "shops", **online}),
+        online=OnlineSettings(**online),
         shift=ShiftSettings(seconds=0),
     )
 

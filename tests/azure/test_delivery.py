@@ -70,6 +70,27 @@ def test_a_model_below_a_limit_is_red_and_not_registered(shops):
     assert open_workspace(None).registry.versions(shops.model) == []
 
 
+def test_a_model_that_holds_code_is_not_loaded_and_not_registered(shops, tmp_path):
+    """X1: the job really makes it, and it comes here as bytes."""
+    code = f"""
+import cloudpickle
+
+class Sly:
+    def __reduce__(self):
+        return (print, ("loaded",), None) and (__import__("pathlib").Path.touch, (__import__("pathlib").Path({str(tmp_path / "evil")!r}),))
+
+shutil = __import__("shutil"); shutil.rmtree(args.model)
+mlflow.sklearn.save_model(model, args.model, signature=signature, pip_requirements=["scikit-learn"], serialization_format="cloudpickle")
+(args.model / "model.pkl").write_bytes(cloudpickle.dumps(Sly()))
+"""
+    shops.project.write("src/project/train.py", (shops.project.root / "src/project/train.py").read_text() + code)
+    code, out, errors = shops.mlops("deliver", "--to", "registry")
+    assert code in {1, 2}, out + errors
+    assert (shops.project.root / ".mlops/runs/1/steps/train/outputs/model/model.pkl").exists(), out + errors
+    assert not (tmp_path / "evil").exists()
+    assert open_workspace(None).registry.versions(shops.model) == []
+
+
 def test_a_delivery_that_lost_its_connection_follows_the_same_job_when_it_is_asked_for_again(shops):
     shops.azure.faults.add(Fault("GET .*/jobs", drop=True, times=40))
     code, _, errors = shops.mlops("deliver", "--to", "registry")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 from tests.azure.deploying import MODEL, Caller, Made, environment, go, make, process, shifting
-from tests.azure.loopback import Loopback
+from tests.azure.loopback import Fault, Loopback
 
 from mlops.azure.online import Online
 from mlops.azure.scoring import SCOPE
@@ -293,7 +293,7 @@ def test_an_endpoint_with_a_key_gets_a_new_one_and_one_without_says_why_not(shop
     go(place, versions[0])
     with pytest.raises(UsageError, match="has no key"):
         place.rotate_key()
-    for name, value in shop.azure.variables(shop.azure.scientist).items():
+    for name, value in shop.azure.variables(shop.azure.builtin).items():
         monkeypatch.setenv(name, value)
     keyed = shop.online(shop.settings(auth="key", endpoint="keyed-shops"))
     go(keyed, versions[0], at_once=True)  # a data scientist may read keys, and no metrics
@@ -306,12 +306,30 @@ def test_an_endpoint_with_a_key_gets_a_new_one_and_one_without_says_why_not(shop
 
 def test_a_shift_that_cannot_be_watched_is_put_back(shop, versions, monkeypatch):
     go(shop.online(), versions[0])
-    for name, value in shop.azure.variables(shop.azure.scientist).items():
+    for name, value in shop.azure.variables(shop.azure.builtin).items():
         monkeypatch.setenv(name, value)
     with pytest.raises(PlatformError, match="cannot read the metrics"):
         go(shop.online(), versions[1])
     assert shop.traffic == {versions[0].name: 100}
     assert shop.deployments == {versions[0].name: "Succeeded"}
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_storm_during_a_deployment_is_waited_for_and_one_without_end_leaves_the_traffic_whole(shop, versions, status):
+    one, two = versions[:2]
+    for asked in ("PUT .*/deployments/", "GET .*/metrics", "PUT .*/onlineEndpoints/[^/]+$", "GET .*/onlineEndpoints/[^/]+$"):
+        shop.azure.faults.add(Fault(asked, status=status, times=2))
+    go(shop.online(), one)
+    assert shop.traffic == {one.name: 100}
+    place = shop.online()
+    place.deploy(two.version, two.folder)
+    shop.azure.faults.add(Fault("PUT .*/onlineEndpoints/[^/]+$", status=status, times=1000))
+    with pytest.raises(PlatformError, match=rf"too busy \(HTTP {status}\)"):
+        place.shift(two.version, two.smoke, at_once=False)
+    assert (shop.traffic, shop.endpoint.share("mirrorTraffic")) == ({one.name: 100}, {})
+    shop.azure.faults.clear()
+    go(shop.online(), two)
+    assert shop.traffic == {two.name: 100}
 
 
 POINTS = {

@@ -130,10 +130,10 @@ def test_a_login_of_another_tenant_is_named_beside_the_file_s(doctor):
 
 
 def test_what_may_not_be_seen_is_neither_right_nor_wrong_and_no_secret_is_told(doctor):
-    doctor.sign_in(doctor.azure.scientist)
+    doctor.sign_in(doctor.azure.builtin)
     code, out, errors = doctor.mlops("doctor", "--azure")
     assert "? quota" in out
     assert "✔ workspace" in out
     assert "may more than that: read keys, delete models and data" in out
-    assert doctor.azure.scientist.secret not in out + errors
+    assert doctor.azure.builtin.secret not in out + errors
     assert code == 0, out

@@ -64,6 +64,21 @@ def test_a_storm_that_does_not_end_is_told(job):
     assert [call.status for call in job.azure.calls if "/jobs/" in call.path] == [429, 429, 429]
 
 
+@pytest.mark.e2e
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_storm_while_a_job_is_followed_passes_or_leaves_a_run_to_be_followed_again(there, status):
+    there.azure.faults.add(Fault("GET .*/children", status=status, times=2))
+    there.azure.faults.add(Fault("blob get .*std_log", status=503, times=2))
+    assert there.run()["state"] == "completed"
+    there.azure.faults.add(Fault("GET .*/children", status=status, times=100))
+    code, _, errors = there.mlops("run", "pipeline.yml", "--where", "azure", "--force")
+    assert (code, f"too busy (HTTP {status})" in errors) == (3, True)
+    assert there.record()["state"] == "detached"
+    there.azure.faults.clear()
+    assert there.follow()["state"] == "completed"
+    assert len(jobs_of(there)) == 2
+
+
 def test_tokens_that_die_are_renewed(job):
     job.azure.entra.lifetime, before = 2.0, job.azure.entra.issued
     assert job.run(file="job.yml")["state"] == "completed"

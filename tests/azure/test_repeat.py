@@ -12,6 +12,7 @@ PRICES = Path(__file__).parents[2] / "infra/prices.yml"
 
 def test_a_file_is_repeated_on_each_compute_and_priced(there):
     there.azure.workspace.computes |= {"small", "large"}
+    there.place(cost_owner="team-flights")
     (there.project.root / "infra").mkdir()
     prices = yaml.safe_load(PRICES.read_text())
     size, hourly = next((size, told) for size, told in prices["prices"].items() if "Dedicated" in told)
@@ -25,6 +26,7 @@ def test_a_file_is_repeated_on_each_compute_and_priced(there):
     assert all(one["cost"] == pytest.approx(one["hours"] * hourly["Dedicated"]) for one in told)
     sent = [body["properties"]["settings"]["default_compute"].rpartition("/")[2] for body in there.puts("jobs")]
     assert sent == ["small", "large"]
+    assert {body["properties"]["tags"]["cost-owner"] for body in there.puts("jobs")} == {"team-flights"}
     code, _, errors = there.mlops("repeat", "pipeline.yml", "--compute", "small,unknown")
     assert (code, "infra/prices.yml" in errors) == (2, True)
     assert len(there.puts("jobs")) == 2

@@ -37,6 +37,7 @@ def test_what_the_service_reuses_is_told_with_its_reason(there):
     facts = there.run()
     assert {step["state"] for step in facts["steps"].values()} == {"reused"}
     assert facts["steps"]["make"]["reason"].startswith("Azure ML has it from ")
+    assert there.mlops("logs", "latest", "make")[:2] == (0, "== make: reused, so it wrote nothing in this run\n")
     assert {step["state"] for step in there.run("--force")["steps"].values()} == {"finished"}
 
 
@@ -73,6 +74,14 @@ def test_a_command_of_its_own_runs_with_its_output(there):
     facts = there.run("--set", "inputs.word=bye", file="job.yml")
     assert Path(facts["outputs"]["said"]["path"], "word.txt").read_text() == "bye\n"
     assert facts["steps"]["job"]["state"] == "finished"
+
+
+def test_a_job_says_who_pays_as_the_environment_or_the_file_itself_says(there):
+    there.place(cost_owner="team-flights")
+    there.run()
+    there.project.edit("pipeline.yml", "type: pipeline", "type: pipeline\ntags: {cost-owner: team-weather}")
+    there.run()
+    assert [body["properties"]["tags"]["cost-owner"] for body in there.puts("jobs")] == ["team-flights", "team-weather"]
 
 
 def test_a_step_with_a_title_of_its_own_is_followed_by_its_name(there):

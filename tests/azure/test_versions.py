@@ -233,6 +233,29 @@ def test_a_workspace_that_is_busy_is_asked_again_and_then_told_with_nothing_move
     assert assets(there, name)["1"]["stage"] == "challenger, production, staging"
 
 
+def test_a_blob_whose_name_leads_out_of_its_folder_is_not_brought(there, registry, another, register, name):
+    """X2: a name goes on from the folder with a whole path. One with `..` reaches no store: every client takes that out of an address."""
+    version, evil = register(registry, "one"), there.project.root / "evil.txt"
+    container = there.azure.workspace.blobs.get_container_client("azureml-blobstore")
+    container.upload_blob(f"{version.artifacts.partition('/paths/')[2]}/model/{evil}", b"evil")
+    with pytest.raises(PlatformError, match="leads out of its folder"):
+        another().fetch(version)
+    assert not evil.exists()
+
+
+@pytest.mark.parametrize("asked", ["blob put .*/model/weights", "blob put .*slipway/registry"])
+def test_a_storm_of_the_blob_store_is_waited_for_and_one_without_end_registers_nothing(there, registry, another, register, name, asked):
+    """R11, of the files and of the registry's own blob."""
+    there.azure.faults.add(Fault(asked, status=503, code="ServerBusy", times=2))
+    register(registry, "one")
+    there.azure.faults.add(Fault(asked, status=503, code="ServerBusy", times=100))
+    with pytest.raises(PlatformError, match=r"too busy \(HTTP 503\)"):
+        register(registry, "two")
+    there.azure.faults.clear()
+    assert [one.version for one in another().versions(name)] == [1]
+    assert (register(another(), "two").version, len(registry.versions(name))) == (2, 2)
+
+
 def test_files_that_were_changed_there_are_not_served(registry, another, register, name):
     """R7."""
     version = register(registry, "one")

@@ -19,6 +19,7 @@ from azure.identity import (
     ManagedIdentityCredential,
     WorkloadIdentityCredential,
 )
+from azure.storage.blob import ExponentialRetry
 
 from mlops.azure.failures import told
 from mlops.azure.sign_in import in_job, token_of_job
@@ -35,6 +36,8 @@ PACE = 1.0
 POLL = 5
 """Seconds between two questions whether the service is done with a change, where it does not say."""
 ARM = "https://management.azure.com/.default"
+BACKOFF = 2.0
+"""Seconds between two tries of a blob; they double."""
 RETRIES, _LONGEST = 5, 20.0  # after a 429, a 5xx or a dropped connection; seconds between two tries where the service does not say
 
 
@@ -125,6 +128,11 @@ def connect(settings: AzureSettings, environment: str) -> Connection:
 def patience() -> Patience:
     """Return how patiently Azure is asked."""
     return Patience(retry_total=RETRIES, retry_backoff_factor=0.4, retry_backoff_max=_LONGEST)
+
+
+def blob_patience() -> ExponentialRetry:
+    """Return how patiently Azure Storage is asked: its own policy, which waits 15 seconds before it asks again, with shorter waits."""
+    return ExponentialRetry(initial_backoff=0, increment_base=BACKOFF, retry_total=RETRIES, random_jitter_range=BACKOFF / 2)
 
 
 def place_of(environment: Environment) -> AzureSettings:

@@ -13,11 +13,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from mlops.settings import AzureSettings
+
 COST_OWNER = "cost-owner"
 """The tag that says who pays: of every resource, run and endpoint."""
 PROJECT = re.compile(r"[a-z][a-z0-9]{2,9}")
 ENVIRONMENT = re.compile(r"[a-z][a-z0-9-]{1,10}[a-z0-9]")
 MODEL = re.compile(r"[a-z][a-z0-9-]{0,40}")
+
+
+def owner_tag(settings: AzureSettings) -> dict[str, str]:
+    """Return the tag that says who pays in an environment; nothing where its file does not say."""
+    return {COST_OWNER: settings.cost_owner} if settings.cost_owner else {}
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from mlops.azure.connection import Connection, connect, place_of
 from mlops.azure.environment_asset import environment_asset
 from mlops.azure.metrics import Measured, measure
 from mlops.azure.model_asset import model_asset
-from mlops.azure.names import COST_OWNER
+from mlops.azure.names import owner_tag
 from mlops.azure.scaling import scale, unscale
 from mlops.azure.scoring import Scorer
 from mlops.delivery.judging import error_rate_rule, rule, smoke_rule, unwatched
@@ -147,12 +147,7 @@ class Online:
         return self._served(found, found.seen.deployments[name], "ready")
 
     def _common(self) -> dict[str, str]:
-        online = self.settings.online
-        return {
-            "project": self.project,
-            "environment": self.settings.name,
-            **({COST_OWNER: online.cost_owner} if online.cost_owner else {}),
-        }
+        return {"project": self.project, "environment": self.settings.name, **owner_tag(place_of(self.settings))}
 
     def _tags(self, version: ModelVersion) -> dict[str, str]:
         """Return the tags of a version's deployment: the way back from what serves to the run, the commit and the data that made it."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.storage.blob import ContainerClient
 
+from mlops.azure.connection import blob_patience
 from mlops.azure.failures import told
 from mlops.azure.mended import with_models
 from mlops.azure.submission import silent
@@ -27,7 +28,7 @@ def opened(connection: Connection, datastore: str) -> ContainerClient:
     """Return the container behind a datastore of the workspace, opened as whoever is signed in."""
     store = connection.client.datastores.get(datastore)
     account = f"{store.protocol}://{store.account_name}.blob.{store.endpoint}"
-    return ContainerClient(account, store.container_name, credential=connection.credential)
+    return ContainerClient(account, store.container_name, credential=connection.credential, retry_policy=blob_patience())
 
 
 @dataclass

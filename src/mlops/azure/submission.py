@@ -16,6 +16,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from marshmallow import ValidationError
 
 from mlops.azure.failures import clean, told
+from mlops.azure.names import owner_tag
 from mlops.errors import UsageError
 from mlops.spec.references import is_reference
 from mlops.spec.values import ASSET_TYPES
@@ -86,6 +87,8 @@ def _override(pipeline: Pipeline, name: str, text: str) -> dict[str, Any]:
 def submit(connection: Connection, job: Job, name: str, tag: str, *, again: bool = False) -> Job:
     """Submit a job under `name`; `again`, return the one that has it already, of a try before this one whose answer was lost.
 
+    It carries our `tag`, and who pays in this environment, unless the file itself names another.
+
     Raises:
         UsageError: The service refuses it.
         PlatformError: It cannot be reached, or not now.
@@ -96,7 +99,7 @@ def submit(connection: Connection, job: Job, name: str, tag: str, *, again: bool
             if again:
                 return jobs.get(name)
         job.name = name
-        job.tags = {**(job.tags or {}), TAG: tag}
+        job.tags = {**owner_tag(connection.settings), **(job.tags or {}), TAG: tag}
         return jobs.create_or_update(job)
 
 

@@ -51,7 +51,7 @@ class Tail:
             if facts.get("state") == "reused" and name not in self._read:
                 self._read[name] = 0
                 self._say(None, f"== {name}: reused, so it wrote nothing in this run\n")
-            for piece in _new(self.folder / str(facts.get("log", "")), self._read, name):
+            for piece in _new(self.folder / str(facts["log"]), self._read, name) if facts.get("log") else ():
                 self._take(name, piece)
             if self._rest.get(name) and (over or facts.get("state") != "running"):
                 self._finish(name, self._rest.pop(name))

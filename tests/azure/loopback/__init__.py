@@ -23,6 +23,7 @@ import uvicorn
 from azure.storage.blob import BlobServiceClient
 
 from . import azurite, certificates
+from .blobs import Blobs
 from .endpoints import Endpoints
 from .entra import LOGIN, Entra, Identity
 from .faults import Fault, Faults
@@ -50,10 +51,10 @@ class Loopback:
 
     def __init__(self, folder: Path, tools: Path) -> None:
         self.folder, self.tools = folder, tools
-        self.scientist, self.reader, self.nobody = Identity(), Identity("Reader"), Identity("none")
-        self.ci, self.planner = Identity("ci"), Identity("ci that reads quotas")
+        self.scientist, self.reader, self.caller = (Identity(who, person=True) for who in ("data-scientists", "readers", "callers"))
+        self.ci, self.planner, self.builtin, self.nobody = Identity("ci"), Identity("ci that reads quotas"), Identity(), Identity("none")
         self.taker, self.publisher = Identity("ci that takes"), Identity("ci that publishes")
-        known = [self.scientist, self.reader, self.nobody, self.ci, self.planner, self.taker, self.publisher]
+        known = [self.scientist, self.reader, self.caller, self.ci, self.planner, self.builtin, self.nobody, self.taker, self.publisher]
         self.entra = Entra(str(uuid.uuid4()), known)
         self.faults = Faults()
         self._ending = contextlib.ExitStack()
@@ -104,10 +105,11 @@ class Loopback:
         listening = socket.create_server(("127.0.0.1", 0))
         port = listening.getsockname()[1]
         files = {"ssl_certfile": str(self.certificates.certificate), "ssl_keyfile": str(self.certificates.key)}
-        self._server = uvicorn.Server(uvicorn.Config(self.service.application(), log_level="error", lifespan="off", **files))
-        self.proxy = Proxy(
-            {ARM: port, LOGIN: port, "*.api.azureml.ms": port, "*.inference.ml.azure.com": port, "*.blob.core.windows.net": blob_port}
-        )
+        own = (self.entra, self.service.judge, self.faults, self._drop)
+        application = Blobs(self.service.application(), *own, blob_port, self.certificates.authority)
+        self._server = uvicorn.Server(uvicorn.Config(application, log_level="error", lifespan="off", **files))
+        names = (ARM, LOGIN, "*.api.azureml.ms", "*.inference.ml.azure.com", "*.blob.core.windows.net")
+        self.proxy = Proxy(dict.fromkeys(names, port))
         ready = threading.Event()
         thread = threading.Thread(target=lambda: asyncio.run(self._main(listening, ready)), daemon=True)
         thread.start()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .entra import Refused
-from .roles import ROLES
+from .roles import held
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,8 +45,11 @@ class Administration:
 
     def permissions(self, who: Identity) -> dict[str, Any]:
         """Return what a role grants, as `permissions` of a scope does; a denied action is one more that it leaves out."""
-        actions, but = ROLES[who.role]
-        return {"value": [{"actions": list(actions), "notActions": [*but, *self.denied], "dataActions": [], "notDataActions": []}]}
+        own = held(who.role, ("workspace", "group", "subscription"))
+        told = [
+            {"actions": one.actions, "notActions": (*one.but, *self.denied), "dataActions": one.data, "notDataActions": ()} for one in own
+        ]
+        return {"value": told}
 
     def rows(self, scope: str) -> list[Row]:
         """Return method, path, action and handler of each operation; these are asked for below a workspace, a group or a subscription."""

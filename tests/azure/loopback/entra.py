@@ -25,6 +25,8 @@ class Identity:
     """The token of the CI system that it may sign in with instead of its secret."""
     trusts: set[tuple[str, str]] = field(default_factory=set)
     """Federated credentials: issuer and subject of the tokens that it believes, letter by letter."""
+    person: bool = False
+    """Whether its tokens are those of a person."""
 
 
 class Refused(Exception):
@@ -45,6 +47,8 @@ class Entra:
     issued: int = 0
     issuers: dict[str, str] = field(default_factory=dict)
     """Who signs tokens that can be checked: the issuer's name, and its key."""
+    tokens: list[str] = field(default_factory=list)
+    """Every token that was handed out."""
     _key: str = field(default_factory=lambda: secrets.token_hex(32))
 
     def discovery(self, tenant: str) -> dict[str, Any]:
@@ -79,7 +83,8 @@ class Entra:
         audience = form.get("scope", "").split(" ")[0].removesuffix("/.default").rstrip("/")
         self.issued += 1
         lasts = max(1, int(self.lifetime))
-        return {"token_type": "Bearer", "expires_in": lasts, "ext_expires_in": lasts, "access_token": self._signed(who, audience, lasts)}
+        self.tokens.append(self._signed(who, audience, lasts))
+        return {"token_type": "Bearer", "expires_in": lasts, "ext_expires_in": lasts, "access_token": self.tokens[-1]}
 
     def _believe(self, who: Identity, assertion: str) -> None:
         """Check a token of somebody else: signature, time, audience, and that the identity has a credential for its issuer and subject.
@@ -133,4 +138,5 @@ class Entra:
             "oid": who.object,
             "appid": who.client,
         }
+        claims |= {"scp": "user_impersonation"} if who.person else {}
         return jwt.encode(claims, self._key, algorithm="HS256")

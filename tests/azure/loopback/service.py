@@ -17,8 +17,8 @@ from starlette.routing import Route
 
 from . import description
 from .administration import Administration
-from .entra import LOGIN, Entra, Refused
-from .roles import grants
+from .entra import LOGIN, Entra, Identity, Refused
+from .roles import Judge, chain
 from .routes import rows
 from .workspace import ASSETS
 
@@ -53,6 +53,7 @@ VERSIONS |= {"2024-10-01", "2024-10-01-preview", "2025-01-01-preview", "2025-06-
 IMAGES = {"2024-10-01-preview", "2025-01-01-preview", "2026-05-15-preview"}
 """In which an environment's version tells of its image."""
 VERSIONS |= IMAGES
+_UPLOAD = "/versions/startPendingUpload/action"
 USUAL, PAGE = 50, 100  # children in an answer: without asking, and at most
 
 
@@ -88,7 +89,10 @@ class Service:
     """The workspace was deleted."""
     after: Callable[[Call], None] | None = None
     """Is told of each request that was carried out, before whoever asked has the answer."""
+    judge: Judge = field(default_factory=Judge)
     administration: Administration = field(init=False)
+    operations: list[tuple[str, str, str]] = field(default_factory=list)
+    """What can be asked for: method, path and action of each; an action without a provider is one below a workspace."""
     _polls: dict[str, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -111,17 +115,17 @@ class Service:
             ("GET", f"{ws}/jobs/{{name}}", "jobs/read", self._get),
             ("POST", f"{ws}/jobs/{{name}}/cancel", "jobs/cancel/action", self._cancel),
             ("GET", f"{ws}/operations/{{name}}", "jobs/read", self._operation),
-            ("POST", f"{ws}{versions}/startPendingUpload", "{kind}/versions/write", lambda **_: (200, self.workspace.open_upload())),
+            ("POST", f"{ws}{versions}/startPendingUpload", f"{{kind}}{_UPLOAD}", lambda **_: (200, self.workspace.open_upload())),
             ("GET", f"{ws}/{{kind}}/{{name}}/versions", "{kind}/versions/read", self._versions),
             ("PUT", f"{ws}{versions}", "{kind}/versions/write", self._create),
             ("GET", f"{ws}{versions}", "{kind}/versions/read", self._find),
             ("GET", f"{ws}/{{kind}}/{{name}}", "{kind}/read", lambda at, **_: (200, self.workspace.container(at["kind"], at["name"]))),
             ("PUT", f"{ws}/{{kind}}/{{name}}", "{kind}/write", self._put_away),
             ("GET", f"{ws}/{{kind}}", "{kind}/read", lambda at, query, **_: (200, {"value": self.workspace.containers(at["kind"], query)})),
-            ("GET", f"{history}/runs/{{name}}", "jobs/read", self._run),
-            ("GET", f"{history}/runs/{{name}}/details", "jobs/read", self._run),
-            ("GET", f"{history}/runs/{{name}}/children", "jobs/read", self._children),
-            ("POST", f"{history}/rundata", "jobs/read", self._rundata),
+            ("GET", f"{history}/runs/{{name}}", "experiments/runs/read", self._run),
+            ("GET", f"{history}/runs/{{name}}/details", "experiments/runs/read", self._run),
+            ("GET", f"{history}/runs/{{name}}/children", "experiments/runs/read", self._children),
+            ("POST", f"{history}/rundata", "experiments/runs/read", self._rundata),
             *((method, f"/mlflow/v1.0{_SCOPE}/{{path:path}}", "experiments/runs/read", self._mlflow) for method in ("GET", "POST")),
             ("POST", f"/data/v1.0{_SCOPE}/dataversion/batchGetResolvedUris", "data/versions/read", self._resolved),
             ("POST", f"/modelregistry/v1.0{_SCOPE}/models/batchGetResolvedUris", "models/versions/read", self._resolved),
@@ -130,6 +134,7 @@ class Service:
         table = rows(self.endpoints, self.administration, _SCOPE) + table
         shared = self.registries
         table = [(method, path, action, shared.carried_out(handler)) for method, path, action, handler in shared.rows()] + table
+        self.operations = [(method, path, action) for method, path, action, _ in table]
         routes = [Route("/score", self._scored, methods=["POST"])]
         routes += [Route(path, self._guarded(action, handler), methods=[method]) for method, path, action, handler in table]
         routes += [
@@ -159,14 +164,24 @@ class Service:
                 )
             self._in_place(at)
             needed = action if not action or action.startswith("Microsoft.") else f"{_OF}/{action.format(**at)}"
-            if needed and not grants(who.role, needed):
+            if needed and not self.judge.allows(who.role, needed, chain(request.url.path)):
                 told = f"The client '{who.client}' with object id '{who.object}' does not have authorization to perform action '{needed}' "
                 raise Refused(403, "AuthorizationFailed", f"{told}over scope '{self.workspace.id}' or the scope is invalid.")
+            self._linked(who, request.method, body)
             if host == ARM:
                 self._judge(request, query, body)
             return handler(at=at, query=query, body=body, who=who)
 
         return self._endpoint(carry_out, action if action.startswith("Microsoft.") else f"{_OF}/{action}")
+
+    def _linked(self, who: Identity, method: str, body: Any) -> None:
+        """Refuse a resource that is to act as an identity, to whoever may not assign that one."""
+        assigned = (body.get("identity") or {}).get("userAssignedIdentities") if method == "PUT" and isinstance(body, dict) else None
+        action = "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action"
+        for name in assigned or ():
+            if not self.judge.allows(who.role, action, chain(name)):
+                told = f"The client '{who.client}' has permission to perform the action, however, it does not have permission to perform action"
+                raise Refused(403, "LinkedAuthorizationFailed", f"{told}(s) '{action}' on the linked scope(s) '{name}'.")
 
     async def _scored(self, request: Request) -> Response:
         raw = await request.body()
@@ -191,7 +206,7 @@ class Service:
         who, claims = self.entra.who(header)
         if claims["aud"] != "https://ml.azure.com":
             raise Refused(401, "Unauthorized", "invalid_audience")
-        if not grants(who.role, f"{_OF}/onlineEndpoints/score/action"):
+        if not self.judge.allows(who.role, f"{_OF}/onlineEndpoints/score/action", chain(f"{self.workspace.id}/onlineEndpoints/{name}")):
             raise Refused(403, "Forbidden", "action_not_granted")
 
     def _open(self, handler: Callable[..., tuple[int, Any]]) -> Callable[[Request], Any]:

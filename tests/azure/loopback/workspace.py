@@ -64,6 +64,8 @@ class Workspace(Shelf):
     registries: dict[str, Any] = field(default_factory=dict)
     uploads: list[str] = field(default_factory=list)
     """The containers that were opened for an upload of code, in the order of the asking."""
+    signatures: list[str] = field(default_factory=list)
+    """The signatures that they were opened with."""
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     @property
@@ -193,6 +195,7 @@ class Workspace(Shelf):
         may = ContainerSasPermissions(read=True, write=True, list=True, create=True, add=True)
         until = datetime.now(UTC) + timedelta(hours=1)
         signature = generate_container_sas(self.storage.account, container, self.storage.key, permission=may, expiry=until)
+        self.signatures.append(signature)
         address = f"{self.account_url}/{container}"
         account = self.told()["properties"]["storageAccount"]
         reference = {
