@@ -61,6 +61,9 @@ class _Bundle:
             made["code"] = f"./code/{code.name}" if code and code.is_file() and not includes else "./code"
         if isinstance(made.get("environment"), dict):
             made["environment"] = self._environment(made["environment"])
+        elif path := self._local(made.get("environment")):
+            value = {key: item for key, item in read(path).value.items() if key != "$schema"}
+            made["environment"] = _Bundle(path.parent, self.target)._environment(value)
         return made
 
     def _copy_code(self, code: Path | None, includes: list[str]) -> None:

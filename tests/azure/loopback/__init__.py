@@ -49,7 +49,8 @@ class Loopback:
         self.folder, self.tools = folder, tools
         self.scientist, self.reader, self.nobody = Identity(), Identity("Reader"), Identity("none")
         self.ci, self.planner = Identity("ci"), Identity("ci that reads quotas")
-        self.entra = Entra(str(uuid.uuid4()), [self.scientist, self.reader, self.nobody, self.ci, self.planner])
+        self.kubernetes = Identity("ci on Kubernetes")
+        self.entra = Entra(str(uuid.uuid4()), [self.scientist, self.reader, self.nobody, self.ci, self.planner, self.kubernetes])
         self.faults = Faults()
         self._ending = contextlib.ExitStack()
 

@@ -21,6 +21,8 @@ ROLES["ci"] = tuple(tuple(one for name in ("deployer", "scaler") for one in _OUR
 _READS = tuple(f"Microsoft.MachineLearningServices/locations/{kind}/read" for kind in ("usages", "vmSizes"))
 ROLES["ci that reads quotas"] = (ROLES["ci"][0] + _READS, ROLES["ci"][1])
 
+ROLES["ci on Kubernetes"] = ((*ROLES["ci"][0], f"{_OF}/onlineEndpoints/token/action"), ROLES["ci"][1])
+
 _GRANTED = json.loads(Path(__file__).parents[3].joinpath("infra/roles.json").read_text(encoding="utf-8"))["roles"]["deployer"]
 _LOOKS = ("MachineLearningServices/locations/usages", "MachineLearningServices/locations/vmSizes", "Resources/subscriptions/providers")
 _LOOKS += ("ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",)
