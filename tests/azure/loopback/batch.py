@@ -12,7 +12,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .endpoints import NAME, SOON
+from .endpoints import NAME
 from .entra import Refused
 
 if TYPE_CHECKING:
@@ -125,14 +125,14 @@ class BatchEndpoints:
         def end(error: str | None) -> None:
             made.state = "Failed" if error else "Succeeded"
 
-        return (201 if there is None else 200), {**self.told(made), "_headers": {**self.online._operate(made, change, end), **SOON}}
+        return (201 if there is None else 200), {**self.told(made), "_headers": self.online._operate(made, change, end)}
 
     def delete(self, name: str) -> tuple[int, dict[str, Any] | None]:
         if name not in self.found:
             return 204, None
         self._free(self.found[name])
         headers = self.online._operate(self.found[name], lambda: self.found.pop(name, None) and None, lambda _: None)
-        return 202, {"_headers": {**headers, **SOON}}
+        return 202, {"_headers": headers}
 
     def put_deployment(self, endpoint: str, name: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Create a deployment or put another component into it.
@@ -156,7 +156,7 @@ class BatchEndpoints:
         def end(error: str | None) -> None:
             one.state = "Failed" if error else "Succeeded"
 
-        return 201, {**self.told_deployment(there, one), "_headers": {**self.online._operate(there, carry_out, end), **SOON}}
+        return 201, {**self.told_deployment(there, one), "_headers": self.online._operate(there, carry_out, end)}
 
     def _check(self, properties: dict[str, Any]) -> None:
         configuration = properties.get("deploymentConfiguration") or {}
@@ -184,7 +184,7 @@ class BatchEndpoints:
                 raise Refused(400, "BadRequest", f"Deployment {name} is the default of {endpoint} and cannot be deleted.")
             there.deployments[name].state = "Deleting"
         headers = self.online._operate(there, lambda: there.deployments.pop(name, None) and None, lambda _: None)
-        return 202, {"_headers": {**headers, **SOON}}
+        return 202, {"_headers": headers}
 
     @staticmethod
     def _free(there: Endpoint) -> None:
