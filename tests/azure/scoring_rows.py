@@ -10,26 +10,30 @@ from typing import Any
 import pandas as pd
 from tests.azure.deploying import COLUMNS, FORKS, MODEL, Made
 
+from mlops.azure import connection, endpoint
 from mlops.azure.batch import Batch
 from mlops.azure.connection import connect, place_of
 from mlops.settings import Environment
 
 SCORE = """
-import argparse
-import mlflow.sklearn, pandas as pd
+import argparse, csv
+import skops.io
 
 parser = argparse.ArgumentParser()
 for name in ("model", "rows", "scale", "lineage", "scores"):
     parser.add_argument(f"--{name}")
 args = parser.parse_args()
-rows = pd.read_csv(args.rows)
-said = mlflow.sklearn.load_model(args.model).predict_proba(rows)[:, 1]
-rows.assign(score=said * float(args.scale), lineage=args.lineage).to_parquet(args.scores)
+model = skops.io.load(f"{args.model}/model.skops")
+with open(args.rows) as file, open(args.scores, "w", newline="") as out:
+    head, *rows = csv.reader(file)
+    said = model.predict_proba([[float(value) for value in row] for row in rows])[:, 1]
+    csv.writer(out).writerows([[*head, "score", "lineage"], *([*row, one * float(args.scale), args.lineage] for row, one in zip(rows, said))])
 print(f"{len(rows)} rows scored")
 """
 PIPELINE = """
 type: pipeline
 experiment_name: shops-batch
+description: Rows of PLACE
 settings: {default_compute: azureml:cpu-cluster}
 inputs:
   rows: {type: uri_file, path: ../../rows.csv}
@@ -88,12 +92,15 @@ FILES = {
 }
 
 
+FORKS.set_forkserver_preload(["tests.azure.scoring_rows"])
+
+
 def lay(root: Path, made: Made, place: dict[str, str]) -> Path:
     """Write the project's files below `root`, whose production is at a place on Azure, and rows to score: those that the version's answers are known of."""
     production = {"where": "azure", "azure": place, "batch": {"pipeline": "src/pipelines/batch.yml"}}
     for name, text in {**FILES, "environments/production.yml": json.dumps(production)}.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text.lstrip())
+        (root / name).write_text(text.lstrip().replace("PLACE", root.name))  # another component for each test
     rows = root / "rows.csv"
     pd.DataFrame(json.loads(made.smoke.read_text())["data"], columns=COLUMNS).to_csv(rows, index=False)
     return rows
@@ -114,6 +121,7 @@ def go(place: Batch, made: Made) -> dict[str, Any] | None:
 
 def _child(variables: dict[str, str], settings: Environment, root: str, made: Made) -> None:
     os.environ.update(variables)
+    connection.POLL = endpoint.POLL = 0.02
     go(batch(Path(root), settings), made)
 
 
