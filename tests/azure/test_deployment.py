@@ -349,7 +349,7 @@ def cluster(shop, monkeypatch):
 def test_on_kubernetes_versions_come_by_stages_without_a_mirror_and_no_quota_is_asked(cluster, versions):
     one, two = versions[:2]
     go(cluster.online(on_kubernetes(cluster)), one)
-    place = cluster.online(on_kubernetes(cluster, instance_type="small", scale=ScaleSettings(1, 4)))
+    place = cluster.online(on_kubernetes(cluster, instance_type="small", scale=ScaleSettings(1, 4), collect=True))
     with Caller(place.look().address, cluster.endpoint.keys["primaryKey"]) as caller:
         told = go(place, two)
     assert [stage["percent"] for stage in told["shift"]] == [10, 50, 100]
@@ -360,6 +360,7 @@ def test_on_kubernetes_versions_come_by_stages_without_a_mirror_and_no_quota_is_
     assert (usual["endpointComputeType"], usual.get("instanceType"), own["instanceType"]) == ("Kubernetes", None, "small")
     assert (own["scaleSettings"]["scaleType"], own["scaleSettings"]["maxInstances"]) == ("TargetUtilization", 4)
     assert own["scaleSettings"]["targetUtilizationPercentage"] == 70
+    assert len(kept(cluster, two, "model_inputs")) >= 10
     assert not cluster.azure.endpoints.scales, "Azure Monitor scales the service's own machines alone"
     assert not [call for call in cluster.azure.calls if "/locations/" in call.path and "/mfeOperationsStatus/" not in call.path]
     assert go(cluster.online(on_kubernetes(cluster)), one, at_once=True)["shift"] == []
@@ -369,14 +370,9 @@ def test_on_kubernetes_versions_come_by_stages_without_a_mirror_and_no_quota_is_
 def test_on_kubernetes_the_role_of_ci_is_not_enough_to_ask_an_endpoint_and_that_is_told(shop, versions):
     place = shop.online(on_kubernetes(shop))
     place.deploy(versions[0].version, versions[0].folder)
-    with pytest.raises(PlatformError, match="not allowed: .*onlineEndpoints/token/action"):
+    with pytest.raises(PlatformError, match=r"not allowed: .*onlineEndpoints/token/action"):
         place.trial(versions[0].version, versions[0].smoke)
     assert shop.traffic == {}
-
-
-def test_rows_are_kept_on_kubernetes_too(cluster, versions):
-    go(cluster.online(on_kubernetes(cluster, collect=True)), versions[0])
-    assert len(kept(cluster, versions[0], "model_inputs")) >= 10
 
 
 def test_an_instance_type_that_the_cluster_has_not_is_told(cluster, versions):
