@@ -167,7 +167,10 @@ class Endpoints:
             **{key: {"period": "PT10S"} for key in ("livenessProbe", "readinessProbe")},
         }
         if endpoint.kubernetes:  # azure-ai-ml cannot read a deployment without; the cluster's default instance type has these
-            limits = {"containerResourceRequests": {"cpu": "100m", "memory": "2Gi"}, "containerResourceLimits": {"cpu": "2", "memory": "8Gi"}}
+            limits = {
+                "containerResourceRequests": {"cpu": "100m", "memory": "2Gi"},
+                "containerResourceLimits": {"cpu": "2", "memory": "8Gi"},
+            }
             usual |= {"containerResourceRequirements": limits}
         properties = {**usual, **sent, "provisioningState": one.state}
         made = self._resource(f"onlineEndpoints/{endpoint.name}/deployments/{one.name}", one.name, one.body)
