@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
-from tests.azure.deploying import COLUMNS, environment, make
+from tests.azure.deploying import COLUMNS, MODEL, environment, make
 from tests.azure.loopback import Fault, Loopback, description
 from tests.azure.scoring_rows import batch, go, lay, process
 
@@ -117,6 +117,17 @@ def test_a_pipeline_that_changed_comes_with_the_next_promotion_of_the_same_versi
     after = shop.endpoint.deployments[versions[0].name].body["tags"]["component"]
     assert before != after
     assert shop.endpoint.deployments.keys() == {versions[0].name}
+
+
+def test_the_example_s_own_pipeline_is_deployed_as_it_is(shop, versions):
+    root = Path(__file__).parents[2]
+    settings = replace(shop.settings(), batch=BatchSettings())
+    go(Batch(root, replace(MODEL, pipeline="src/pipelines/train.yml"), settings, shop.batch().connected), versions[0])
+    named = shop.endpoint.deployments[versions[0].name].body["properties"]["deploymentConfiguration"]["componentId"]["assetId"]
+    spec = shop.azure.workspace.held("components", "shops_batch", named.rpartition("/")[2])["properties"]["componentSpec"]
+    files = {name for name, port in spec["inputs"].items() if port["type"].startswith("uri_")}
+    assert (files, set(spec["jobs"])) == ({"data", "contract"}, {"import", "features", "score"})
+    assert spec["inputs"]["months"]["default"] == "2013-12"
 
 
 def test_every_body_is_held_against_microsoft_s_description(shop, versions):
