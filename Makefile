@@ -56,7 +56,7 @@ adopt: $(ready)  ## DATA=file-or-url TARGET=column [NAME= TASK= TIME= GROUP= DRO
 	  $${GROUP:+--group "$$GROUP"} $${METRIC:+--metric "$$METRIC"} $${POSITIVE:+--positive "$$POSITIVE"} $${TEST_SHARE:+--test-share "$$TEST_SHARE"} \
 	  $${DAY_FIRST:+--day-first "$$DAY_FIRST"} $${YES:+--yes} $${DRY:+--dry-run} "$${more[@]}"
 
-.PHONY: data run plan try comment train promote rollback status monitor stop report ui
+.PHONY: data run plan try comment train promote rollback score status monitor stop report ui
 run: $(ready)  ## from raw data to the production endpoint
 	@mlops deliver $(model) $(settings)
 
@@ -80,6 +80,9 @@ promote: $(ready)  ## VERSION=n ENV=production [REASON=why]: put a version into 
 
 rollback: $(ready)  ## ENV=production [VERSION=n] [REASON=why]: take it, or only this one, back to what it served before
 	@mlops rollback "$$ENV" $${VERSION:+--from "$$VERSION"} $(model) $(reason)
+
+score: $(ready)  ## ENV=production [SET=inputs.name=value]: score rows in a batch with the version that serves there
+	@mlops score "$$ENV" $(model) $(settings)
 
 status: $(ready)  ## what serves where
 	@mlops status $(model)

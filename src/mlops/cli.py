@@ -483,6 +483,12 @@ VERBS = {
             _REASON,
         ),
     ),
+    "score": Verb(
+        "score:score",
+        "score rows in a batch with the version in an environment: the same pipeline here, or by its batch endpoint on Azure ML",
+        "mlops score production --set inputs.months=2013-12",
+        (_argument("environment", **_ENVIRONMENT), _MODEL, _SET, _FORCE, _QUEUE_LIMIT),
+    ),
     "status": Verb("way:status", "what serves where: version, address, health", "mlops status --json", (_ANY_MODEL,)),
     "monitor": Verb(
         "monitor:monitor",

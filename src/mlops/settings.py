@@ -33,7 +33,7 @@ _IDS = {
 }
 """What each is the id of, and where it stands."""
 PACKAGES = ("project", "conda_file")
-AUTH = ("aad_token", "key")
+AUTH = ("aad_token", "key", "aml_token")
 NETWORKS = ("public", "private")
 SCALE_BY = ("cpu", "latency")
 METRICS_OF: Mapping[str, Mapping[str, str]] = {
@@ -49,7 +49,7 @@ SLICE_METRICS = tuple(name for name in METRICS if name not in ("average_precisio
 USUAL_METRICS = {"binary": "auc", "multiclass": "accuracy", "regression": "r2"}
 """What is watched where `monitor.performance` names no metric: none of them has a unit, so that the usual allowance fits any target."""
 WITHOUT_CHAMPION = ("baseline", "limits")
-SECTIONS = ("gate", "monitor", "test", "watch", "serve", "online", "shift", "pull_request", "approval")
+SECTIONS = ("gate", "monitor", "test", "watch", "serve", "online", "batch", "shift", "pull_request", "approval")
 """What a model may have otherwise than its environment says, in `environments/<model>/<environment>.yml`."""
 BUDGETS = ("latency_ms", "size_mb")
 
@@ -118,8 +118,10 @@ class OnlineSettings:
     compute: str = ""
     """The Kubernetes compute of the workspace that it runs on; without one, the service's own machines."""
     instance_type: str = "Standard_DS3_v2"
+    """A size of machines; on Kubernetes an instance type of the cluster, and its default where it is empty."""
     instances: int = 1
     auth: str = "aad_token"
+    """aad_token: callers sign in with Entra, on the service's own machines only; key; aml_token: a short-lived one of Azure ML."""
     network: str = "public"
     scoring: str = ""
     """A scoring script of yours, below the project; without one, the service serves the MLflow model by itself."""
@@ -128,6 +130,18 @@ class OnlineSettings:
     collect: bool = False
     """Whether rows and answers are kept. They may hold personal data."""
     scale: ScaleSettings | None = None
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """How rows are scored in batches with the version that an environment serves: here by a run, on Azure ML by a batch endpoint."""
+
+    pipeline: str = ""
+    """The scoring pipeline, below the project; without one, `batch.yml` beside the model's own pipeline."""
+    endpoint: str = ""
+    """The batch endpoint's name; without one, the workspace's that is tagged with the model's name, made by a promotion."""
+    compute: str = ""
+    """The compute that it runs on; without one, the pipeline's `default_compute`."""
 
 
 @dataclass(frozen=True)
@@ -297,6 +311,8 @@ class Environment:
     test: TestSettings | None = None
     watch: WatchSettings | None = None
     online: OnlineSettings = OnlineSettings()
+    batch: BatchSettings | None = None
+    """None: on Azure ML a promotion makes no batch endpoint."""
     shift: ShiftSettings = ShiftSettings()
     approval: ApprovalSettings = ApprovalSettings()
     pull_request: PullRequestSettings = PullRequestSettings()
@@ -404,6 +420,7 @@ def read_environment(root: Path, name: str, model: ModelSettings | None = None) 
         test=_test(parts["test"]) if "test" in given else None,
         watch=_watch(parts["watch"]) if "watch" in given else None,
         online=_online(parts["online"]),
+        batch=_batch(parts["batch"], root) if "batch" in given else None,
         shift=_shift(parts["shift"]),
         approval=_approval(parts["approval"], name),
         pull_request=_pull_request(parts["pull_request"]),
@@ -497,10 +514,11 @@ def _online(reader: Reader) -> OnlineSettings:
     at, usual = ("online",), OnlineSettings()
     body = reader.mapping(at, OnlineSettings.__dataclass_fields__)
     words = {name: reader.text((*at, name)) for name in ("endpoint", "compute", "instance_type", "scoring", "environment") if name in body}
+    kubernetes = "compute" in words
     made = OnlineSettings(
-        **words,
+        **{"instance_type": "" if kubernetes else usual.instance_type, **words},
         instances=reader.whole((*at, "instances"), usual.instances, least=1),
-        auth=reader.choice((*at, "auth"), AUTH, usual.auth),
+        auth=reader.choice((*at, "auth"), AUTH, "aml_token" if kubernetes else usual.auth),
         network=reader.choice((*at, "network"), NETWORKS, usual.network),
         collect=reader.truth((*at, "collect"), default=usual.collect),
         scale=_scale(reader, (*at, "scale")) if "scale" in body else None,
@@ -509,7 +527,31 @@ def _online(reader: Reader) -> OnlineSettings:
         reader.note(
             (*at, "scoring"), "a scoring script needs an `environment` to run in", "azureml:NAME:VERSION, or a file of environments/images."
         )
+    if kubernetes:
+        _kubernetes(reader, at, made)
     return made
+
+
+def _kubernetes(reader: Reader, at: Keys, made: OnlineSettings) -> None:
+    """Note what a Kubernetes compute cannot do, which the service would refuse late or take without a word."""
+    if made.auth == "aad_token":
+        hint = "aml_token (a short-lived token of Azure ML, the default there), or key."
+        reader.note((*at, "auth"), "callers of an endpoint on Kubernetes cannot sign in with Entra", hint)
+    if made.network == "private":
+        hint = "Take `network` out: who reaches the cluster is the cluster's affair."
+        reader.note((*at, "network"), "an endpoint on Kubernetes has no private address of the service", hint)
+    if made.scale and made.scale.by != "cpu":
+        reader.note((*at, "scale", "by"), "on Kubernetes machines come and go by `cpu` alone", "by: cpu")
+    if made.scale and reader.get((*at, "scale", "below"), None) is not None:
+        hint = "Take `below` out: the cluster holds the processors at `above` percent, both ways."
+        reader.note((*at, "scale", "below"), "on Kubernetes one percentage says when machines come and when they go", hint)
+
+
+def _batch(reader: Reader, root: Path) -> BatchSettings:
+    at: Keys = ("batch",)
+    body = reader.mapping(at, BatchSettings.__dataclass_fields__)
+    words = {name: reader.text((*at, name)) for name in ("endpoint", "compute") if name in body}
+    return BatchSettings(reader.file((*at, "pipeline"), root) if "pipeline" in body else "", **words)
 
 
 def _scale(reader: Reader, at: Keys) -> ScaleSettings:

@@ -15,6 +15,7 @@ def main(argv=None):
     parser.add_argument("--model", type=Path, required=True, help="MLflow model folder")
     parser.add_argument("--table", type=Path, required=True, help="Parquet file with features and keys")
     parser.add_argument("--keys", required=True, help="columns that name a row, comma-separated: written beside the score")
+    parser.add_argument("--lineage", required=True, help="which version the model is: written beside the score")
     parser.add_argument("--project", type=Path, required=True, help="project.yml: the types that the model file may hold")
     parser.add_argument("--name", required=True, help="the model's name in project.yml")
     parser.add_argument("--scores", type=Path, required=True, help="Parquet file to write")
@@ -25,7 +26,7 @@ def main(argv=None):
     unknown = [name for name in dict.fromkeys([*features, *keys]) if name not in table]
     if unknown:
         sys.exit(f"score: the model or the keys need {', '.join(unknown)}, which the table does not have. It has: {', '.join(table)}.")
-    scores = table[keys].assign(score=model.predict_proba(predictors(table, features, categories))[:, 1])
+    scores = table[keys].assign(score=model.predict_proba(predictors(table, features, categories))[:, 1], lineage=args.lineage)
     scores.to_parquet(args.scores, index=False, compression="zstd")
     print(f"{len(scores):,} rows scored, mean {scores['score'].mean():.3f}")
 

@@ -41,6 +41,7 @@ def azure(loopback: Loopback, tmp_path_factory: pytest.TempPathFactory) -> Itera
     yield loopback
     loopback.faults.clear()
     loopback.endpoints.clear()
+    loopback.service.batch.clear()
     loopback.service.after = None
     loopback.service.gone, loopback.jobs.runs, loopback.entra.lifetime = False, True, 3600.0
     found, loopback.service.violations = loopback.service.violations, []

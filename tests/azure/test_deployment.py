@@ -17,6 +17,7 @@ from mlops.azure.online import Online
 from mlops.azure.scoring import SCOPE
 from mlops.delivery.stations import check_passed
 from mlops.errors import JobFailed, Overtaken, PlatformError, UsageError
+from mlops.settings import ScaleSettings
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 
@@ -252,8 +253,6 @@ def test_of_two_at_once_the_one_whose_decision_is_not_true_any_more_changes_noth
 
 
 def test_autoscale_rules_come_and_go_with_their_deployment(shop, versions):
-    from mlops.settings import ScaleSettings
-
     place = shop.online(shop.settings(scale=ScaleSettings(2, 5)))
     for made in versions:
         go(place, made)
@@ -286,6 +285,100 @@ def test_a_scoring_script_of_one_s_own_answers_probabilities(shop, versions):
     deployment = shop.endpoint.deployments[versions[0].name]
     assert deployment.body["properties"]["codeConfiguration"]["scoringScript"] == "score.py"
     assert 0 <= trial["smoke"]["worst_difference"] < 1e-9
+
+
+KEEPING = """
+from azureml.ai.monitoring import Collector
+
+def init():
+    global inputs, outputs
+    inputs, outputs = Collector(name="model_inputs"), Collector(name="model_outputs")
+"""
+
+
+def kept(shop, made, collection):
+    """The lines that the data collector has written of a deployment, from the workspace's blob store."""
+    container = shop.azure.workspace.blobs.get_container_client("azureml-blobstore")
+    place = f"modelDataCollector/{shop.endpoint.name}/{made.name}/{collection}/"
+    found = [container.download_blob(blob).readall().decode() for blob in container.list_blob_names(name_starts_with=place)]
+    return [json.loads(line) for text in found for line in text.splitlines()]
+
+
+def test_rows_and_answers_are_kept_where_they_are_asked_for_and_nowhere_else(shop, versions):
+    one, two = versions[:2]
+    go(shop.online(), one)
+    go(shop.online(shop.settings(collect=True)), two)
+    sent = shop.endpoint.deployments[two.name].body["properties"]["dataCollector"]["collections"]
+    assert {name: one["dataCollectionMode"] for name, one in sent.items()} == {"model_inputs": "enabled", "model_outputs": "enabled"}
+    asked, answered = (kept(shop, two, name) for name in ("model_inputs", "model_outputs"))
+    assert len(asked) >= 10
+    assert [line["correlationid"] for line in asked] == [line["correlationid"] for line in answered]
+    held = json.loads(two.smoke.read_text())
+    assert list(asked[0]["data"][0]) == held["columns"]
+    assert list(asked[0]["data"][0].values()) in held["data"]
+    assert answered[0]["data"][0]["output"] in {0, 1}
+    assert kept(shop, one, "model_inputs") == []
+
+
+def test_a_scoring_script_that_keeps_nothing_is_refused_where_rows_are_to_be_kept(shop, versions):
+    (shop.root / "scoring").mkdir()
+    script, own = shop.root / "scoring/score.py", {"scoring": "scoring/score.py", "environment": "image.yml", "collect": True}
+    (shop.root / "image.yml").write_text("name: scoring\nversion: '1'\nimage: python:3.11\n")
+    script.write_text(SCRIPT)
+    with pytest.raises(UsageError, match="keeps nothing as model_inputs and model_outputs") as failed:
+        shop.online(shop.settings(**own)).deploy(versions[0].version, versions[0].folder)
+    assert "azureml-ai-monitoring" in failed.value.hint
+    assert not shop.endpoint.deployments
+    (shop.root / "scoring/keeping.py").write_text(KEEPING)
+    shop.online(shop.settings(**own)).deploy(versions[0].version, versions[0].folder)
+    assert "dataCollector" in shop.endpoint.deployments[versions[0].name].body["properties"]
+
+
+def on_kubernetes(shop, **online):
+    return shop.settings(compute="k8s", auth="aml_token", **{"instance_type": "", **online})
+
+
+@pytest.fixture
+def cluster(shop, monkeypatch):
+    """The same shop, signed in as a CI identity that may also take tokens of an endpoint: on Kubernetes callers cannot sign in with Entra."""
+    for name, value in shop.azure.variables(shop.azure.kubernetes).items():
+        monkeypatch.setenv(name, value)
+    return shop
+
+
+def test_on_kubernetes_versions_come_by_stages_without_a_mirror_and_no_quota_is_asked(cluster, versions):
+    one, two = versions[:2]
+    go(cluster.online(on_kubernetes(cluster)), one)
+    place = cluster.online(on_kubernetes(cluster, instance_type="small", scale=ScaleSettings(1, 4), collect=True))
+    with Caller(place.look().address, cluster.endpoint.keys["primaryKey"]) as caller:
+        told = go(place, two)
+    assert [stage["percent"] for stage in told["shift"]] == [10, 50, 100]
+    assert set(caller.statuses) == {200}
+    assert cluster.traffic == {two.name: 100}
+    assert cluster.endpoint.body["properties"]["compute"] == f"{cluster.azure.workspace.id}/computes/k8s"
+    usual, own = (cluster.endpoint.deployments[made.name].body["properties"] for made in (one, two))
+    assert (usual["endpointComputeType"], usual.get("instanceType"), own["instanceType"]) == ("Kubernetes", None, "small")
+    assert (own["scaleSettings"]["scaleType"], own["scaleSettings"]["maxInstances"]) == ("TargetUtilization", 4)
+    assert own["scaleSettings"]["targetUtilizationPercentage"] == 70
+    assert len(kept(cluster, two, "model_inputs")) >= 10
+    assert not cluster.azure.endpoints.scales, "Azure Monitor scales the service's own machines alone"
+    assert not [call for call in cluster.azure.calls if "/locations/" in call.path and "/mfeOperationsStatus/" not in call.path]
+    assert go(cluster.online(on_kubernetes(cluster)), one, at_once=True)["shift"] == []
+    assert cluster.traffic == {one.name: 100}
+
+
+def test_on_kubernetes_the_role_of_ci_is_not_enough_to_ask_an_endpoint_and_that_is_told(shop, versions):
+    place = shop.online(on_kubernetes(shop))
+    place.deploy(versions[0].version, versions[0].folder)
+    with pytest.raises(PlatformError, match=r"not allowed: .*onlineEndpoints/token/action"):
+        place.trial(versions[0].version, versions[0].smoke)
+    assert shop.traffic == {}
+
+
+def test_an_instance_type_that_the_cluster_has_not_is_told(cluster, versions):
+    with pytest.raises(UsageError, match="instance type Standard_DS3_v2 is not found in the Kubernetes cluster"):
+        cluster.online(on_kubernetes(cluster, instance_type="Standard_DS3_v2")).deploy(versions[0].version, versions[0].folder)
+    assert not cluster.endpoint.deployments or cluster.traffic == {}
 
 
 def test_an_endpoint_with_a_key_gets_a_new_one_and_one_without_says_why_not(shop, versions, monkeypatch):

@@ -328,6 +328,13 @@ def test_what_an_endpoint_on_azure_runs_on_is_read_and_the_rest_has_the_usual_va
     assert (read.shift.mirror, read.shift.stages, read.shift.error_rate) == (10, (25, 100), 0.0)
 
 
+def test_on_kubernetes_the_usual_values_are_those_that_it_can_do(root):
+    (root / "environments/production.yml").write_text("where: local\nonline: {compute: k8s, scale: {max: 3}}\n")
+    read = read_environment(root, "production")
+    assert (read.online.instance_type, read.online.auth, read.online.scale.above) == ("", "aml_token", 70.0)
+    assert read.batch is None
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
@@ -338,6 +345,12 @@ def test_what_an_endpoint_on_azure_runs_on_is_read_and_the_rest_has_the_usual_va
         ("online: {scoring: score.py}", "needs an `environment`"),
         ("online: {scale: {max: 3, above: 20, below: 40}}", "must be less than `above`"),
         ("online: {instance: 2}", "unknown key 'instance'"),
+        ("online: {compute: k8s, auth: aad_token}", "cannot sign in with Entra"),
+        ("online: {compute: k8s, network: private}", "no private address"),
+        ("online: {compute: k8s, scale: {max: 3, by: latency, above: 20, below: 10}}", "by `cpu` alone"),
+        ("online: {compute: k8s, scale: {max: 3, below: 20}}", "one percentage"),
+        ("batch: {pipeline: src/pipelines/none.yml}", "there is no file 'src/pipelines/none.yml'"),
+        ("batch: {cluster: cpu-cluster}", "unknown key 'cluster'"),
     ],
 )
 def test_a_mistake_in_how_azure_serves_is_told(root, line, words):

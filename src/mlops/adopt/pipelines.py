@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "https://azuremlschemas.azureedge.net/latest"
 SEED = 7
+UNREGISTERED = "not registered"
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,7 @@ SCORE = Component(
         "raw": Input("uri_folder", "One Parquet file for the table."),
         "table": TABLE_INPUT,
         "columns": COLUMNS_INPUT,
+        "lineage": Input("string", "Which version the model is; written beside what it says.", UNREGISTERED),
         "project": PROJECT_INPUT,
         "name": NAME_INPUT,
     },
@@ -252,12 +254,14 @@ class Choices:
 def batch_yaml(plan: Plan, layout: Layout) -> str:
     """Return batch.yml."""
     values = {
-        "": _data(plan, layout, keys=("data", "contract", "columns", "project", "table", "name")) | {"model": (None, "type: mlflow_model")}
+        "": _data(plan, layout, keys=("data", "contract", "columns", "project", "table", "name"))
+        | {"model": (None, "type: mlflow_model"), "lineage": (UNREGISTERED, "which version it is: `mlops score` says so")}
     }
     steps = {"import": IMPORT, "validate": VALIDATE, "score": SCORE}
     head = [
         "# What a given model says to every row that the contract lets through (yours); `--set inputs.data=FOLDER` for others, with a source.yml",
         "# in it. Rows whose answers are not known yet need a contract that does not ask for them: `--set inputs.contract=FILE`.",
+        f"#   mlops score production{'' if layout.first else f' --model {plan.name}'}   # with the version that serves there, which each row then names",
         f"#   mlops run {layout.pipelines}/batch.yml --set inputs.model=.mlops/runs/1/steps/train/outputs/model",
     ]
     return _pipeline(layout, "batch", f"What a given model says to each row of {plan.name}.", head, values, {"scores": "uri_file"}, steps)

@@ -60,7 +60,10 @@ class _Bundle:
             self._copy_code(code, [str(one) for one in includes])
             made["code"] = f"./code/{code.name}" if code and code.is_file() and not includes else "./code"
         if isinstance(made.get("environment"), dict):
-            made["environment"] = self._environment(made["environment"])
+            made["environment"] = self.environment(made["environment"])
+        elif path := self._local(made.get("environment")):
+            value = {key: item for key, item in read(path).value.items() if key != "$schema"}
+            made["environment"] = _Bundle(path.parent, self.target).environment(value)
         return made
 
     def _copy_code(self, code: Path | None, includes: list[str]) -> None:
@@ -78,7 +81,7 @@ class _Bundle:
         if code:
             self._copy(code, self.target / "code" / code.name if code.is_file() else self.target / "code")
 
-    def _environment(self, value: Mapping[str, Any]) -> dict[str, Any]:
+    def environment(self, value: Mapping[str, Any]) -> dict[str, Any]:
         made = dict(value)
         if isinstance(made.get("conda_file"), str):
             conda = self._local(made["conda_file"])

@@ -218,7 +218,7 @@ def create(connection: Connection, settings: OnlineSettings, model: str, environ
         "description": f"The model {model}.",
     }
     kind: Callable[..., Any] = KubernetesOnlineEndpoint if settings.compute else ManagedOnlineEndpoint
-    own = {"compute": f"azureml:{settings.compute}"} if settings.compute else {"public_network_access": _access(settings)}
+    own = {"compute": settings.compute} if settings.compute else {"public_network_access": _access(settings)}
     with told("create the endpoint", where=where), silent():
         try:
             done(connection.client.online_endpoints.begin_create_or_update(kind(**common, **own)))

@@ -26,8 +26,10 @@ from mlops.azure import endpoint as endpoints
 from mlops.azure import traffic
 from mlops.azure.arm import Arm
 from mlops.azure.capacity import lacking
+from mlops.azure.collecting import COLLECTIONS, check_collected
 from mlops.azure.connection import Connection, connect, place_of
 from mlops.azure.environment_asset import environment_asset
+from mlops.azure.kubernetes import on_kubernetes
 from mlops.azure.metrics import Measured, measure
 from mlops.azure.model_asset import model_asset
 from mlops.azure.names import owner_tag
@@ -125,7 +127,7 @@ class Online:
             UsageError: A size, a name or a quota that does not fit; nothing was created.
             PlatformError: The service could not do it.
         """
-        name, tags = traffic.deployment_name(version.version, version.digest), self._tags(version)
+        name, tags = traffic.deployment_name(version.version, version.digest), self.tags(version)
         found = self._look_up()
         if found is None:
             self._check_room(None)
@@ -149,7 +151,7 @@ class Online:
     def _common(self) -> dict[str, str]:
         return {"project": self.project, "environment": self.settings.name, **owner_tag(place_of(self.settings))}
 
-    def _tags(self, version: ModelVersion) -> dict[str, str]:
+    def tags(self, version: ModelVersion) -> dict[str, str]:
         """Return the tags of a version's deployment: the way back from what serves to the run, the commit and the data that made it."""
         made = {name: version.tags.get(f"slipway.{name}", "") for name in ("run", "commit", "data")}
         own = {traffic.MODEL: version.name, traffic.VERSION: str(version.version), traffic.DIGEST: version.digest}
@@ -172,10 +174,11 @@ class Online:
             common["code_configuration"] = CodeConfiguration(code=str(script.parent), scoring_script=script.name)
             common["environment"] = environment_asset(self.connection, self.root, online.environment)
         if online.collect:
-            kept = {part: DeploymentCollection(enabled="true") for part in ("model_inputs", "model_outputs")}
+            check_collected(self.root, online.scoring)
+            kept = {part: DeploymentCollection(enabled="true") for part in COLLECTIONS}
             common["data_collector"] = DataCollector(collections=kept)
         if online.compute:
-            return KubernetesOnlineDeployment(**common)
+            return KubernetesOnlineDeployment(**common, **on_kubernetes(online))
         access = "disabled" if online.network == "private" else "enabled"
         return ManagedOnlineDeployment(**common, instance_type=online.instance_type, egress_public_network_access=access)
 
@@ -198,7 +201,7 @@ class Online:
 
     def _scale(self, found: Endpoint, name: str, tags: Mapping[str, str]) -> None:
         rules = self.settings.online.scale
-        if rules is not None:
+        if rules is not None and not self.settings.online.compute:
             region = str(self.connection.client.workspaces.get(self.connection.settings.workspace).location)
             scale(self._arm, found.id, name, region, rules, tags)
 
@@ -322,7 +325,7 @@ class Online:
 
     def _delete(self, found: Endpoint, name: str) -> None:
         found.delete(name)
-        if self.settings.online.scale is not None:
+        if self.settings.online.scale is not None and not self.settings.online.compute:
             unscale(self._arm, found.id, name)
 
     def stop(self) -> bool:

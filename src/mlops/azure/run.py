@@ -83,18 +83,24 @@ class RemoteRun:
         """
         facts = self.record.facts
         try:
-            job = job_of(self.pipeline, facts["settings"], force=facts["force"], compute=facts.get("compute", ""))
-            made = submit(self.connection, job, self.name, f"{facts['name']} {facts['job']['key']}", again=self.again)
+            name, studio, named = self._send()
         except BaseException as error:
             if isinstance(error, MlopsError) and not isinstance(error, PlatformError):
                 facts.update(state="failed", error=error.message)
             self.record.write()
             self.record.close()
             raise
-        self._children.called = called(job)
-        facts["job"].update(state="submitted", studio=str(made.studio_url or ""), called=self._children.called)
+        self._children.job, self._children.called = name, named
+        facts["job"].update(name=name, state="submitted", studio=studio, called=named)
         self.record.write()
-        return str(made.studio_url or "")
+        return studio
+
+    def _send(self) -> tuple[str, str, dict[str, str]]:
+        """Have the service take the job; return its name, its page, and what it calls steps that have a name of their own to be shown."""
+        facts = self.record.facts
+        job = job_of(self.pipeline, facts["settings"], force=facts["force"], compute=facts.get("compute", ""))
+        made = submit(self.connection, job, self.name, f"{facts['name']} {facts['job']['key']}", again=self.again)
+        return self.name, str(made.studio_url or ""), called(job)
 
     def events(self) -> Iterator[Event]:
         """Follow the job, submitting it first where that was not done, and yield what happens, until it has ended; its logs and outputs are in the run's folder then.

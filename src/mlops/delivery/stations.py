@@ -175,6 +175,8 @@ def summary(facts: dict[str, Any]) -> str:
     watched = facts.get("watch") or {}
     if watched.get("requests"):
         parts.append(f"watched {watched['seconds']:g} s: {watched['requests']:,} requests, {watched['error_rate']:.2%} failed")
+    if facts.get("batch"):
+        parts.append(f"batches by v{facts['batch']['version']}")
     return " · ".join(parts) or "not tried: this version has no held-out rows"
 
 

@@ -130,7 +130,13 @@ class Workspace:
         if environment.where == "azure":
             from mlops.azure.online import Online
 
-            return Online(self.root, self.project.name, self.model, environment)
+            online = Online(self.root, self.project.name, self.model, environment)
+            if environment.batch is None:
+                return online
+            from mlops.azure.batch import Batch
+            from mlops.azure.serving import OnlineAndBatch
+
+            return OnlineAndBatch(online, Batch(self.root, self.model, environment, lambda: online.connection))
         from mlops.delivery.serving import Here
 
         return Here(self, environment.name)

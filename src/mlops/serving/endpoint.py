@@ -39,7 +39,7 @@ class Served:
 
     `health` is "ready", "starting", "restarting", "not running" or "never started"; `version`, `digest` and `address` are the last known
     ones where it does not run. `previous` has the version, digest and folder that were served before. `note` is what the caller should
-    be told, such as another port than the one that was asked for.
+    be told, such as another port than the one that was asked for. `batch` is what scores batches, where an endpoint does.
     """
 
     environment: str
@@ -52,6 +52,7 @@ class Served:
     sample_file: str | None
     previous: dict[str, Any] | None
     note: str | None = None
+    batch: dict[str, Any] | None = None
 
 
 def deploy(

@@ -131,10 +131,16 @@ def run(arguments: argparse.Namespace) -> int:
         return _run_there(arguments, settings)
     if arguments.dry_run:
         return _dry_run(prepare(arguments.file, settings, force=arguments.force, dry=True), as_json=arguments.json)
+    return begin_run(arguments.file, settings, as_json=arguments.json, force=arguments.force, warm=not arguments.no_warm, why=arguments.why)
+
+
+def begin_run(
+    file: Path | str, settings: dict[str, str], *, as_json: bool, force: bool = False, warm: bool = True, why: bool = False
+) -> int:
+    """Run a pipeline file on this machine, show it, and return the exit code of how it ended."""
     early = Spawner()  # it starts while the pipeline is read
     try:
-        running = prepare(arguments.file, settings, warm=not arguments.no_warm, force=arguments.force, early=early)
-        return _carry_out(running, as_json=arguments.json, why=arguments.why)
+        return _carry_out(prepare(file, settings, warm=warm, force=force, early=early), as_json=as_json, why=why)
     finally:
         early.close(idle=True)
 

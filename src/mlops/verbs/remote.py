@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.api import place, read
+from mlops.azure import invocation
 from mlops.azure.assets import WorkspaceAssets
+from mlops.azure.batch import Batch
 from mlops.azure.children import Children
 from mlops.azure.connection import connect, place_of
 from mlops.azure.failures import told
@@ -17,6 +19,7 @@ from mlops.azure.plane import Plane
 from mlops.azure.run import begin, why_not
 from mlops.azure.run import resume as resumed
 from mlops.azure.store import Logs
+from mlops.delivery.batch import LINEAGE, MODEL, asked_of
 from mlops.errors import PlatformError, UsageError
 from mlops.files import shown
 from mlops.report.live import Tree
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
     from mlops.azure.connection import Connection
     from mlops.azure.run import RemoteRun
+    from mlops.delivery.workspace import Workspace
 
 INTERRUPTED = 130
 
@@ -76,7 +80,28 @@ def resume(folder: Path, facts: Mapping[str, Any], *, as_json: bool, queue_limit
     pipeline = read(
         str(root / facts["pipeline"]), facts["settings"], assets=WorkspaceAssets(home / "azure" / "components", lambda: connection)
     )
-    return _submitted(resumed(folder, pipeline, home, root, connection, queue_limit=_seconds(queue_limit, connection)), as_json=as_json)
+    again = invocation.resume if "endpoint" in facts["job"] else resumed
+    return _submitted(again(folder, pipeline, home, root, connection, queue_limit=_seconds(queue_limit, connection)), as_json=as_json)
+
+
+def score(
+    workspace: Workspace, there: Environment, file: Path, settings: Mapping[str, str], *, as_json: bool, queue_limit: float | None = None
+) -> int:
+    """Ask an environment's batch endpoint for a job, show it as it runs, bring what it makes, and return the exit code of how it ended.
+
+    The same again, after it was left or killed, follows the same job.
+    """
+    root, home = place()
+    connection = connect(place_of(there), there.name)
+    scores = Batch(root, workspace.model, there, lambda: connection).look()
+    if not scores or not scores["version"]:
+        hint = f"batch: {{}} in environments/{there.name}.yml, then mlops promote VERSION --to {there.name} makes it (docs/azure.md)."
+        raise UsageError(f"no batch endpoint scores with {workspace.model.name} in {there.name}", hint=hint)
+    told_of = {LINEAGE: scores["lineage"]} if LINEAGE in asked_of(file) else {}
+    given = {**settings, MODEL: f"azureml:{workspace.model.name}:{scores['version']}", **told_of}
+    pipeline = read(file, given, assets=WorkspaceAssets(home / "azure" / "components", lambda: connection))
+    running = invocation.ask(pipeline, home, root, connection, given, scores, queue_limit=_seconds(queue_limit, connection))
+    return _submitted(running, as_json=as_json)
 
 
 def _submitted(running: RemoteRun, *, as_json: bool) -> int:

@@ -211,6 +211,9 @@ def _print_served(facts: Mapping[str, Any], *, several: bool) -> None:
         number = served["version"] or served["registered"]
         version = f"{facts['model']} v{number}" if number else "nothing yet"
         print(f"  {name:<12} {version:<16} {served['health']:<12} {served['address'] or ''}")
+        if served["batch"]:
+            scores = f"{facts['model']} v{served['batch']['version']}" if served["batch"]["version"] else "nothing yet"
+            print(f"  {'':<12} {scores:<16} {'batches':<12} {served['batch']['address']}")
         for told in (served["note"], served["differs"]):
             if told:
                 print(f"  {'':<12} {told}")

@@ -54,7 +54,19 @@ class Loopback:
         self.scientist, self.reader, self.caller = (Identity(who, person=True) for who in ("data-scientists", "readers", "callers"))
         self.ci, self.planner, self.builtin, self.nobody = Identity("ci"), Identity("ci that reads quotas"), Identity(), Identity("none")
         self.taker, self.publisher = Identity("ci that takes"), Identity("ci that publishes")
-        known = [self.scientist, self.reader, self.caller, self.ci, self.planner, self.builtin, self.nobody, self.taker, self.publisher]
+        self.kubernetes = Identity("ci on Kubernetes")
+        known = [
+            self.scientist,
+            self.reader,
+            self.caller,
+            self.ci,
+            self.planner,
+            self.builtin,
+            self.nobody,
+            self.taker,
+            self.publisher,
+            self.kubernetes,
+        ]
         self.entra = Entra(str(uuid.uuid4()), known)
         self.faults = Faults()
         self._ending = contextlib.ExitStack()

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import collector
 from .entra import Refused
 from .workspace import moment
 
@@ -40,6 +41,8 @@ SIZES = {
     "Standard_DS2_v2": ("standardDSv2Family", 2),
     "Standard_D4s_v5": ("standardDSv5Family", 4),
 }
+INSTANCE_TYPES = {"defaultinstancetype", "small"}
+"""Of a Kubernetes compute: whoever runs the cluster defines them."""
 LOADING = 60.0
 
 
@@ -77,6 +80,10 @@ class OnlineEndpoint:
     deployments: dict[str, Deployment] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=lambda: {name: secrets.token_urlsafe(24) for name in ("primaryKey", "secondaryKey")})
     asked: int = 0
+
+    @property
+    def kubernetes(self) -> bool:
+        return bool(self.body["properties"].get("compute"))
 
     def share(self, which: str) -> dict[str, int]:
         return {name: int(percent) for name, percent in (self.body["properties"].get(which) or {}).items() if percent}
@@ -149,7 +156,7 @@ class Endpoints:
         return {
             **self._resource(f"onlineEndpoints/{endpoint.name}", endpoint.name, endpoint.body),
             "properties": properties,
-            "kind": "Managed",
+            "kind": "K8S" if endpoint.kubernetes else "Managed",
         }
 
     def told_deployment(self, endpoint: OnlineEndpoint, one: Deployment) -> dict[str, Any]:
@@ -159,6 +166,12 @@ class Endpoints:
             "requestSettings": {"requestTimeout": "PT5S"},
             **{key: {"period": "PT10S"} for key in ("livenessProbe", "readinessProbe")},
         }
+        if endpoint.kubernetes:  # azure-ai-ml cannot read a deployment without; the cluster's default instance type has these
+            limits = {
+                "containerResourceRequests": {"cpu": "100m", "memory": "2Gi"},
+                "containerResourceLimits": {"cpu": "2", "memory": "8Gi"},
+            }
+            usual |= {"containerResourceRequirements": limits}
         properties = {**usual, **sent, "provisioningState": one.state}
         made = self._resource(f"onlineEndpoints/{endpoint.name}/deployments/{one.name}", one.name, one.body)
         return {**made, "properties": properties, "sku": one.body.get("sku", {"name": "Default", "capacity": 1})}
@@ -206,6 +219,7 @@ class Endpoints:
             raise Refused(400, "BadRequest", f"An endpoint with the name {name} already exists in the region. Choose another name.")
         if body["properties"].get("traffic"):
             raise Refused(400, "UserError", "Traffic of an endpoint without deployments.")
+        self._check_compute(body["properties"])
         made = self.found[name] = OnlineEndpoint(name, body, "Creating")
 
         def end(error: str | None) -> None:
@@ -214,6 +228,18 @@ class Endpoints:
         headers = self._operate(made, lambda: self._late("*"), end)
         return 201, {**self.told(made), "_headers": {**headers, **SOON}}
 
+    def _check_compute(self, properties: dict[str, Any]) -> None:
+        """Refuse what an endpoint on Kubernetes cannot be."""
+        if not properties.get("compute"):
+            return
+        self.workspace.refer(properties)
+        if properties["compute"].rpartition("/")[2] not in self.workspace.kubernetes:
+            raise Refused(400, "UserError", f"{properties['compute']} is no Kubernetes compute.")
+        if properties["authMode"].lower() == "aadtoken":
+            raise Refused(400, "UserError", "AADToken auth mode is not supported for Kubernetes endpoints.")
+        if properties.get("publicNetworkAccess"):
+            raise Refused(400, "UserError", "publicNetworkAccess is of managed endpoints.")
+
     def _check_traffic(self, endpoint: OnlineEndpoint, properties: dict[str, Any]) -> None:
         traffic, mirror = ({n: int(p) for n, p in (properties.get(key) or {}).items() if p} for key in ("traffic", "mirrorTraffic"))
         for name in {**traffic, **mirror}:
@@ -221,6 +247,8 @@ class Endpoints:
                 raise Refused(400, "UserError", f"Traffic can only go to a deployment in state Succeeded, and {name} is not.")
         if sum(traffic.values()) not in {0, 100}:
             raise Refused(400, "UserError", f"Traffic must sum to 0 or 100, and is {sum(traffic.values())}.")
+        if mirror and endpoint.kubernetes:
+            raise Refused(400, "UserError", "Mirrored traffic is not supported for Kubernetes endpoints.")
         if len(mirror) > 1 or sum(mirror.values()) > 50:
             raise Refused(400, "UserError", "Mirror traffic goes to one deployment, and is at most 50.")
         if set(mirror) & set(traffic):
@@ -258,6 +286,7 @@ class Endpoints:
                 raise Refused(
                     400, "BadRequest", f"The VM size {body['properties'].get('instanceType')} is not supported in {self.workspace.region}."
                 )
+            self._check_machines(endpoint, body["properties"])
             self.workspace.refer(body["properties"])
             made = endpoint.deployments[deployment] = Deployment(deployment, body)
 
@@ -266,6 +295,23 @@ class Endpoints:
 
         headers = self._operate(endpoint, lambda: self._begin(endpoint, made), end)
         return 201, {**self.told_deployment(endpoint, made), "_headers": {**headers, **SOON}}
+
+    @staticmethod
+    def _check_machines(endpoint: OnlineEndpoint, properties: dict[str, Any]) -> None:
+        """Refuse a deployment that is not of the endpoint's kind of machines."""
+        kind = "Kubernetes" if endpoint.kubernetes else "Managed"
+        if properties.get("endpointComputeType") != kind:
+            raise Refused(
+                400, "UserError", f"Deployments of {endpoint.name} are {kind}, and this is {properties.get('endpointComputeType')}."
+            )
+        if kind == "Managed":
+            if (properties.get("scaleSettings") or {}).get("scaleType", "Default") != "Default":
+                raise Refused(400, "UserError", "Managed deployments are scaled by Azure Monitor.")
+            return
+        if (properties.get("instanceType") or "defaultinstancetype") not in INSTANCE_TYPES:
+            raise Refused(400, "UserError", f"The instance type {properties['instanceType']} is not found in the Kubernetes cluster.")
+        if properties.get("egressPublicNetworkAccess"):
+            raise Refused(400, "UserError", "egressPublicNetworkAccess is of managed deployments.")
 
     def delete_deployment(self, name: str, deployment: str) -> tuple[int, dict[str, Any] | None]:
         with self._lock:
@@ -303,6 +349,19 @@ class Endpoints:
             endpoint.keys[f"{which.lower()}Key"] = secrets.token_urlsafe(24)
 
         return 202, {"_headers": self._operate(endpoint, end, lambda _: None)}
+
+    def token(self, name: str) -> dict[str, Any]:
+        """Return a token of Azure ML that opens one endpoint for a while."""
+        endpoint = self.get(name)
+        if endpoint.body["properties"]["authMode"].lower() != "amltoken":
+            raise Refused(400, "UserError", f"The endpoint {name} has no tokens of Azure ML.")
+        until = int(time.time()) + 3600
+        return {
+            "accessToken": endpoint.keys["primaryKey"],
+            "expiryTimeUtc": until,
+            "refreshAfterTimeUtc": until - 600,
+            "tokenType": "Bearer",
+        }
 
     # Long-running operations.
 
@@ -452,7 +511,7 @@ class Endpoints:
         """Answer a caller: by the deployment that is named, else by the traffic; some of them are asked of the mirror as well."""
         endpoint = self.get(name)
         if named:
-            return self._ask(self.deployment(name, named), raw, direct=True)
+            return self._ask(name, self.deployment(name, named), raw, direct=True)
         with self._lock:
             endpoint.asked += 1
             turn = endpoint.asked * 37 % 100
@@ -461,10 +520,10 @@ class Endpoints:
             raise Refused(404, "NoTraffic", f"The endpoint {name} sends no traffic to any deployment.")
         for mirror, percent in mirrors.items():
             if endpoint.asked * 61 % 100 < percent:
-                self._ask(endpoint.deployments[mirror], raw, mirrored=True)
-        return self._ask(endpoint.deployments[chosen], raw)
+                self._ask(name, endpoint.deployments[mirror], raw, mirrored=True)
+        return self._ask(name, endpoint.deployments[chosen], raw)
 
-    def _ask(self, one: Deployment, raw: bytes, *, mirrored: bool = False, direct: bool = False) -> tuple[int, bytes]:
+    def _ask(self, name: str, one: Deployment, raw: bytes, *, mirrored: bool = False, direct: bool = False) -> tuple[int, bytes]:
         began = time.time()
         connection = http.client.HTTPConnection("127.0.0.1", one.port, timeout=30)
         try:
@@ -478,6 +537,8 @@ class Endpoints:
         time.sleep(self.slow.get(one.name, 0.0))
         status = status if direct else self.broken.get(one.name, status)
         one.answered.append(Answered(began, status, time.time() - began, mirrored, direct))
+        if status == 200:
+            collector.keep(self.workspace, name, one, raw, body)
         return status, body
 
     # What Azure Monitor tells.

@@ -348,7 +348,7 @@ class Jobs:
             )
         for name, made in event["outputs"].items():
             self._made.setdefault(made["path"], step.run)
-            below, path = f"azureml/{step.run}/{name}", Path(made["path"])
+            below, path = _asked_for(job, f"{step.name}/{name}") or f"azureml/{step.run}/{name}", Path(made["path"])
             client = self.workspace.blobs.get_container_client("azureml-blobstore")
             for file in [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file()):
                 client.upload_blob(
@@ -364,6 +364,12 @@ class Jobs:
                 step.logged = len(data)
                 client = self.workspace.blobs.get_container_client("azureml")
                 client.upload_blob(_log_of(step), data, overwrite=True)
+
+
+def _asked_for(job: Job, output: str) -> str:
+    """Return the path of the datastore that the job was asked to write a step's output to; the empty string where it was not."""
+    own = next((name for name, bound in job.bound.items() if bound == output), "")
+    return str(((job.properties.get("outputs") or {}).get(own) or {}).get("uri") or "").partition("/paths/")[2]
 
 
 def _log_of(step: Step) -> str:

@@ -58,6 +58,8 @@ def _assigned() -> dict[str, dict[str, list[Granted]]]:
     found["ci that looks"] = {**found["ci"], "subscription": [Granted(looks)]}
     reads = next(role for who, scope, role in _ours() if (who, scope) == ("ci", "registry"))
     found["ci that takes"] = {**found["ci"], "registry": [reads]}
+    token = Granted((f"{below}/onlineEndpoints/token/action",))
+    found["ci on Kubernetes"] = {**found["ci"], "endpoint": [token]}
     found["ci that publishes"] = found["ci"]
     return found
 

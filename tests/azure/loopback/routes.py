@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from . import description
 from .entra import Refused
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ def rows(endpoints: Endpoints, administration: Administration, scope: str) -> li
 
     def scaled(at: dict[str, str], query: dict[str, str], body: Any, **_: Any) -> tuple[int, Any]:
         _monitor("autoscaleSettings", query)
+        wrong = description.mistakes("insights-2022-10-01", "PUT", f"/autoscalesettings/{at['name']}", body)
+        if wrong:
+            raise Refused(400, "BadRequest", f"The request is invalid: {'; '.join(wrong[:5])}")
         target = body["properties"]["targetResourceUri"].partition("/onlineEndpoints/")[2]
         name, _, deployment_name = target.partition("/deployments/")
         endpoints.deployment(name, deployment_name)
@@ -66,6 +70,7 @@ def rows(endpoints: Endpoints, administration: Administration, scope: str) -> li
             f"{own}/regenerateKeys/action",
             lambda at, body, **_: endpoints.regenerate(at["endpoint"], body["keyType"]),
         ),
+        ("POST", f"{one}/token", f"{own}/token/action", lambda at, **_: (200, endpoints.token(at["endpoint"]))),
         ("GET", f"{one}/deployments", f"{own}/deployments/read", deployments),
         ("GET", deployment, f"{own}/deployments/read", deployed),
         (

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from . import description
 from .administration import Administration
+from .batch import BatchEndpoints
 from .entra import LOGIN, Entra, Identity, Refused
 from .roles import Judge, chain
 from .routes import rows
@@ -38,6 +39,7 @@ AUDIENCES = {
 }
 _SCOPE = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.MachineLearningServices/workspaces/{workspace}"
 _OF = "Microsoft.MachineLearningServices/workspaces"
+_INVOKE = "batchEndpoints/deployments/jobs/write"
 _HISTORY = {"v1.0", "2023-06-01-preview"}
 VERSIONS = {
     "2022-02-01-preview",
@@ -93,12 +95,14 @@ class Service:
     administration: Administration = field(init=False)
     operations: list[tuple[str, str, str]] = field(default_factory=list)
     """What can be asked for: method, path and action of each; an action without a provider is one below a workspace."""
+    batch: BatchEndpoints = field(init=False)
     _polls: dict[str, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.administration = Administration(self.entra)
         self.registries.told = self.violations.extend
+        self.batch = BatchEndpoints(self.endpoints, self.jobs)
 
     def application(self) -> Starlette:
         ws = f"{_SCOPE}"
@@ -131,11 +135,12 @@ class Service:
             ("POST", f"/modelregistry/v1.0{_SCOPE}/models/batchGetResolvedUris", "models/versions/read", self._resolved),
         ]
         table += self.administration.rows(_SCOPE)
-        table = rows(self.endpoints, self.administration, _SCOPE) + table
+        table = rows(self.endpoints, self.administration, _SCOPE) + self.batch.rows(_SCOPE) + table
         shared = self.registries
         table = [(method, path, action, shared.carried_out(handler)) for method, path, action, handler in shared.rows()] + table
         self.operations = [(method, path, action) for method, path, action, _ in table]
         routes = [Route("/score", self._scored, methods=["POST"])]
+        routes += [Route("/jobs", self._endpoint(self._invoked, f"{_OF}/{_INVOKE}"), methods=["POST"])]
         routes += [Route(path, self._guarded(action, handler), methods=[method]) for method, path, action, handler in table]
         routes += [
             Route("/discovery", self._open(self._discovery)),
@@ -183,6 +188,16 @@ class Service:
                 told = f"The client '{who.client}' has permission to perform the action, however, it does not have permission to perform action"
                 raise Refused(403, "LinkedAuthorizationFailed", f"{told}(s) '{action}' on the linked scope(s) '{name}'.")
 
+    def _invoked(self, request: Request, _query: dict[str, str], body: Any) -> tuple[int, Any]:
+        """Begin a job of a batch endpoint for somebody who signs in."""
+        who, claims = self.entra.who(request.headers.get("authorization", ""))
+        if claims["aud"] != "https://ml.azure.com":
+            raise Refused(401, "Unauthorized", "invalid_audience")
+        if not self.judge.allows(who.role, f"{_OF}/{_INVOKE}", ("workspace",)):
+            raise Refused(403, "AuthorizationFailed", f"The client '{who.client}' is not granted {_INVOKE}.")
+        name = (request.url.hostname or "").partition(".")[0]
+        return self.batch.invoke(name, request.headers.get("azureml-model-deployment", ""), body)
+
     async def _scored(self, request: Request) -> Response:
         raw = await request.body()
         return await run_in_threadpool(self._score, request, raw)
@@ -199,7 +214,7 @@ class Service:
 
     def _called(self, name: str, header: str) -> None:
         endpoint = self.endpoints.get(name)
-        if endpoint.body["properties"]["authMode"] == "Key":
+        if endpoint.body["properties"]["authMode"].lower() != "aadtoken":
             if header.removeprefix("Bearer ") not in endpoint.keys.values():
                 raise Refused(401, "Unauthorized", "key_auth_access_denied")
             return

@@ -38,7 +38,11 @@ CALLS = {
         "/onlineEndpoints/{endpointName}/regenerateKeys": "post",
     },
     "preview/2023-08-01-preview": {"/models/{name}/versions/{version}": "put", "/models/{name}": "put"},
+    "preview/2023-02-01-preview": {"/batchEndpoints/{endpointName}/deployments/{deploymentName}": "put"},
+    "stable/2023-10-01": {"/batchEndpoints/{endpointName}": "put"},
 }
+MONITOR = "specification/monitor/resource-manager/Microsoft.Insights/stable/2022-10-01/autoscale_API.json"
+SCALING = "/autoscalesettings/{autoscaleSettingName}"
 NOT_MADE = {"FineTuningJob", "LabelingJob"}  # kinds of jobs that no file here submits
 PLAIN = {
     "type",
@@ -89,11 +93,12 @@ def heirs(definitions: dict[str, Any], names: set[str]) -> set[str]:
     return {name for name, node in definitions.items() for part in node.get("allOf", []) if named(part) & bases} - NOT_MADE
 
 
-def subset(text: bytes, version: str, commit: str, blob: str) -> dict[str, Any]:
+def subset(text: bytes, asked: dict[str, str], above: str, made_from: dict[str, str]) -> dict[str, Any]:
+    """Return the calls `asked` (path and method), whose paths stand below `above`, and all definitions that they lead to."""
     document = json.loads(text)
     calls, wanted = [], set()
-    for path, method in CALLS[version].items():
-        parameters = document["paths"][WORKSPACE + path][method]["parameters"]
+    for path, method in asked.items():
+        parameters = document["paths"][above + path][method]["parameters"]
         body = next(part["schema"] for part in parameters if part.get("in") == "body")
         patterns = {part["name"]: part["pattern"] for part in parameters if part.get("in") == "path" and "pattern" in part}
         calls.append({"path": path, "method": method, "body": schema(body), "patterns": patterns})
@@ -102,14 +107,6 @@ def subset(text: bytes, version: str, commit: str, blob: str) -> dict[str, Any]:
     while missing := (wanted | heirs(document["definitions"], set(definitions))) - set(definitions):
         definitions |= {name: schema(document["definitions"][name]) for name in missing}
         wanted |= set().union(*(named(definitions[name]) for name in missing))
-    made_from = {
-        "repository": SOURCE,
-        "commit": commit,
-        "file": f"{FOLDER}/{version}/mfe.json",
-        "git_blob": blob,
-        "sha256": hashlib.sha256(text).hexdigest(),
-        "licence": "MIT, Copyright (c) Microsoft Corporation",
-    }
     return {"made_from": made_from, "calls": calls, "definitions": dict(sorted(definitions.items()))}
 
 
@@ -117,11 +114,17 @@ def main(repository: str, commit: str) -> None:
     def git(*words: str) -> bytes:
         return subprocess.run(["git", f"--git-dir={repository}", *words], check=True, stdout=subprocess.PIPE).stdout
 
+    def cut(file: str, asked: dict[str, str], above: str, name: str) -> None:
+        text, blob = git("show", f"{commit}:{file}"), git("rev-parse", f"{commit}:{file}").decode().strip()
+        made_from = {"repository": SOURCE, "commit": commit, "file": file, "git_blob": blob, "sha256": hashlib.sha256(text).hexdigest()}
+        made = subset(text, asked, above, {**made_from, "licence": "MIT, Copyright (c) Microsoft Corporation"})
+        (HERE / f"{name}.json").write_text(json.dumps(made, separators=(",", ":")) + "\n", encoding="utf-8")
+
     HERE.mkdir(exist_ok=True)
-    for version in CALLS:
-        name = f"{commit}:{FOLDER}/{version}/mfe.json"
-        made = subset(git("show", name), version, commit, git("rev-parse", name).decode().strip())
-        (HERE / f"{version.rpartition('/')[2]}.json").write_text(json.dumps(made, separators=(",", ":")) + "\n", encoding="utf-8")
+    for version, asked in CALLS.items():
+        cut(f"{FOLDER}/{version}/mfe.json", asked, WORKSPACE, version.rpartition("/")[2])
+    insights = "/subscriptions/{subscriptionId}/resourcegroups/{resourceGroupName}/providers/Microsoft.Insights"
+    cut(MONITOR, {SCALING: "put"}, insights, "insights-2022-10-01")
 
 
 if __name__ == "__main__":

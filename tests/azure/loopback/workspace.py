@@ -53,7 +53,9 @@ class Workspace(Shelf):
     region: str
     storage: Storage
     blobs: BlobServiceClient
-    computes: set[str] = field(default_factory=lambda: {"cpu-cluster"})
+    computes: set[str] = field(default_factory=lambda: {"cpu-cluster", "k8s"})
+    kubernetes: frozenset[str] = frozenset({"k8s"})
+    """Those that are Kubernetes clusters."""
     curated: set[str] = field(default_factory=set)
     faults: Faults = field(default_factory=Faults)
     guid: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -121,6 +123,9 @@ class Workspace(Shelf):
     def compute(self, name: str) -> dict[str, Any]:
         if name not in self.computes:
             raise Refused(404, "ResourceNotFound", f"Compute with name {name} was not found in workspace {self.name}.")
+        if name in self.kubernetes:
+            properties = {"computeType": "Kubernetes", "provisioningState": "Succeeded", "properties": {"namespace": "default"}}
+            return {**self._resource(f"computes/{name}", name, properties), "location": self.region}
         own = {"vmSize": "STANDARD_DS3_V2", "scaleSettings": {"minNodeCount": 0, "maxNodeCount": 4}}
         properties = {"computeType": "AmlCompute", "provisioningState": "Succeeded", "properties": own}
         return {**self._resource(f"computes/{name}", name, properties), "location": self.region}
