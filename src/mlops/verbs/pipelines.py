@@ -81,6 +81,7 @@ def _all_files() -> list[Path]:
 
 def _check_one(path: Path) -> None:
     from mlops.assets.definition import read_draft
+    from mlops.assets.elsewhere import Elsewhere
     from mlops.assets.lookup import open_assets
     from mlops.assets.rules import RULES_FILE as PATHS_FILE
     from mlops.assets.rules import read_rules as read_paths
@@ -89,7 +90,8 @@ def _check_one(path: Path) -> None:
     from mlops.contract.standard import load as load_contract
     from mlops.settings import check_environment, choose_model, read_environment, read_project
     from mlops.spec.pipeline import check_component, load_pipeline
-    from mlops.spec.recognition import asset_kind
+    from mlops.spec.recognition import asset_kind, is_schedule
+    from mlops.spec.schedule import read_schedule
     from mlops.spec.source import read
 
     source = read(path)
@@ -113,6 +115,8 @@ def _check_one(path: Path) -> None:
         check_component(path, open_assets(root, home, fetching=False))
     elif isinstance(value, dict) and (kind := asset_kind(value)):
         read_draft(kind, source)
+    elif isinstance(value, dict) and is_schedule(value):
+        read_schedule(source, Elsewhere(open_assets(root, home, fetching=False)))
     else:
         load_pipeline(path, complete=False, assets=open_assets(root, home, fetching=False))
 

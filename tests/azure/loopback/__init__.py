@@ -26,8 +26,11 @@ from . import azurite, certificates
 from .endpoints import Endpoints
 from .entra import LOGIN, Entra, Identity
 from .faults import Fault, Faults
+from .ingestion import HOST as INGESTION
+from .ingestion import Ingestion
 from .jobs import Jobs
 from .proxy import Proxy
+from .schedules import Schedules
 from .service import ARM, Call, Service
 from .workspace import Workspace
 
@@ -70,6 +73,7 @@ class Loopback:
             f"{REGION}.api.azureml.ms",
             f"{account}.blob.core.windows.net",
             f"*.{REGION}.inference.ml.azure.com",
+            INGESTION,
             "localhost",
         ]
         self.certificates = certificates.issue(self.folder, names)
@@ -87,7 +91,10 @@ class Loopback:
         ending.callback(self.jobs.close)
         self.endpoints = Endpoints(self.workspace, self.folder / "endpoints")
         ending.callback(self.endpoints.close)
-        self.service = Service(self.entra, self.workspace, self.jobs, self.faults, self._drop, self.endpoints)
+        self.schedules, self.ingestion = Schedules(self.workspace, self.jobs, self.endpoints), Ingestion()
+        self.service = Service(
+            self.entra, self.workspace, self.jobs, self.faults, self._drop, self.endpoints, self.schedules, self.ingestion
+        )
         self._serve(ending, storage.port)
 
     def _serve(self, ending: contextlib.ExitStack, blob_port: int) -> None:
@@ -95,9 +102,8 @@ class Loopback:
         port = listening.getsockname()[1]
         files = {"ssl_certfile": str(self.certificates.certificate), "ssl_keyfile": str(self.certificates.key)}
         self._server = uvicorn.Server(uvicorn.Config(self.service.application(), log_level="error", lifespan="off", **files))
-        self.proxy = Proxy(
-            {ARM: port, LOGIN: port, "*.api.azureml.ms": port, "*.inference.ml.azure.com": port, "*.blob.core.windows.net": blob_port}
-        )
+        ours = (ARM, LOGIN, "*.api.azureml.ms", "*.inference.ml.azure.com", INGESTION)
+        self.proxy = Proxy({**dict.fromkeys(ours, port), "*.blob.core.windows.net": blob_port})
         ready = threading.Event()
         thread = threading.Thread(target=lambda: asyncio.run(self._main(listening, ready)), daemon=True)
         thread.start()

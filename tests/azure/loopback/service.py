@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     from .endpoints import Endpoints
     from .faults import Fault, Faults
+    from .ingestion import Ingestion
     from .jobs import Job, Jobs, Step
+    from .schedules import Schedules
     from .workspace import Workspace
 
 ARM = "management.azure.com"
@@ -76,6 +78,8 @@ class Service:
     faults: Faults
     drop: Callable[[], None]
     endpoints: Endpoints
+    schedules: Schedules
+    ingestion: Ingestion
     calls: list[Call] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     """What the description does not allow in the requests that came."""
@@ -119,8 +123,8 @@ class Service:
             ("POST", f"/modelregistry/v1.0{_SCOPE}/models/batchGetResolvedUris", "models/versions/read", self._resolved),
         ]
         table += self.administration.rows(_SCOPE)
-        table = rows(self.endpoints, self.administration, _SCOPE) + table
-        routes = [Route("/score", self._scored, methods=["POST"])]
+        table = rows(self.endpoints, self.administration, _SCOPE) + self.schedules.rows(_SCOPE) + table
+        routes = [Route("/score", self._scored, methods=["POST"]), Route("/v2.1/track", self.ingestion.track, methods=["POST"])]
         routes += [Route(path, self._guarded(action, handler), methods=[method]) for method, path, action, handler in table]
         routes += [
             Route("/discovery", self._open(self._discovery)),

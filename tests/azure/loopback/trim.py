@@ -18,7 +18,11 @@ FOLDER = "specification/machinelearningservices/resource-manager/Microsoft.Machi
 HERE = Path(__file__).parent / "rest"
 WORKSPACE = "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.MachineLearningServices/workspaces/{workspaceName}"
 CALLS = {
-    "preview/2024-01-01-preview": {"/jobs/{id}": "put", "/components/{name}/versions/{version}": "put"},
+    "preview/2024-01-01-preview": {
+        "/jobs/{id}": "put",
+        "/components/{name}/versions/{version}": "put",
+        "/schedules/{name}/trigger": "post",
+    },
     "preview/2024-04-01-preview": {"/jobs/{id}": "put", "/components/{name}/versions/{version}": "put"},
     "stable/2023-04-01": {
         "/codes/{name}/versions/{version}": "put",
@@ -36,7 +40,11 @@ CALLS = {
         "/onlineEndpoints/{endpointName}/regenerateKeys": "post",
     },
     "preview/2023-08-01-preview": {"/models/{name}/versions/{version}": "put"},
+    "preview/2023-06-01-preview": {"/schedules/{name}": "put"},
 }
+TRACK = "specification/applicationinsights/data-plane/Monitor.Exporters/preview/v2.1/swagger.json"
+SENT = ("TelemetryEnvelope", "RequestData", "MetricsData", "EventData", "MessageData", "ExceptionData", "RemoteDependencyData")
+"""What an exporter of Application Insights posts: the envelope, and what it may hold."""
 NOT_MADE = {"FineTuningJob", "LabelingJob"}  # kinds of jobs that no file here submits
 PLAIN = {
     "type",
@@ -96,19 +104,28 @@ def subset(text: bytes, version: str, commit: str, blob: str) -> dict[str, Any]:
         patterns = {part["name"]: part["pattern"] for part in parameters if part.get("in") == "path" and "pattern" in part}
         calls.append({"path": path, "method": method, "body": schema(body), "patterns": patterns})
         wanted |= named(body)
+    made_from = origin(f"{FOLDER}/{version}/mfe.json", text, commit, blob)
+    return {"made_from": made_from, "calls": calls, "definitions": below(document, wanted)}
+
+
+def track(text: bytes, commit: str, blob: str) -> dict[str, Any]:
+    """Return what the ingestion of Application Insights takes."""
+    return {"made_from": origin(TRACK, text, commit, blob), "calls": [], "definitions": below(json.loads(text), set(SENT))}
+
+
+def below(document: dict[str, Any], wanted: set[str]) -> dict[str, Any]:
+    """Return the definitions that are wanted, and all that these lead to."""
     definitions: dict[str, Any] = {}
     while missing := (wanted | heirs(document["definitions"], set(definitions))) - set(definitions):
         definitions |= {name: schema(document["definitions"][name]) for name in missing}
         wanted |= set().union(*(named(definitions[name]) for name in missing))
-    made_from = {
-        "repository": SOURCE,
-        "commit": commit,
-        "file": f"{FOLDER}/{version}/mfe.json",
-        "git_blob": blob,
-        "sha256": hashlib.sha256(text).hexdigest(),
-        "licence": "MIT, Copyright (c) Microsoft Corporation",
-    }
-    return {"made_from": made_from, "calls": calls, "definitions": dict(sorted(definitions.items()))}
+    return dict(sorted(definitions.items()))
+
+
+def origin(file: str, text: bytes, commit: str, blob: str) -> dict[str, str]:
+    digest = hashlib.sha256(text).hexdigest()
+    licence = "MIT, Copyright (c) Microsoft Corporation"
+    return {"repository": SOURCE, "commit": commit, "file": file, "git_blob": blob, "sha256": digest, "licence": licence}
 
 
 def main(repository: str, commit: str) -> None:
@@ -120,6 +137,9 @@ def main(repository: str, commit: str) -> None:
         name = f"{commit}:{FOLDER}/{version}/mfe.json"
         made = subset(git("show", name), version, commit, git("rev-parse", name).decode().strip())
         (HERE / f"{version.rpartition('/')[2]}.json").write_text(json.dumps(made, separators=(",", ":")) + "\n", encoding="utf-8")
+    name = f"{commit}:{TRACK}"
+    made = track(git("show", name), commit, git("rev-parse", name).decode().strip())
+    (HERE / "track-v2.1.json").write_text(json.dumps(made, separators=(",", ":")) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

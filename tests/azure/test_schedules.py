@@ -1,0 +1,174 @@
+"""Schedules in a workspace: one for a name, due by a clock that the test moves, and then their jobs really run. azure-ai-ml itself asks."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.azure.loopback import Fault
+
+SCHEDULE = """\
+$schema: https://azuremlschemas.azureedge.net/latest/schedule.schema.json
+name: nightly
+trigger:
+  type: cron
+  expression: "0 4 * * *"
+  start_time: "2026-01-01T00:00:00"
+create_job:
+  type: pipeline
+  job: ./pipeline.yml
+  experiment_name: nights
+"""
+
+
+@pytest.fixture
+def nightly(there):
+    there.sign_in(there.azure.ci)
+    there.project.write("schedules.yml", SCHEDULE)
+    there.azure.jobs.runs = False
+    there.azure.schedules.clock = datetime(2026, 12, 1, 12, tzinfo=UTC)
+    return there
+
+
+def create(there, *words, code=0):
+    ended, out, errors = there.mlops("schedule", "create", "-f", "schedules.yml", "--where", "azure", "--json", *words)
+    assert ended == code, errors
+    return json.loads(out) if not code else errors
+
+
+def puts(there):
+    return [call for call in there.azure.calls if call.method == "PUT" and "/schedules/" in call.path]
+
+
+def listed(there):
+    return {one["name"]: one for one in json.loads(there.mlops("schedule", "list", "--json")[1])}
+
+
+def test_twice_the_same_is_one_schedule_and_a_change_is_that_one_changed(nightly):
+    assert create(nightly)["how"] == "new"
+    assert create(nightly)["how"] == "same"
+    assert len(puts(nightly)) == 1
+    nightly.project.edit("schedules.yml", "0 4", "0 5")
+    assert create(nightly)["how"] == "changed"
+    nightly.project.edit("code/double.py", "import", "import os\nimport")  # the code of its pipeline is part of it
+    assert create(nightly)["how"] == "changed"
+    assert [call.status for call in puts(nightly)] == [201, 200, 200]
+    assert listed(nightly).keys() == {"nightly"}
+    assert listed(nightly)["nightly"]["trigger"]["expression"] == "0 5 * * *"
+
+
+def test_one_that_was_stopped_stays_so_until_it_is_let_go_on(nightly):
+    create(nightly)
+    assert "off" in nightly.mlops("schedule", "disable", "nightly")[1]
+    assert "off already" in nightly.mlops("schedule", "disable", "nightly")[1]
+    nightly.project.edit("schedules.yml", "0 4", "0 5")
+    assert create(nightly)["enabled"] is False
+    assert nightly.azure.schedules.tick(datetime(2026, 12, 3, 12, tzinfo=UTC)) == []
+    assert "on" in nightly.mlops("schedule", "enable", "nightly")[1]
+    assert nightly.azure.schedules.tick(datetime(2026, 12, 4, 12, tzinfo=UTC)) == ["nightly-20261204T050000Z"]
+
+
+def test_deleted_it_is_gone_and_a_name_that_is_none_is_told(nightly):
+    create(nightly)
+    assert nightly.mlops("schedule", "delete", "nightly")[0] == 0
+    assert listed(nightly) == {}
+    for verb in ("show", "enable", "disable", "delete", "trigger"):
+        code, _, errors = nightly.mlops("schedule", verb, "nightly")
+        assert (code, "there is no schedule 'nightly'" in errors) == (2, True)
+
+
+def test_a_mistake_is_told_before_anything_is_asked(nightly):
+    nightly.project.edit("schedules.yml", "0 4 * * *", "0 4 1 * *")
+    assert "Azure ML ignores days" in create(nightly, code=2)
+    assert nightly.azure.calls == []
+
+
+def test_who_may_not_is_told(nightly):
+    nightly.sign_in(nightly.azure.reader)
+    assert "not allowed" in create(nightly, code=3)
+    assert nightly.azure.schedules.found == {}
+
+
+def test_a_creation_that_fails_late_is_told_and_can_be_tried_again(nightly):
+    nightly.azure.schedules.late["nightly"] = "The pipeline cannot be validated."
+    assert "The pipeline cannot be validated." in create(nightly, code=2)
+    assert create(nightly)["how"] == "new"
+
+
+def test_an_answer_that_was_lost_makes_no_second(nightly):
+    nightly.azure.faults.add(Fault("PUT .*/schedules/", drop=True, after=True))
+    create(nightly)
+    assert listed(nightly).keys() == {"nightly"}
+
+
+@pytest.mark.slow
+@pytest.mark.e2e
+def test_what_is_due_is_submitted_and_really_runs(nightly):
+    nightly.azure.jobs.runs = True
+    create(nightly)
+    names = nightly.azure.schedules.tick(datetime(2026, 12, 3, 4, tzinfo=UTC))
+    assert names == ["nightly-20261202T040000Z", "nightly-20261203T040000Z"]
+    for thread in list(nightly.azure.jobs._threads):
+        thread.join()
+    for name in names:
+        job = nightly.azure.jobs.get(name)
+        assert (job.status, job.error) == ("Completed", "")
+        assert job.properties["experimentName"] == "nights"
+
+
+@pytest.mark.slow
+@pytest.mark.e2e
+def test_triggered_it_is_done_once_now(nightly):
+    create(nightly)
+    code, out, errors = nightly.mlops("schedule", "trigger", "nightly", "--json")
+    assert code == 0, errors
+    assert json.loads(out)["job"] in nightly.azure.jobs.found
+
+
+def test_a_job_of_the_workspace_is_run_again(nightly):
+    nightly.azure.jobs.runs = False
+    create(nightly)
+    first = nightly.azure.schedules.tick(datetime(2026, 12, 2, 4, tzinfo=UTC))[0]
+    nightly.project.write(
+        "schedules.yml", SCHEDULE.partition("create_job")[0].replace("nightly", "again") + f"create_job: azureml:{first}\n"
+    )
+    assert create(nightly)["how"] == "new"
+    body = puts(nightly)[-1].body["properties"]["action"]["jobDefinition"]
+    assert body["sourceJobId"] == first  # azure-ai-ml sends the name, where the description speaks of an ARM id
+    nightly.azure.schedules.tick(datetime(2026, 12, 3, 4, tzinfo=UTC))
+    again = nightly.azure.jobs.get("again-20261203T040000Z").properties
+    assert again["jobs"] == nightly.azure.jobs.get(first).properties["jobs"]
+
+
+def test_without_a_start_the_first_run_is_at_once_and_that_is_told(nightly):
+    nightly.project.edit("schedules.yml", '  start_time: "2026-01-01T00:00:00"\n', "")
+    assert "as soon as it is created" in nightly.mlops("schedule", "show", "-f", "schedules.yml")[1]
+    create(nightly)
+    assert [name for name, _, _ in nightly.azure.schedules.submitted] == ["nightly"]
+
+
+def test_the_times_that_are_told_are_those_that_the_service_keeps(nightly):
+    """Two computations that share no code."""
+    from mlops.spec.schedule import load_schedule
+
+    began = datetime(2026, 12, 1, 12, tzinfo=UTC)
+    nightly.azure.schedules.clock = began
+    triggers = {
+        "a": '{type: cron, expression: "*/20 3-5 * * mon,thu", time_zone: W. Europe Standard Time}',
+        "b": '{type: recurrence, frequency: week, interval: 2, start_time: "2026-11-30T00:00:00", schedule: {hours: [1, 5], minutes: 30, week_days: [tuesday, sunday]}}',
+        "c": '{type: recurrence, frequency: month, interval: 1, start_time: "2026-11-30T06:15:00"}',
+        "d": '{type: recurrence, frequency: hour, interval: 7, start_time: "2026-11-30T06:15:00"}',
+    }
+    expected = []
+    for name, text in triggers.items():
+        nightly.project.write("schedules.yml", f"name: {name}\ntrigger: {text}\ncreate_job: ./pipeline.yml\n")
+        create(nightly)
+        until = began + timedelta(days=40)
+        for at in load_schedule(nightly.project.root / "schedules.yml").trigger.times(began):
+            if at > until:
+                break
+            expected.append((at.astimezone(UTC), name))
+    nightly.azure.schedules.submitted.clear()
+    nightly.azure.schedules.tick(until)
+    assert [(at, name) for name, at, _ in nightly.azure.schedules.submitted] == sorted(expected)
