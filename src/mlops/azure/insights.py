@@ -191,8 +191,9 @@ def measured(facts: Mapping[str, Any]) -> list[tuple[str, float, dict[str, str]]
 
 
 def _resource(model: str, environment: str) -> Resource:
-    """Return what the items are of: the role is the model's endpoint. The machine is not named."""
-    return Resource({"service.namespace": "slipway", "service.name": f"{model}-{environment}", "service.instance.id": environment})
+    """Return what the items are of: the role is the model's endpoint. Where nothing is said, the exporter names the machine."""
+    names = {"service.namespace": "slipway", "service.name": f"{model}-{environment}"}
+    return Resource({**names, "service.instance.id": environment, "device.id": environment})
 
 
 def quieten() -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 REGION = "westeurope-5"
 HOST = f"{REGION}.in.applicationinsights.azure.com"
+PATHS = ("/v2.1/track", "//v2.1/track")
+"""The second is what the exporter makes of a connection string as the portal shows it, whose endpoint ends with a slash."""
 TRACK = "track-v2.1"
 KINDS = {
     "Request": ("RequestData", "RequestData"),
@@ -61,7 +63,7 @@ class Ingestion:
         """Return what the accepted envelopes of a kind hold: Request, Metric, Event."""
         return [one["data"]["baseData"] for one in self.items if one["name"] == f"Microsoft.ApplicationInsights.{kind}"]
 
-    def wait(self, kind: str, count: int, seconds: float = 60.0) -> list[dict[str, Any]]:
+    def wait(self, kind: str, count: int, seconds: float = 30.0) -> list[dict[str, Any]]:
         """Return what `of` does, once there are so many."""
         with self.changed:
             self.changed.wait_for(lambda: len(self.of(kind)) >= count, seconds)

@@ -18,6 +18,7 @@ from starlette.routing import Route
 from . import description
 from .administration import Administration
 from .entra import LOGIN, Entra, Refused
+from .ingestion import PATHS
 from .roles import grants
 from .routes import rows
 from .workspace import ASSETS
@@ -124,7 +125,8 @@ class Service:
         ]
         table += self.administration.rows(_SCOPE)
         table = rows(self.endpoints, self.administration, _SCOPE) + self.schedules.rows(_SCOPE) + table
-        routes = [Route("/score", self._scored, methods=["POST"]), Route("/v2.1/track", self.ingestion.track, methods=["POST"])]
+        routes = [Route("/score", self._scored, methods=["POST"])]
+        routes += [Route(path, self.ingestion.track, methods=["POST"]) for path in PATHS]
         routes += [Route(path, self._guarded(action, handler), methods=[method]) for method, path, action, handler in table]
         routes += [
             Route("/discovery", self._open(self._discovery)),
