@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from tests.mlops.serving.conftest import COLUMNS, Place, fit, save
 
 from mlops.azure.insights import Labels, Requests, tell_monitor
 from mlops.serving.telemetry import RotatingFile, Several, Telemetry
@@ -139,9 +140,10 @@ class Host:
         return lambda *_: None
 
 
-@pytest.mark.parametrize("down", [500, 402])
-def test_a_service_that_is_down_costs_a_warning_and_nothing_else(insights, monkeypatch, capsys, tmp_path, down):
-    insights.down = down
+@pytest.mark.parametrize("down", [500, 402, "no network"])
+def test_a_service_that_is_down_costs_a_warning_and_nothing_else(insights, azure, monkeypatch, capsys, tmp_path, down):
+    insights.down = down if isinstance(down, int) else 0
+    monkeypatch.setattr(azure.proxy, "down", lambda _host: down == "no network")
     monkeypatch.setattr("mlops.ci.host.current", lambda _environ: Host())
     monkeypatch.setenv("APPLICATIONINSIGHTS_CONNECTION_STRING", insights.connection_string)
     monkeypatch.setattr("mlops.report.monitor.report", lambda _facts: "")
@@ -169,3 +171,25 @@ LOOK = "import sys; import mlops.verbs.monitor, mlops.serving.worker; print(sort
 def test_without_the_variable_nothing_of_it_is_imported():
     ended = subprocess.run([sys.executable, "-c", LOOK], check=True, stdout=subprocess.PIPE, text=True)
     assert ended.stdout.strip() == "[]"
+
+
+@pytest.mark.slow
+def test_an_endpoint_on_this_machine_tells_what_it_answered(insights, tmp_path, monkeypatch):
+    """A real endpoint, in processes of its own; without the variable it tells nobody."""
+    folder, place = save(fit(), tmp_path / "model"), Place(tmp_path / "endpoints" / "flights" / "production")
+    body = {"input_data": {"columns": list(COLUMNS), "data": [["UA", "EWR", "D3", 0.5, -1.25, 0.1, None]]}}
+    try:
+        place.deploy(folder, 6)
+        with place.client() as client:
+            assert client.post("/score", json=body).status_code == 200
+        place.stop()
+        assert insights.items == []
+        monkeypatch.setenv("APPLICATIONINSIGHTS_CONNECTION_STRING", insights.connection_string)
+        place.deploy(folder, 7)
+        with place.client() as client:
+            assert [client.post("/score", json=one).status_code for one in (body, {"input_data": 1})] == [200, 422]
+    finally:
+        place.stop()
+    codes = {(one["properties"]["version"], one["responseCode"]) for one in insights.wait("Request", 2)}
+    assert codes == {("7", "200"), ("7", "422")}
+    assert "EWR" not in json.dumps(insights.items)
