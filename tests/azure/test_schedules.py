@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
+import textwrap
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import yaml
 from tests.azure.loopback import Fault
+from tests.mlops.delivery.conftest import FILES
 
 SCHEDULE = """\
 $schema: https://azuremlschemas.azureedge.net/latest/schedule.schema.json
@@ -172,3 +176,89 @@ def test_the_times_that_are_told_are_those_that_the_service_keeps(nightly):
     nightly.azure.schedules.submitted.clear()
     nightly.azure.schedules.tick(until)
     assert [(at, name) for name, at, _ in nightly.azure.schedules.submitted] == sorted(expected)
+
+
+@pytest.fixture
+def watched(there, monkeypatch):
+    """A version in production on Azure ML, whose deployment collects, and whose training rows this machine has."""
+    from mlops.azure import connection, endpoint, online
+
+    for module, name in ((connection, "POLL"), (endpoint, "POLL"), (online, "PAUSE")):
+        monkeypatch.setattr(module, name, 0.02)
+    there.sign_in(there.azure.ci)
+    for name, text in FILES.items():
+        there.project.write(name, textwrap.dedent(text))
+    there.project.edit("src/project/train.py", '("model", "test", "evaluation")', '("model", "test", "evaluation", "train")')
+    there.project.edit("src/project/train.py", "test.to_parquet(args.test)", "test.to_parquet(args.test); seen.to_parquet(args.train)")
+    there.project.edit("src/pipelines/train.yml", "test: {type: uri_file}", "test: {type: uri_file}\n  train: {type: uri_file}")
+    there.project.edit("src/pipelines/train.yml", '--test "${{outputs.test}}"', '--test "${{outputs.test}}" --train "${{outputs.train}}"')
+    there.project.edit(
+        "src/pipelines/train.yml",
+        "test: ${{parent.outputs.test}}",
+        "test: ${{parent.outputs.test}}\n      train: ${{parent.outputs.train}}",
+    )
+    production = {
+        "where": "azure",
+        "azure": there.azure.place(),
+        "serve": {"port": 0},
+        "test": {"smoke_requests": 10},
+        "shift": {"seconds": 0},
+    }
+    production |= {"online": {"collect": True}, "model_monitor": {"emails": ["team@example.com"], "every": "week"}}
+    there.project.write("environments/production.yml", yaml.safe_dump(production))
+    code, out, errors = there.mlops("deliver", "--json")
+    assert code == 0, errors + out
+    yield there
+    there.mlops("stop")
+
+
+@pytest.mark.slow
+@pytest.mark.e2e
+def test_what_serves_is_watched_by_the_service_by_the_rules_of_its_environment(watched):
+    azure = watched.azure
+    code, out, errors = watched.mlops("schedule", "create", "--monitor", "production", "--json")
+    assert code == 0, errors
+    assert "datastores have no credentials" in errors
+    assert json.loads(out)["name"] == "shops-production-monitor"
+    action = azure.schedules.get("shops-production-monitor").properties["action"]["monitorDefinition"]
+    deployment = next(iter(next(iter(azure.endpoints.found.values())).deployments))
+    assert action["monitoringTarget"]["deploymentId"].endswith(f"/deployments/{deployment}")
+    assert action["alertNotificationSetting"]["emailNotificationSetting"]["emails"] == ["team@example.com"]
+    signals = action["signals"]
+    assert {name: one["signalType"] for name, one in signals.items()} == {
+        "data-drift": "DataDrift",
+        "prediction-drift": "PredictionDrift",
+        "data-quality": "DataQuality",
+        "feature-attribution-drift": "FeatureAttributionDrift",
+    }
+    drift = signals["data-drift"]
+    assert drift["features"]["features"] == ["a", "b", "c"]
+    assert {one["metric"].lower(): one["threshold"]["value"] for one in drift["metricThresholds"]} == {"populationstabilityindex": 0.2}
+    assert (drift["productionData"]["windowSize"], drift["referenceData"]["columns"]) == ("P7D", {"target_column": "late"})
+    assert [one["dataContext"] for one in signals["feature-attribution-drift"]["productionData"]] == ["model_inputs", "model_outputs"]
+    table = azure.workspace.held("data", "shops-training", drift["referenceData"]["uri"].rpartition("/")[2])["properties"]
+    assert table["dataType"] == "mltable"
+    code, out, errors = watched.mlops("schedule", "create", "--monitor", "production", "--json")
+    assert (code, json.loads(out)["how"]) == (0, "same"), errors
+    azure.schedules.tick(azure.schedules.clock + timedelta(days=8))
+    assert [name for name, _ in azure.schedules.monitored] == ["shops-production-monitor"]
+    assert "off" in watched.mlops("schedule", "disable", "shops-production-monitor")[1]
+    assert watched.mlops("schedule", "delete", "shops-production-monitor")[0] == 0
+    _check_refusals(watched)
+
+
+def _check_refusals(watched):
+    """What a monitor lacks is told before anything is put."""
+
+    def refused(*words):
+        code, _, errors = watched.mlops("schedule", "create", "--monitor", "production", *words)
+        assert code == 2
+        return errors
+
+    (watched.project.root / "few.csv").write_text("a,b\n1,2\n")
+    assert "no Parquet file with the columns a, b, c, late" in refused("--reference", "few.csv")
+    shutil.rmtree(watched.project.root / ".mlops/runs")
+    assert "are not on this machine" in refused()
+    watched.project.edit("environments/production.yml", "collect: true", "collect: false")
+    assert "do not collect" in refused()
+    assert watched.azure.schedules.found == {}

@@ -101,10 +101,7 @@ def definition(workspace: Workspace, settings: Environment, target: str, trainin
             "type": "data_quality",
             "reference_data": reference,
             "features": list(columns),
-            "metric_thresholds": {
-                "numerical": {"null_value_rate": quality["null_value_rate"]},
-                "categorical": {"out_of_bounds_rate": quality["out_of_bounds_rate"]},
-            },
+            "metric_thresholds": {"numerical": quality, "categorical": quality},
             "alert_enabled": alert,
         },
         "feature-attribution-drift": {
@@ -208,7 +205,8 @@ def upload(connection: Connection, training: Training) -> bool:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "table"
         _table(training.file, training.columns, folder)
-        made = Data(name=name, version=version, path=str(folder), type="mltable", skip_validation=True)
+        # without an address azure-ai-ml asks a host outside of Azure for the schema of MLTable
+        made = Data(name=name, version=version, path=str(folder), type="mltable", mltable_schema_url="")
         with told("upload the training rows", where=str(training.file)), silent():
             connection.client.data.create_or_update(made)
     return True
@@ -231,5 +229,5 @@ def _table(file: Path, columns: tuple[str, ...], folder: Path) -> None:
 def keyless(connection: Connection) -> bool:
     """Return whether the workspace's own datastores are read by identity alone: Microsoft's page says that its monitor takes credentials only."""
     with told("look at the workspace", where=connection.settings.workspace):
-        found = connection.client.workspaces.get(connection.settings.workspace)
-    return str(getattr(found, "system_datastores_auth_mode", "") or "").lower() == "identity"
+        mode = connection.client.workspaces.get(connection.settings.workspace).system_datastores_auth_mode
+    return str(getattr(mode, "value", mode) or "").lower() == "identity"

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 ZONES = {"utc": "UTC", "w. europe standard time": "Europe/Berlin", "pacific standard time": "America/Los_Angeles"}
 """The zones that this loopback's clock knows."""
+COLLECTED = "/modelDataCollector/"
+"""Where a deployment's collector writes, in a form that monitors read."""
 FIXED = ("monitoringTarget", "computeConfiguration")
 """What of a monitor may not be changed later, by the description."""
 
@@ -137,7 +139,7 @@ class Schedules:
         _, _, below = data["uri"].partition("/data/")
         name, _, version = below.partition("/versions/")
         asset = self.workspace.held("data", name, version)["properties"]
-        table = asset["dataType"] == "mltable" or asset.get("properties", {}).get("collected") == "true"
+        table = asset["dataType"] == "mltable" or COLLECTED in asset["dataUri"]
         if not table and not data.get("preprocessingComponentId"):
             raise Refused(400, "UserError", f"{name} is a {asset['dataType']}: a preprocessing component is needed to make it a table.")
 
