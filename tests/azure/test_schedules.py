@@ -6,12 +6,14 @@ import json
 import shutil
 import textwrap
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import yaml
 from tests.azure.loopback import Fault
 from tests.mlops.delivery.conftest import FILES
 
+ROOT = Path(__file__).parents[2]
 SCHEDULE = """\
 $schema: https://azuremlschemas.azureedge.net/latest/schedule.schema.json
 name: nightly
@@ -145,6 +147,21 @@ def test_a_job_of_the_workspace_is_run_again(nightly):
     assert again["jobs"] == nightly.azure.jobs.get(first).properties["jobs"]
 
 
+def test_what_is_sent_is_what_azure_ai_ml_sends_of_the_same_file_but_for_our_tag(nightly):
+    from azure.ai.ml import MLClient
+    from azure.ai.ml.entities._load_functions import load_schedule
+    from azure.identity import EnvironmentCredential
+
+    own = nightly.azure.workspace
+    create(nightly)
+    client = MLClient(EnvironmentCredential(), own.subscription, own.group, own.name, show_progress=False)
+    client.schedules.begin_create_or_update(load_schedule(nightly.project.root / "schedules.yml")).result()
+    ours, bare = (call.body["properties"] for call in puts(nightly))
+    assert ours.pop("tags").keys() == {"slipway.digest"}
+    assert (ours.pop("isEnabled"), bare.pop("tags", {})) == (True, {})
+    assert ours == bare
+
+
 def test_without_a_start_the_first_run_is_at_once_and_that_is_told(nightly):
     nightly.project.edit("schedules.yml", '  start_time: "2026-01-01T00:00:00"\n', "")
     assert "as soon as it is created" in nightly.mlops("schedule", "show", "-f", "schedules.yml")[1]
@@ -176,6 +193,29 @@ def test_the_times_that_are_told_are_those_that_the_service_keeps(nightly):
     nightly.azure.schedules.submitted.clear()
     nightly.azure.schedules.tick(until)
     assert [(at, name) for name, at, _ in nightly.azure.schedules.submitted] == sorted(expected)
+
+
+@pytest.mark.slow
+@pytest.mark.e2e
+def test_the_schedules_of_the_example_are_put_and_submit_the_pipelines_that_they_name(nightly):
+    for folder in ("src/pipelines", "src/project", "environments/images"):
+        shutil.copytree(ROOT / folder, nightly.project.root / folder, dirs_exist_ok=True)
+    nightly.project.write("data/flights.odcs.yml", (ROOT / "data/flights.odcs.yml").read_text())
+    (nightly.project.root / "data/nycflights13").mkdir()
+    body = {"modelUri": "azureml://datastores/workspaceblobstore/paths/m", "modelType": "mlflow_model"}
+    nightly.azure.workspace.create("models", "flights", "1", {"properties": body})
+    for name in ("retrain", "score"):
+        file = f"src/pipelines/schedules/{name}.yml"
+        code, _, errors = nightly.mlops("schedule", "create", "-f", file, "--where", "azure")
+        assert code == 0, errors
+    nightly.azure.schedules.tick(datetime(2026, 12, 8, 12, tzinfo=UTC))
+    found = [(name, f"{at:%a %H:%M}") for name, at, _ in nightly.azure.schedules.submitted]
+    assert found.count(("flights-retrain", "Mon 03:00")) == 1, "four in the morning in Berlin"
+    assert sum(name == "flights-score" for name, _ in found) == 7
+    job = next(one for name, _, one in nightly.azure.schedules.submitted if name == "flights-retrain")
+    properties = nightly.azure.jobs.get(job).properties
+    assert properties["inputs"]["data"]["uri"].endswith("/datastores/workspaceblobstore/paths/nycflights13")
+    assert set(properties["jobs"]) == {"import", "validate", "clean", "features", "split", "train", "evaluate"}
 
 
 @pytest.fixture

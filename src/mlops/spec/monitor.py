@@ -131,8 +131,29 @@ SIGNALS: Mapping[str, Table] = {
         "data_segment": Key(keys.mapping, inner=_SEGMENT),
     },
 }
-"""The signals of tables, by their type; what the service watches of text models is not read here."""
-OTHER_SIGNALS = ("custom", "generation_safety_quality", "generation_token_statistics")
+"""The signals of tables, by their type."""
+_GENERATION: Table = {
+    "type": Key(keys.text, required=True),
+    "production_data": Key(),
+    "metric_thresholds": Key(keys.mapping, required=True),
+    "alert_enabled": Key(keys.truth),
+    "properties": Key(keys.strings),
+    "sampling_rate": Key(_share),
+}
+OTHER_SIGNALS: Mapping[str, Table] = {
+    "custom": {
+        "type": Key(keys.text, required=True),
+        "component_id": Key(keys.text, required=True),
+        "connection": Key(keys.mapping),
+        "inputs": Key(keys.mapping),
+        "input_data": Key(keys.mapping),
+        "metric_thresholds": Key(),
+        "alert_enabled": Key(keys.truth),
+    },
+    "generation_safety_quality": {**_GENERATION, "connection_id": Key(keys.text)},
+    "generation_token_statistics": _GENERATION,
+}
+"""Those of your own component, and of text models: their keys are known, and what is below them is azure-ai-ml's to judge."""
 MONITOR: Table = {
     "compute": Key(
         keys.mapping,
@@ -177,10 +198,11 @@ def _judge_signal(here: Here, signal: Any, *, collected: bool) -> None:
         return
     kind = keys.plain(signal.get("type", ""), (*SIGNALS, *OTHER_SIGNALS))
     if kind in OTHER_SIGNALS:
-        here.at("type").note(f"a signal of type {kind} is not read here", "az ml schedule create takes it.")
+        here.judge(signal, OTHER_SIGNALS[kind], f"a {kind} signal")
         return
     if kind not in SIGNALS:
-        here.at("type").note(f"{signal.get('type')!r} is no type of signal", did_you_mean(str(signal.get("type")), SIGNALS))
+        known = (*SIGNALS, *OTHER_SIGNALS)
+        here.at("type").note(f"{signal.get('type')!r} is no type of signal", did_you_mean(str(signal.get("type")), known))
         return
     here.judge(signal, SIGNALS[kind], f"a {kind} signal")
     _judge_data(here, signal, kind, collected=collected)

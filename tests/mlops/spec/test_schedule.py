@@ -112,7 +112,8 @@ create_monitor:
         ("[a, b]", "{top_n_feature_importance: 3}", 10, "training rows with a target"),
         (", endpoint_deployment_id: azureml:flights:v3", "", 8, "nothing says where production's rows are"),
         ("data_drift", "feature_attribution_drift", 8, "needs `reference_data`"),
-        ("data_drift", "generation_safety_quality", 9, "is not read here"),
+        ("data_drift", "custom", 8, "needs `component_id`"),
+        ("data_drift", "generation_safety_quality", 10, "unknown key 'features'"),
     ],
 )
 def test_a_mistake_in_a_monitor_is_told_at_its_line(folder, old, new, line, told):
