@@ -299,6 +299,18 @@ module budget 'modules/budget.bicep' = {
   }
 }
 
+module findings 'modules/findings.bicep' = {
+  name: 'findings'
+  params: {
+    name: stem
+    location: location
+    tags: tags
+    insightsName: 'appi-${stem}'
+    actionGroupName: 'ag-${stem}'
+  }
+  dependsOn: [telemetry, budget]
+}
+
 module privateNetwork 'modules/network.bicep' = if (private) {
   name: 'network'
   params: {

@@ -238,6 +238,55 @@ MODEL = _asset(
     _argument("--type", "-t", metavar="TYPE", help="custom_model (the default), mlflow_model or triton_model"),
     _DESCRIPTION,
 )
+_WHICH_SCHEDULE = (
+    _argument("named", nargs="?", metavar="NAME", help="as its file names it"),
+    _argument("--name", "-n", metavar="NAME", help="the same, as az ml has it"),
+)
+_THERE = (
+    _argument(
+        "--environment", metavar="ENVIRONMENT", help="which file of environments/ names the workspace; with one that does, none is needed"
+    ),
+)
+_SCHEDULE_FILE = (
+    _argument("--file", "-f", metavar="FILE", help="the YAML of the schedule, as az ml takes it"),
+    _argument(
+        "--monitor", metavar="ENVIRONMENT", help="instead of a file: have Azure ML itself watch what serves there (model monitoring)"
+    ),
+    _argument("--reference", metavar="ROWS", help="with --monitor: the training rows, a Parquet file or azureml:NAME:VERSION"),
+    _MODEL,
+    *_THERE,
+)
+SCHEDULE = {
+    "create": Verb(
+        "schedule:create",
+        "put a schedule into the workspace, or change the one of its name; the same again changes nothing",
+        "mlops schedule create -f src/pipelines/schedules/retrain.yml --where azure",
+        (
+            *_SCHEDULE_FILE,
+            _argument("--where", choices=("local", "azure"), default="local", help="azure: nothing here carries schedules out"),
+        ),
+    ),
+    "list": Verb("schedule:list_", "list the schedules of the workspace, and whether they are on", "mlops schedule list", _THERE),
+    "show": Verb(
+        "schedule:show",
+        "show a schedule of the workspace; with a file, what it says and the next times that it is due",
+        "mlops schedule show -f src/pipelines/schedules/retrain.yml",
+        (*_WHICH_SCHEDULE, *_SCHEDULE_FILE),
+    ),
+    "enable": Verb("schedule:enable", "let a schedule go on", "mlops schedule enable flights-retrain", (*_WHICH_SCHEDULE, *_THERE)),
+    "disable": Verb(
+        "schedule:disable", "stop a schedule; what runs goes on", "mlops schedule disable flights-retrain", (*_WHICH_SCHEDULE, *_THERE)
+    ),
+    "trigger": Verb(
+        "schedule:trigger", "do once, now, what a schedule does", "mlops schedule trigger flights-retrain", (*_WHICH_SCHEDULE, *_THERE)
+    ),
+    "delete": Verb(
+        "schedule:delete",
+        "take a schedule away; what it has run stays",
+        "mlops schedule delete flights-retrain",
+        (*_WHICH_SCHEDULE, *_THERE),
+    ),
+}
 DATA = {
     **DATA_ASSET,
     "list": Verb(
@@ -325,6 +374,13 @@ VERBS = {
             _argument("--environment", metavar="NAME", help="which file of environments/ names the workspace"),
             _QUEUE_LIMIT,
         ),
+    ),
+    "schedule": Verb(
+        "",
+        "what Azure ML does by the clock: create, list, show, enable, disable, trigger, delete",
+        "mlops schedule list",
+        facts=False,
+        parts=SCHEDULE,
     ),
     "deliver": Verb(
         "way:deliver",

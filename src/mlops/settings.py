@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.errors import Problem, SpecError, UsageError
 from mlops.place import PROJECT_FILE
+from mlops.spec.monitor import INSTANCES
 from mlops.spec.source import Keys, Source, did_you_mean, read
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ SLICE_METRICS = tuple(name for name in METRICS if name not in ("average_precisio
 USUAL_METRICS = {"binary": "auc", "multiclass": "accuracy", "regression": "r2"}
 """What is watched where `monitor.performance` names no metric: none of them has a unit, so that the usual allowance fits any target."""
 WITHOUT_CHAMPION = ("baseline", "limits")
-SECTIONS = ("gate", "monitor", "test", "watch", "serve", "online", "batch", "shift", "pull_request", "approval")
+SECTIONS = ("gate", "monitor", "model_monitor", "test", "watch", "serve", "online", "batch", "shift", "pull_request", "approval")
 """What a model may have otherwise than its environment says, in `environments/<model>/<environment>.yml`."""
 BUDGETS = ("latency_ms", "size_mb")
 
@@ -275,6 +276,27 @@ class MonitorSettings:
 
 
 @dataclass(frozen=True)
+class ModelMonitorSettings:
+    """Azure ML's own monitor of a deployment that collects its rows: when it looks, on what machine, its bounds, and who is written to.
+
+    Columns and the bound of drift are those of `monitor`.
+    """
+
+    every: str = "day"
+    """day, week or month: also how far back it looks each time."""
+    hour: int = 5
+    """Of the day, in UTC."""
+    instance_type: str = "standard_e4s_v3"
+    emails: tuple[str, ...] = ()
+    missing: float = 0.05
+    """Data quality: the share of a column's values that may be missing."""
+    out_of_bounds: float = 0.05
+    """Data quality: the share that may be outside of what the training rows had."""
+    attribution: float = 0.9
+    """Feature attribution: how alike the order of the columns' importance must stay (normalized discounted cumulative gain)."""
+
+
+@dataclass(frozen=True)
 class AzureSettings:
     """Which Azure ML workspace an environment is: nothing is changed in another one, whoever is signed in and wherever."""
 
@@ -317,6 +339,7 @@ class Environment:
     approval: ApprovalSettings = ApprovalSettings()
     pull_request: PullRequestSettings = PullRequestSettings()
     monitor: MonitorSettings = MonitorSettings()
+    model_monitor: ModelMonitorSettings = ModelMonitorSettings()
 
     def gate_facts(self) -> dict[str, Any] | None:
         """Return the gate's rules as JSON values (see `gate_rules`); None where the environment has no gate."""
@@ -425,6 +448,7 @@ def read_environment(root: Path, name: str, model: ModelSettings | None = None) 
         approval=_approval(parts["approval"], name),
         pull_request=_pull_request(parts["pull_request"]),
         monitor=_monitor(parts["monitor"], task),
+        model_monitor=_model_monitor(parts["model_monitor"]),
     )
     reader.problems += own.problems if own else []
     reader.done()
@@ -638,6 +662,18 @@ def _monitor(reader: Reader, task: str | None) -> MonitorSettings:
         _fall(reader, (*at, "performance"), replace(usual.performance, metric=USUAL_METRICS[task or "binary"]), task),
         reader.mode((*at, "endpoint")) if "endpoint" in body else usual.endpoint,
         reader.mode((*at, "retrain")) if "retrain" in body else usual.retrain,
+    )
+
+
+def _model_monitor(reader: Reader) -> ModelMonitorSettings:
+    at, usual = ("model_monitor",), ModelMonitorSettings()
+    reader.mapping(at, ModelMonitorSettings.__dataclass_fields__)
+    return ModelMonitorSettings(
+        reader.choice((*at, "every"), ("day", "week", "month"), usual.every),
+        reader.whole((*at, "hour"), usual.hour, least=0, most=23),
+        reader.choice((*at, "instance_type"), INSTANCES, usual.instance_type),
+        reader.words((*at, "emails")),
+        *(reader.number((*at, name), getattr(usual, name), least=0, most=1) for name in ("missing", "out_of_bounds", "attribution")),
     )
 
 

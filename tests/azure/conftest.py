@@ -42,9 +42,11 @@ def azure(loopback: Loopback, tmp_path_factory: pytest.TempPathFactory) -> Itera
     loopback.faults.clear()
     loopback.endpoints.clear()
     loopback.service.batch.clear()
+    loopback.schedules.clear()
     loopback.service.after = None
     loopback.service.gone, loopback.jobs.runs, loopback.entra.lifetime = False, True, 3600.0
-    found, loopback.service.violations = loopback.service.violations, []
+    found, loopback.service.violations = loopback.service.violations + loopback.ingestion.violations, []
+    loopback.ingestion.clear()
     assert found == []
 
 

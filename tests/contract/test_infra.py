@@ -309,6 +309,14 @@ def test_errors_latency_and_money_are_told_to_somebody() -> None:
     assert all(one["contactGroups"] == [group.id] for one in budget["notifications"].values())
 
 
+def test_what_monitoring_finds_is_told_to_the_same_group_by_the_event_that_is_sent() -> None:
+    rule = only("Microsoft.Insights/scheduledQueryRules", asked()).body["properties"]
+    assert rule["actions"]["actionGroups"] == [only("Microsoft.Insights/actionGroups", asked()).id]
+    assert rule["scopes"] == [only("Microsoft.Insights/components", asked()).id]
+    source = (ROOT / "src/mlops/azure/insights.py").read_text()
+    assert f'EVENT = "{re.search(r"name == .([a-z.]+).", rule["criteria"]["allOf"][0]["query"])[1]}"' in source
+
+
 def test_the_registry_outlives_the_environments() -> None:
     assert only(f"{ML}/registries", shared()).group == SHARED
     assert {resource.group for resource in asked("production")} == {f"rg-{PROJECT}-production", SHARED}

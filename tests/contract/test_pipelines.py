@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mlops.assets.elsewhere import Elsewhere
 from mlops.cli import main
 from mlops.contract.standard import load as load_contract
 from mlops.settings import read_project
 from mlops.spec.pipeline import load_pipeline
+from mlops.spec.schedule import load_schedule
 
 ROOT = Path(__file__).parents[2]
 PIPELINES = sorted(path for path in (ROOT / "src/pipelines").rglob("*.yml") if yaml.safe_load(path.read_text()).get("type") == "pipeline")
 COMPONENTS = sorted((ROOT / "src/pipelines").rglob("components/*.yml"))
+SCHEDULES = sorted((ROOT / "src/pipelines").rglob("schedules/*.yml"))
 ENVIRONMENTS = sorted((ROOT / "environments/images").glob("*/environment.yml"))
 MODELS = read_project(ROOT).models
 SCRIPTS = sorted(path for package in {model.package for model in MODELS.values()} for path in (ROOT / package).glob("*.py"))
@@ -57,6 +60,20 @@ def test_azure_ml_takes_the_pipeline(path):
     verdict = job._validate()
     assert verdict.passed, verdict.error_messages
     assert list(job.jobs) == list(yaml.safe_load(path.read_text())["jobs"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", SCHEDULES, ids=named)
+def test_azure_ml_takes_the_schedule_and_reads_the_times_and_the_pipeline_that_this_machine_does(path):
+    from azure.ai.ml.entities._load_functions import load_schedule as by_azure
+
+    made, ours = by_azure(path), load_schedule(path, Elsewhere(None))
+    assert (made.name, made.trigger.start_time.replace(tzinfo=None)) == (ours.name, ours.trigger.start)
+    assert list(made.create_job.jobs) == list(ours.pipeline.steps)
+    given = yaml.safe_load(path.read_text())["create_job"]["inputs"]
+    assert {name: made.create_job.inputs[name].path for name in given} == {
+        name: one["path"].removeprefix("azureml:") if "://" not in one["path"] else one["path"] for name, one in given.items()
+    }
 
 
 @pytest.mark.slow

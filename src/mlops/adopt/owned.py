@@ -67,7 +67,7 @@ def _places(root: Path, model: ModelSettings) -> list[str]:
     first = model.package == "src/project"
     layout, folder = Layout(model.name, first=first), str(Path(model.pipeline).parent)
     found = [model.package, model.contract, layout.notebook, layout.tests, f"environments/{model.name}"]
-    found += [f"{folder}/components", f":(glob){folder}/*.yml"] if first else [folder]
+    found += [f"{folder}/components", f"{folder}/schedules", f":(glob){folder}/*.yml"] if first else [folder]
     found += ["data/README.md"] if first else []
     return [*found, *_data(root, model)]
 

@@ -116,6 +116,14 @@ class Online:
             note=note,
         )
 
+    def target(self, version: ModelVersion) -> str:
+        """Return a version's deployment as Azure ML's monitor names it: azureml:ENDPOINT:DEPLOYMENT.
+
+        Raises:
+            PlatformError: There is no endpoint.
+        """
+        return f"azureml:{self._endpoint.name}:{traffic.deployment_name(version.version, version.digest)}"
+
     def prepare(self, _before: ModelVersion | None) -> None:
         """Nothing: the endpoint outlives the machine that this runs on."""
 

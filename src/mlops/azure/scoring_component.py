@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from mlops.azure.components import register
+from mlops.azure.catalogue import Catalogue
 from mlops.delivery.batch import LINEAGE, MODEL
 from mlops.errors import UsageError
 from mlops.spec.references import is_reference
@@ -23,7 +23,7 @@ from mlops.spec.values import ASSET_TYPES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mlops.azure.components import Registered
+    from mlops.azure.catalogue import Version
     from mlops.azure.connection import Connection
 
 _SCHEMA = "https://azuremlschemas.azureedge.net/latest/pipelineComponent.schema.json"
@@ -31,7 +31,7 @@ _KINDS = {bool: "boolean", int: "integer", float: "number"}
 _FILES = {"component", "trial", "code", "environment"}
 
 
-def scoring_component(connection: Connection, pipeline: Path, name: str, model: str, lineage: str) -> Registered:
+def scoring_component(connection: Connection, pipeline: Path, name: str, model: str, lineage: str) -> Version:
     """Register a pipeline file as a component with a model in it, unless the workspace has this one already.
 
     Args:
@@ -48,7 +48,7 @@ def scoring_component(connection: Connection, pipeline: Path, name: str, model: 
         file = Path(folder, "component.yml")
         made = {"$schema": _SCHEMA, "name": name, **component_of(pipeline, model, lineage)}
         file.write_text(yaml.safe_dump(made, sort_keys=False, allow_unicode=True), encoding="utf-8")
-        return register(connection, file)
+        return Catalogue("component", connection.client, connection.settings.workspace).create(read(file), None)
 
 
 def component_of(pipeline: Path, model: str, lineage: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -51,12 +52,35 @@ class RotatingFile:
             os.replace(self.path, self.path.with_suffix(".1.jsonl"))
 
 
-class Telemetry:
-    """Counts requests, and hands their records to a sink off the hot path."""
+class Several:
+    """Writes to each of several sinks: what one does not take, the others have all the same."""
 
-    def __init__(self, sink: Sink, *, room: int = 10_000, seconds: float = 0.5) -> None:
+    def __init__(self, *sinks: Sink) -> None:
+        self.sinks = sinks
+
+    def write(self, lines: str) -> None:
+        """Hand whole lines to each.
+
+        Raises:
+            Exception: What the first one raised that did not take them.
+        """
+        failed: list[Exception] = []
+        for sink in self.sinks:
+            try:
+                sink.write(lines)
+            except Exception as error:  # noqa: BLE001 - a sink may fail in any way, and the others are asked first
+                failed.append(error)
+        if failed:
+            raise failed[0]
+
+
+class Telemetry:
+    """Counts requests, and hands their records to a sink off the hot path. `then` is called once when the last of them was handed over."""
+
+    def __init__(self, sink: Sink, *, room: int = 10_000, seconds: float = 0.5, then: Callable[[], None] = lambda: None) -> None:
         self.dropped = 0
         self._sink = sink
+        self._then = then
         self._room = room
         self._queue: deque[Record] = deque()
         self._statuses: Counter[tuple[str, int]] = Counter()
@@ -83,6 +107,7 @@ class Telemetry:
         """Write what is left, for as long as that is quick."""
         self._stopped.set()
         self._thread.join(timeout=2.0)
+        self._then()
 
     def _loop(self, seconds: float) -> None:
         while not self._stopped.wait(seconds):

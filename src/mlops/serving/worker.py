@@ -22,6 +22,7 @@ from mlops.serving.home import Home
 if TYPE_CHECKING:
     from mlops.serving.application import Application
     from mlops.serving.protocol import Server
+    from mlops.serving.telemetry import Telemetry
 
 ORPHANED_SECONDS = 0.5
 """How long a deployment without its endpoint waits for idle connections."""
@@ -58,7 +59,6 @@ def build(home: Home, deployment: Deployment) -> Application:
     from mlops.serving.batch import Batch
     from mlops.serving.home import write_sample
     from mlops.serving.scoring import prepare, read_example
-    from mlops.serving.telemetry import RotatingFile, Telemetry
 
     folder = Path(deployment.folder)
     model = load(folder, trusted=deployment.trusted, digest=deployment.digest)
@@ -74,8 +74,25 @@ def build(home: Home, deployment: Deployment) -> Application:
         form=form,
         batch=Batch(scorer.score, prepare_thread=quieten),
         keys=Keys(home),
-        telemetry=Telemetry(RotatingFile(home.path / "requests.jsonl")),
+        telemetry=_telemetry(home, deployment),
     )
+
+
+def _telemetry(home: Home, deployment: Deployment) -> Telemetry:
+    """Return what is told of requests: to the log beside the endpoint, and to Application Insights where the environment names it."""
+    from mlops.serving.telemetry import RotatingFile, Several, Telemetry
+
+    log, named = RotatingFile(home.path / "requests.jsonl"), os.environ.get("APPLICATIONINSIGHTS_CONNECTION_STRING")
+    if not named:
+        return Telemetry(log)
+    from mlops.azure.insights import Labels, Requests
+
+    try:
+        there = Requests(named, Labels(deployment.model, deployment.version, home.environment))
+    except ValueError as error:
+        logging.getLogger(__name__).warning("nothing is sent to Application Insights: its connection string is none: %s", error)
+        return Telemetry(log)
+    return Telemetry(Several(log, there), then=there.close)
 
 
 def main() -> int:

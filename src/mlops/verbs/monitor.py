@@ -47,6 +47,16 @@ def _hand_on(facts: dict[str, Any]) -> None:
         _try("the issue", lambda: host.close_issue(key, body))
     else:
         _try("the issue", lambda: host.issue(key, title(facts), body))
+    if named := os.environ.get("APPLICATIONINSIGHTS_CONNECTION_STRING"):
+        _try("what was found, to Application Insights,", lambda: _to_insights(named, facts))
+
+
+def _to_insights(connection_string: str, facts: dict[str, Any]) -> None:
+    from mlops.azure.insights import tell_monitor
+    from mlops.errors import PlatformError
+
+    if not tell_monitor(connection_string, facts):
+        raise PlatformError("the service did not take it", hint="What was found is the same, and in monitor.json of the run.")
 
 
 def _try(what: str, call: Callable[[], object]) -> None:

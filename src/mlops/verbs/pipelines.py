@@ -85,6 +85,7 @@ def _all_files() -> list[Path]:
 def _check_one(path: Path) -> list[str]:
     """Find the mistakes of one file; return what is none and is worth to know."""
     from mlops.assets.definition import read_draft
+    from mlops.assets.elsewhere import Elsewhere
     from mlops.assets.lookup import open_assets
     from mlops.assets.pins import loose
     from mlops.assets.rules import RULES_FILE as PATHS_FILE
@@ -94,7 +95,8 @@ def _check_one(path: Path) -> list[str]:
     from mlops.contract.standard import load as load_contract
     from mlops.settings import check_environment, choose_model, read_environment, read_project
     from mlops.spec.pipeline import check_component, load_pipeline
-    from mlops.spec.recognition import asset_kind
+    from mlops.spec.recognition import asset_kind, is_schedule
+    from mlops.spec.schedule import read_schedule
     from mlops.spec.source import read
 
     source = read(path)
@@ -119,6 +121,8 @@ def _check_one(path: Path) -> list[str]:
     elif isinstance(value, dict) and (kind := asset_kind(value)):
         read_draft(kind, source)
         return loose(source) if kind == "environment" else []
+    elif isinstance(value, dict) and is_schedule(value):
+        read_schedule(source, Elsewhere(open_assets(root, home, fetching=False)))
     else:
         load_pipeline(path, complete=False, assets=open_assets(root, home, fetching=False))
     return []

@@ -27,9 +27,12 @@ from .blobs import Blobs
 from .endpoints import Endpoints
 from .entra import LOGIN, Entra, Identity
 from .faults import Fault, Faults
+from .ingestion import HOST as INGESTION
+from .ingestion import Ingestion
 from .jobs import Jobs
 from .proxy import Proxy
 from .registry import Registries, Registry
+from .schedules import Schedules
 from .service import ARM, Call, Service
 from .workspace import Workspace
 
@@ -89,6 +92,7 @@ class Loopback:
             DISCOVERY,
             f"{account}.blob.core.windows.net",
             f"*.{REGION}.inference.ml.azure.com",
+            INGESTION,
             "localhost",
         ]
         self.certificates = certificates.issue(self.folder, names)
@@ -110,7 +114,9 @@ class Loopback:
         self.endpoints = Endpoints(self.workspace, self.folder / "endpoints")
         ending.callback(self.endpoints.close)
         registries = Registries(self.workspace, self.workspace.registries)
-        self.service = Service(self.entra, self.workspace, self.jobs, self.faults, self._drop, self.endpoints, registries)
+        self.schedules, self.ingestion = Schedules(self.workspace, self.jobs, self.endpoints), Ingestion()
+        more = (registries, self.schedules, self.ingestion)
+        self.service = Service(self.entra, self.workspace, self.jobs, self.faults, self._drop, self.endpoints, *more)
         self._serve(ending, storage.port)
 
     def _serve(self, ending: contextlib.ExitStack, blob_port: int) -> None:
@@ -120,7 +126,7 @@ class Loopback:
         own = (self.entra, self.service.judge, self.faults, self._drop)
         application = Blobs(self.service.application(), *own, blob_port, self.certificates.authority)
         self._server = uvicorn.Server(uvicorn.Config(application, log_level="error", lifespan="off", **files))
-        names = (ARM, LOGIN, "*.api.azureml.ms", "*.inference.ml.azure.com", "*.blob.core.windows.net")
+        names = (ARM, LOGIN, "*.api.azureml.ms", "*.inference.ml.azure.com", "*.blob.core.windows.net", INGESTION)
         self.proxy = Proxy(dict.fromkeys(names, port))
         ready = threading.Event()
         thread = threading.Thread(target=lambda: asyncio.run(self._main(listening, ready)), daemon=True)

@@ -54,6 +54,11 @@ def mistakes(version: str, method: str, path: str, body: Any) -> list[str]:
     return []
 
 
+def mistakes_of(version: str, definition: str, value: Any, at: str = "$") -> list[str]:
+    """Return what is wrong with a value that is to be of a definition, each as `where: what`."""
+    return _Judge(description(version)["definitions"]).of({"$ref": f"#/definitions/{definition}"}, value, at)
+
+
 class _Judge:
     """Follows a value down a Swagger schema: `allOf` adds up, a discriminator chooses the definition that its value names."""
 

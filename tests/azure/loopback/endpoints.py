@@ -462,6 +462,8 @@ class Endpoints:
                 raise Refused(400, "ResourceNotReady", told)
             time.sleep(0.01)
         one.port = int(ready.read_text())
+        for collection in ((one.body["properties"].get("dataCollector") or {}).get("collections") or {}).values():
+            collection["dataCollectionMode"] = collection["dataCollectionMode"].capitalize()  # as the description writes it
 
     def _fork(self, asked: dict[str, Any]) -> int:
         with self._lock:

@@ -19,6 +19,7 @@ from . import description
 from .administration import Administration
 from .batch import BatchEndpoints
 from .entra import LOGIN, Entra, Identity, Refused
+from .ingestion import PATHS
 from .roles import Judge, chain
 from .routes import rows
 from .workspace import ASSETS
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 
     from .endpoints import Endpoints
     from .faults import Fault, Faults
+    from .ingestion import Ingestion
     from .jobs import Job, Jobs, Step
     from .registry import Registries
+    from .schedules import Schedules
     from .workspace import Workspace
 
 ARM = "management.azure.com"
@@ -84,6 +87,8 @@ class Service:
     drop: Callable[[], None]
     endpoints: Endpoints
     registries: Registries
+    schedules: Schedules
+    ingestion: Ingestion
     calls: list[Call] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     """What the description does not allow in the requests that came."""
@@ -135,12 +140,13 @@ class Service:
             ("POST", f"/modelregistry/v1.0{_SCOPE}/models/batchGetResolvedUris", "models/versions/read", self._resolved),
         ]
         table += self.administration.rows(_SCOPE)
-        table = rows(self.endpoints, self.administration, _SCOPE) + self.batch.rows(_SCOPE) + table
+        table = rows(self.endpoints, self.administration, _SCOPE) + self.batch.rows(_SCOPE) + self.schedules.rows(_SCOPE) + table
         shared = self.registries
         table = [(method, path, action, shared.carried_out(handler)) for method, path, action, handler in shared.rows()] + table
         self.operations = [(method, path, action) for method, path, action, _ in table]
         routes = [Route("/score", self._scored, methods=["POST"])]
         routes += [Route("/jobs", self._endpoint(self._invoked, f"{_OF}/{_INVOKE}"), methods=["POST"])]
+        routes += [Route(path, self.ingestion.track, methods=["POST"]) for path in PATHS]
         routes += [Route(path, self._guarded(action, handler), methods=[method]) for method, path, action, handler in table]
         routes += [
             Route("/discovery", self._open(self._discovery)),
