@@ -159,3 +159,18 @@ def test_from_a_commit_to_production_on_azure_and_back(everywhere):
     again = everywhere.mlops("deliver", "--json")
     assert again[0] == 0
     assert json.loads(again[1].splitlines()[-1])["outcome"] == "keep", "what was taken back does not go out again by itself"
+
+
+def test_a_delivery_goes_from_staging_to_production_through_the_registry(everywhere):
+    for name in ("staging", "production"):
+        everywhere.project.edit(
+            f"environments/{name}.yml", "  workspace: ws-loopback", "  workspace: ws-loopback\n  registry: mlr-loopback"
+        )
+    everywhere.sign_in(everywhere.azure.publisher)
+    code, out, errors = everywhere.mlops("deliver", "--json")
+    assert code == 0, errors + out
+    assert status(everywhere) == {"staging": (1, "ready"), "production": (1, "ready")}
+    label = json.loads(out.splitlines()[-1])["digest"].removeprefix("sha256:")[:16]
+    served = {one.body["properties"]["model"] for found in everywhere.azure.endpoints.found.values() for one in found.deployments.values()}
+    assert served == {f"azureml://registries/mlr-loopback/models/{everywhere.model}/versions/{label}"}
+    assert [one for one in everywhere.azure.registry.shares if everywhere.model in one] == [f"models/{everywhere.model}:{label}"]
