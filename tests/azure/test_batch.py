@@ -21,6 +21,8 @@ from tests.azure.scoring_rows import batch, go, lay, process
 
 from mlops import cli
 from mlops.azure.batch import Batch
+from mlops.azure.online import Online
+from mlops.azure.serving import OnlineAndBatch
 from mlops.delivery.batch import lineage_of
 from mlops.errors import Overtaken, PlatformError, UsageError
 from mlops.settings import BatchSettings
@@ -185,6 +187,25 @@ def test_what_cannot_be_had_is_told(shop, versions, other, says):
     assert not [one.default for one in shop.azure.service.batch.found.values() if one.default]
 
 
+def test_where_batches_cannot_be_deployed_nothing_is_left_of_the_online_deployment_either(shop, versions):
+    one, two = versions[:2]
+    settings = shop.settings()
+    good = OnlineAndBatch(Online(shop.root, "shops", MODEL, settings), shop.batch())
+    good.deploy(one.version, one.folder)
+    good.shift(one.version, one.smoke, at_once=True)
+    bad = OnlineAndBatch(Online(shop.root, "shops", MODEL, settings), shop.batch(compute="gpu"))
+    with pytest.raises(UsageError, match="Compute target gpu"):
+        bad.deploy(two.version, two.folder)
+    online = next(iter(shop.azure.endpoints.found.values()))
+    assert (set(online.deployments), online.share("traffic")) == ({one.name}, {one.name: 100})
+    served = bad.look()
+    assert (served.version, served.batch["version"], served.note) == (1, 1, None)
+    good.batch.shift(one.version)
+    shop.endpoint.body["properties"]["defaults"] = {}
+    assert "batches are scored by nothing: a move was cut short. mlops promote 1" in good.look().note
+    assert (good.stop(), shop.azure.service.batch.found, online.deployments) == (True, {}, {})
+
+
 POINTS = {
     "endpoint": lambda call: call.method == "PUT" and call.path.rpartition("/")[0].endswith("batchEndpoints") and call.status == 201,
     "component": lambda call: call.method == "PUT" and "/components/shops_batch/" in call.path,
@@ -261,7 +282,10 @@ def test_an_answer_that_was_lost_makes_no_second_job(shop, versions, capsys):
     code, _, errors = mlops(capsys, "score", "production")
     assert (code, len(shop.azure.service.batch.asked)) == (3, 1)
     assert "the same command" in " ".join(errors.lower().split())
-    record, rows = scored(capsys)
+    code, out, errors = mlops(capsys, "resume", "latest", "--json")
+    assert code == 0, errors
+    record = json.loads(out)
+    rows = pd.read_csv(record["outputs"]["scores"]["path"])
     assert shop.azure.service.batch.asked == [(versions[0].name, record["job"]["name"])]
     assert np.allclose(rows["score"], expected(versions[0], rows))
 

@@ -20,6 +20,7 @@ from mlops.azure.run import RemoteRun
 from mlops.azure.submission import silent
 from mlops.azure.versions import PATHS
 from mlops.delivery.batch import LINEAGE, MODEL, asked_of
+from mlops.files import shown
 from mlops.local.runs import facts_of, open_run, origin, read_runs, reopen_run
 from mlops.spec.references import is_reference
 from mlops.spec.source import read
@@ -108,7 +109,7 @@ def ask(
         scores: What scores, as `Batch.look` tells it.
         queue_limit: Seconds that the job may wait for a machine; 0 is for ever.
     """
-    facts = facts_of(pipeline, root, origin(root), settings, force=False, asset=lambda path: {"path": str(path)})
+    facts = facts_of(pipeline, root, origin(root), settings, force=False, asset=lambda path: {"path": shown(path, root)})
     facts |= {"model": None, "where": f"azure:{connection.environment}", "compute": f"{scores['endpoint']}/{scores['deployment']}"}
     left = next((one for one in read_runs(home) if _left(one, facts)), None)
     if left is not None:

@@ -27,6 +27,8 @@ def score(arguments: argparse.Namespace) -> int:
     if environment.where == "azure":
         from mlops.verbs import remote
 
+        if arguments.force:
+            raise UsageError("--force is about this machine: a batch endpoint runs what it holds", hint="Leave it out.")
         return remote.score(workspace, environment, pipeline, settings, as_json=arguments.json, queue_limit=arguments.queue_limit)
     return _here(workspace, environment.name, pipeline, settings, arguments)
 
