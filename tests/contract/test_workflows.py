@@ -183,7 +183,7 @@ def test_an_azure_job_names_service_connections_where_its_verbs_sign_in_and_only
 def test_a_task_that_names_a_service_connection_never_runs_and_without_one_there_is_no_task() -> None:
     template = value(AZURE / "templates/azure.yml")
     (task,) = within(template, "task")
-    assert (task["condition"], task["inputs"]["azureSubscription"]) == (False, "${{ connection }}")
+    assert (task["condition"], task["inputs"]["azureSubscription"]) == ("false", "${{ connection }}")
     asked = {"infra": {"environment": "staging"}, "rollback": {"reason": "x"}}
     for path in BEGUN:
         found = load(lambda name: (ROOT / name).read_text(), path.relative_to(ROOT).as_posix(), asked.get(path.stem, {}))

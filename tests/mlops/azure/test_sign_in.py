@@ -8,8 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from tests.mlops.azure.stand_in import Az, installed
 
+from mlops.azure import sign_in as module
 from mlops.azure.az import find_az
-from mlops.azure.sign_in import in_ci, sign_in
+from mlops.azure.sign_in import in_ci, sign_in, token_of_job
 from mlops.errors import PlatformError, UsageError
 
 WHO = {"AZURE_CLIENT_ID": "client-1", "AZURE_TENANT_ID": "tenant-1", "AZURE_SUBSCRIPTION_ID": "subscription-1"}
@@ -20,7 +21,7 @@ class Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         self.server.asked.append((self.command, url.path, parse_qs(url.query), self.headers["Authorization"]))
         body = json.dumps({"value": "github-token"} if self.command == "GET" else {"oidcToken": "azure-token"}).encode()
-        self.send_response(self.server.status)
+        self.send_response(self.server.faults.pop(0) if self.server.faults else self.server.status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -38,7 +39,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def service(serve):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.asked, server.status = [], 200
+    server.asked, server.status, server.faults = [], 200, []
     return serve(server)
 
 
@@ -100,6 +101,24 @@ def test_a_service_that_gives_none_is_told_without_the_job_s_token(service, az: 
     with pytest.raises(PlatformError, match="gave no token") as caught:
         sign_in(find_az(), github(service))
     assert "job-token" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("faults", "tries"), [([503], 2), ([500, 502], 3)])
+def test_a_service_that_is_out_of_order_for_a_moment_is_asked_again(
+    service, monkeypatch: pytest.MonkeyPatch, faults: list, tries: int
+) -> None:
+    monkeypatch.setattr(module, "_PAUSES", (0.0, 0.0))
+    service.faults[:] = faults
+    assert token_of_job(github(service)) == "github-token"
+    assert len(service.asked) == tries
+
+
+def test_a_service_that_stays_out_of_order_is_told(service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PAUSES", (0.0, 0.0))
+    service.status = 500
+    with pytest.raises(PlatformError, match="gave no token: HTTP 500"):
+        token_of_job(github(service))
+    assert len(service.asked) == 3
 
 
 def test_a_token_that_is_not_believed_leaves_no_file(service, az: Az) -> None:
