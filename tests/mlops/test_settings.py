@@ -332,6 +332,9 @@ def test_what_an_endpoint_on_azure_runs_on_is_read_and_the_rest_has_the_usual_va
         ("online: {scoring: score.py}", "needs an `environment`"),
         ("online: {scale: {max: 3, above: 20, below: 40}}", "must be less than `above`"),
         ("online: {instance: 2}", "unknown key 'instance'"),
+        ("model_monitor: {every: hour}", "day, week"),
+        ("model_monitor: {instance_type: Standard_DS3_v2}", "standard_e4s_v3"),
+        ("model_monitor: {missing: 5}", "from 0 to 1"),
     ],
 )
 def test_a_mistake_in_how_azure_serves_is_told(root, line, words):
