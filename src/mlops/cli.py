@@ -242,11 +242,6 @@ _WHICH_SCHEDULE = (
     _argument("named", nargs="?", metavar="NAME", help="as its file names it"),
     _argument("--name", "-n", metavar="NAME", help="the same, as az ml has it"),
 )
-_THERE = (
-    _argument(
-        "--environment", metavar="ENVIRONMENT", help="which file of environments/ names the workspace; with one that does, none is needed"
-    ),
-)
 _SCHEDULE_FILE = (
     _argument("--file", "-f", metavar="FILE", help="the YAML of the schedule, as az ml takes it"),
     _argument(
@@ -254,7 +249,7 @@ _SCHEDULE_FILE = (
     ),
     _argument("--reference", metavar="ROWS", help="with --monitor: the training rows, a Parquet file or azureml:NAME:VERSION"),
     _MODEL,
-    *_THERE,
+    _FILE,
 )
 SCHEDULE = {
     "create": Verb(
@@ -266,25 +261,25 @@ SCHEDULE = {
             _argument("--where", choices=("local", "azure"), default="local", help="azure: nothing here carries schedules out"),
         ),
     ),
-    "list": Verb("schedule:list_", "list the schedules of the workspace, and whether they are on", "mlops schedule list", _THERE),
+    "list": Verb("schedule:list_", "list the schedules of the workspace, and whether they are on", "mlops schedule list", (_FILE,)),
     "show": Verb(
         "schedule:show",
         "show a schedule of the workspace; with a file, what it says and the next times that it is due",
         "mlops schedule show -f src/pipelines/schedules/retrain.yml",
         (*_WHICH_SCHEDULE, *_SCHEDULE_FILE),
     ),
-    "enable": Verb("schedule:enable", "let a schedule go on", "mlops schedule enable flights-retrain", (*_WHICH_SCHEDULE, *_THERE)),
+    "enable": Verb("schedule:enable", "let a schedule go on", "mlops schedule enable flights-retrain", (*_WHICH_SCHEDULE, _FILE)),
     "disable": Verb(
-        "schedule:disable", "stop a schedule; what runs goes on", "mlops schedule disable flights-retrain", (*_WHICH_SCHEDULE, *_THERE)
+        "schedule:disable", "stop a schedule; what runs goes on", "mlops schedule disable flights-retrain", (*_WHICH_SCHEDULE, _FILE)
     ),
     "trigger": Verb(
-        "schedule:trigger", "do once, now, what a schedule does", "mlops schedule trigger flights-retrain", (*_WHICH_SCHEDULE, *_THERE)
+        "schedule:trigger", "do once, now, what a schedule does", "mlops schedule trigger flights-retrain", (*_WHICH_SCHEDULE, _FILE)
     ),
     "delete": Verb(
         "schedule:delete",
         "take a schedule away; what it has run stays",
         "mlops schedule delete flights-retrain",
-        (*_WHICH_SCHEDULE, *_THERE),
+        (*_WHICH_SCHEDULE, _FILE),
     ),
 }
 DATA = {

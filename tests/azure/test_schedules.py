@@ -51,6 +51,7 @@ def listed(there):
     return {one["name"]: one for one in json.loads(there.mlops("schedule", "list", "--json")[1])}
 
 
+@pytest.mark.slow
 def test_twice_the_same_is_one_schedule_and_a_change_is_that_one_changed(nightly):
     assert create(nightly)["how"] == "new"
     assert create(nightly)["how"] == "same"
@@ -169,6 +170,7 @@ def test_without_a_start_the_first_run_is_at_once_and_that_is_told(nightly):
     assert [name for name, _, _ in nightly.azure.schedules.submitted] == ["nightly"]
 
 
+@pytest.mark.slow
 def test_the_times_that_are_told_are_those_that_the_service_keeps(nightly):
     """Two computations that share no code."""
     from mlops.spec.schedule import load_schedule
@@ -280,6 +282,11 @@ def test_what_serves_is_watched_by_the_service_by_the_rules_of_its_environment(w
     assert table["dataType"] == "mltable"
     code, out, errors = watched.mlops("schedule", "create", "--monitor", "production", "--json")
     assert (code, json.loads(out)["how"]) == (0, "same"), errors
+    watched.project.edit("environments/production.yml", "every: week", "every: week\n  missing: 0.2")
+    code, _, errors = watched.mlops("schedule", "create", "--monitor", "production")
+    assert (code, "mlops schedule delete shops-production-monitor" in errors) == (2, True), errors
+    assert watched.mlops("schedule", "delete", "shops-production-monitor")[0] == 0
+    assert watched.mlops("schedule", "create", "--monitor", "production")[0] == 0
     azure.schedules.tick(azure.schedules.clock + timedelta(days=8))
     assert [name for name, _ in azure.schedules.monitored] == ["shops-production-monitor"]
     assert "off" in watched.mlops("schedule", "disable", "shops-production-monitor")[1]

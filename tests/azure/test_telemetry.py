@@ -28,7 +28,7 @@ FACTS = {
     "metric": {"name": "auc"},
     "findings": [
         {"kind": "performance", "status": "bad", "said": "Mrs Smith's flight"},
-        {"kind": "drift", "status": "attention", "said": "/home/somebody"},
+        {"kind": "drift", "status": "attention", "said": "a file of hers"},
         {"kind": "drift", "status": "ok", "said": ""},
     ],
     "windows": [
@@ -112,7 +112,7 @@ def test_no_word_of_a_finding_and_no_name_of_the_machine_is_sent(insights):
     tell_monitor(insights.connection_string, FACTS)
     insights.wait("Request", 1)
     sent = json.dumps(insights.items)
-    for secret in ("Smith", "/home/", "fell"):
+    for secret in ("Smith", "of hers", "fell"):
         assert secret not in sent
     assert os.uname().nodename not in {value for one in insights.items for value in one["tags"].values()}
     known = {

@@ -351,6 +351,9 @@ def test_on_kubernetes_the_usual_values_are_those_that_it_can_do(root):
         ("online: {compute: k8s, scale: {max: 3, below: 20}}", "one percentage"),
         ("batch: {pipeline: src/pipelines/none.yml}", "there is no file 'src/pipelines/none.yml'"),
         ("batch: {cluster: cpu-cluster}", "unknown key 'cluster'"),
+        ("model_monitor: {every: hour}", "day, week"),
+        ("model_monitor: {instance_type: Standard_DS3_v2}", "standard_e4s_v3"),
+        ("model_monitor: {missing: 5}", "from 0 to 1"),
     ],
 )
 def test_a_mistake_in_how_azure_serves_is_told(root, line, words):

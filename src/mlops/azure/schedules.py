@@ -73,8 +73,14 @@ class Schedules:
             made = _load(path)
         made.tags = {**(made.tags or {}), DIGEST: digest}
         made._is_enabled = enabled  # noqa: SLF001 - left out, a stopped one would begin again; it has no other way in
-        with told(f"put the schedule {schedule.name}", where=str(path)), silent():
-            self.connection.client.schedules.begin_create_or_update(made).result()
+        try:
+            with told(f"put the schedule {schedule.name}", where=str(path)), silent():
+                self.connection.client.schedules.begin_create_or_update(made).result()
+        except UsageError as error:
+            if before and schedule.monitors:
+                hint = f"By Microsoft's description what a monitor watches is fixed: mlops schedule delete {schedule.name}, and this again."
+                raise UsageError(error.message, where=error.where, hint=hint) from error
+            raise
         return Put(schedule.name, "changed" if before else "new", enabled)
 
     def all(self) -> list[dict[str, Any]]:

@@ -155,11 +155,11 @@ def _what(here: Here, given: Any) -> tuple[Pipeline | None, str]:
 def _pipeline(here: Here, path: Path, inputs: Mapping[str, Any] | None) -> Pipeline | None:
     """Return the pipeline that is to run, with the inputs that the schedule gives it."""
     try:
-        bare = load_pipeline(path, complete=False, assets=here.reading.assets)
+        bare, body = load_pipeline(path, complete=False, assets=here.reading.assets), read(path).value
     except SpecError as error:
         here.reading.problems += error.problems
         return None
-    if "jobs" not in read(path).value and "component" not in read(path).value:
+    if not body.keys() & {"jobs", "component"}:
         here.note("a schedule runs pipelines alone", "Make the job a step of a pipeline: jobs: {...}")
         return None
     given = inputs or {}

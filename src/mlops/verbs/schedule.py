@@ -38,8 +38,10 @@ _HERE = (
 
 def create(arguments: argparse.Namespace) -> int:
     """Put the schedule of a file, or of what watches an environment, into the workspace."""
-    if not (arguments.file or arguments.monitor):
-        raise UsageError("nothing to create", hint="mlops schedule create -f FILE --where azure, or --monitor production")
+    if bool(arguments.file) == bool(arguments.monitor):
+        raise UsageError(
+            "a schedule is made of a file, or of --monitor", hint="mlops schedule create -f FILE --where azure, or --monitor production"
+        )
     if arguments.file and arguments.where != "azure":
         _read(Path(arguments.file))
         raise UsageError("a schedule is carried out by Azure ML, and by nothing here", where=arguments.file, hint=_HERE)

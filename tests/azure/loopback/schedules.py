@@ -27,8 +27,8 @@ ZONES = {"utc": "UTC", "w. europe standard time": "Europe/Berlin", "pacific stan
 """The zones that this loopback's clock knows."""
 COLLECTED = "/modelDataCollector/"
 """Where a deployment's collector writes, in a form that monitors read."""
-FIXED = ("monitoringTarget", "computeConfiguration")
-"""What of a monitor may not be changed later, by the description."""
+FIXED = ("monitoringTarget", "computeConfiguration", "signals", "alertNotificationSetting")
+"""What of a monitor may not be changed later: in the description its mutability is `create, read`."""
 
 
 @dataclass

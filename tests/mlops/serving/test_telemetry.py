@@ -6,7 +6,7 @@ import json
 import threading
 from pathlib import Path
 
-from mlops.serving.telemetry import RotatingFile, Telemetry
+from mlops.serving.telemetry import RotatingFile, Several, Telemetry
 
 RECORD = (1.5, "id-1", "/score", 200, 3, 0.004, 7)
 
@@ -75,3 +75,13 @@ def test_the_metrics_are_a_histogram_that_adds_up() -> None:
     assert 'slipway_request_seconds_bucket{le="0.005",model="m"} 1' in said
     assert 'slipway_request_seconds_bucket{le="+Inf",model="m"} 2' in said
     assert 'slipway_batches_total{model="m"} 2' in said
+
+
+def test_of_several_sinks_one_that_fails_harms_no_other_and_is_counted(tmp_path: Path) -> None:
+    left: list[str] = []
+    sinks = Several(RotatingFile(Path("/dev/full")), RotatingFile(tmp_path / "requests.jsonl"))
+    telemetry = Telemetry(sinks, then=lambda: left.append("closed"))
+    telemetry.tell(RECORD)
+    telemetry.close()
+    assert (telemetry.dropped, left) == (1, ["closed"])
+    assert json.loads((tmp_path / "requests.jsonl").read_text())["id"] == "id-1"
