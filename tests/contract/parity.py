@@ -385,7 +385,13 @@ DIFFERENT = {
         "try/try: make comment is given": ("-", f"FROM=.mlops/shared/{MODEL}/verdict, token if always()", _TOLD),
     },
     "deliver": {},
-    "monitor": {},
+    "monitor": {
+        "monitor/monitor: make monitor is given": (
+            "APPLICATIONINSIGHTS_CONNECTION_STRING=${{ vars.APPLICATIONINSIGHTS_CONNECTION_STRING }}, MLOPS_STATE=mlops-state, MODEL=model, token",
+            "MLOPS_STATE=mlops-state, MODEL=model, token",
+            _VARIABLES,
+        )
+    },
     "retrain": {},
     "rollback": {},
 }
