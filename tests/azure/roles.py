@@ -19,6 +19,7 @@ from unittest import mock
 
 import requests
 import yaml
+from tests.azure import scoring_rows
 from tests.azure.loopback import Identity, Loopback
 from tests.azure.loopback.actions import fits, matching
 from tests.azure.loopback.azurite import VERSION
@@ -80,7 +81,9 @@ class World:
 
     def prepare(self) -> None:
         azure = "where: azure\n" + yaml.safe_dump({"azure": self.azure.place(cost_owner="team-shops")}).rstrip()
-        files = {**FILES, **EXTRA}
+        own = {"src/project/project.yml", "data/shops.odcs.yml"}
+        scoring = {name: text for name, text in scoring_rows.FILES.items() if "train" not in name and name not in own}
+        files = {**FILES, **{name: text.replace("PLACE", self.root.name) for name, text in scoring.items()}, **EXTRA}
         pipeline = "experiment_name: shops\nsettings: {default_compute: azureml:cpu-cluster}"
         files["src/pipelines/train.yml"] = textwrap.dedent(files["src/pipelines/train.yml"]).replace("experiment_name: shops", pipeline)
         staging = textwrap.dedent(files["environments/staging.yml"]).replace("where: local", azure)
@@ -90,6 +93,7 @@ class World:
             "test": {"smoke_requests": 10},
             "shift": {"seconds": 0},
             "online": {"scale": {"min": 1, "max": 2}},
+            "batch": {},
         }
         files["environments/production.yml"] = f"{azure}\n{yaml.safe_dump(production)}"
         for name in ("infra/roles.json", "infra/staging.bicepparam"):
@@ -153,6 +157,39 @@ class World:
     def components(self, who: Identity) -> None:
         assert "make" in self.mlops(who, "component", "create", "--where", "azure", "--environment", "staging", "--json")
 
+    def assets(self, who: Identity) -> None:
+        at = ("--where", "azure", "--environment", "staging")
+        name = f"of-{who.role}"
+        for kind, more in (
+            ("data", "type: uri_file\npath: data/rows.txt"),
+            ("model", "type: custom_model\npath: data/rows.txt"),
+            ("environment", "image: mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04:20250101.v1"),
+        ):
+            (self.root / "asset.yml").write_text(f"name: {name}\n{more}\n")
+            self.mlops(who, kind, "create", "-f", "asset.yml", *at)
+            assert name in self.mlops(who, kind, "list", *at)
+            version = json.loads(self.mlops(who, kind, "show", name, *at, "--json"))["version"]
+            self.mlops(who, kind, "archive", f"{name}:{version}", *at)
+            self.mlops(who, kind, "restore", "--name", name, "--version", version, *at)
+
+    def share(self, who: Identity) -> None:
+        (self.root / "asset.yml").write_text("name: shared-rows\nversion: '1'\ntype: uri_file\npath: data/rows.txt\n")
+        self.mlops(who, "data", "create", "-f", "asset.yml", "--where", "azure", "--environment", "staging")
+        shared = ("data", "share", "shared-rows:1", "--registry", self.azure.registry.name, "--environment", "staging")
+        assert self.azure.registry.name in self.mlops(who, *shared)
+
+    def schedule(self, who: Identity) -> None:
+        trigger = "{type: cron, expression: '0 4 * * *', start_time: '2026-01-01T00:00:00'}"
+        (self.root / "nightly.yml").write_text(f"name: nightly\ntrigger: {trigger}\ncreate_job: {{type: pipeline, job: ./small.yml}}\n")
+        at = ("--environment", "staging")
+        self.mlops(who, "schedule", "create", "-f", "nightly.yml", "--where", "azure", *at)
+        assert "nightly" in self.mlops(who, "schedule", "list", *at)
+        for verb in ("disable", "enable", "trigger", "delete"):
+            self.mlops(who, "schedule", verb, "nightly", *at)
+
+    def score(self, who: Identity) -> None:
+        assert json.loads(self.mlops(who, "score", "production", "--json"))["state"] == "completed"
+
     def doctor(self, who: Identity) -> None:
         self.mlops(who, "doctor", "--azure", "--environment", "staging")
 
@@ -206,6 +243,10 @@ FLOWS = {
     "a run": ("ci", World.run),
     "a cancellation": ("ci", World.cancel),
     "components": ("ci", World.components),
+    "assets": ("ci", World.assets),
+    "sharing": ("ci", World.share),
+    "a schedule": ("ci", World.schedule),
+    "a batch": ("ci", World.score),
     "the doctor": ("ci", World.doctor),
     "status and models": ("ci", World.look),
     "a deployment that is not healthy": ("ci", World.unhealthy),
@@ -213,6 +254,7 @@ FLOWS = {
     "a run of one's own": ("scientist", World.run),
     "a cancellation of one's own": ("scientist", World.cancel),
     "components of one's own": ("scientist", World.components),
+    "assets of one's own": ("scientist", World.assets),
     "a model of one's own": ("scientist", World.register),
     "the doctor of one's own": ("scientist", World.doctor),
     "looking": ("reader", World.look),

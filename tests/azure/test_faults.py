@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from tests.azure.loopback import Fault
 
+from mlops.azure.connection import connect
+
 pytestmark = pytest.mark.slow
 JOB = """\
 $schema: https://azuremlschemas.azureedge.net/latest/commandJob.schema.json
@@ -54,6 +56,21 @@ def test_storms_are_waited_for_as_the_service_asks(job):
     assert job.run(file="job.yml")["state"] == "completed"
     first, second, *_ = [call for call in job.azure.calls if call.method == "PUT" and "/jobs/" in call.path]
     assert (first.status, second.at - first.at >= 1) == (429, True)
+
+
+def test_each_client_of_the_sdk_sends_what_is_its_own(job):
+    """A retry policy that two pipelines share sends the requests of both with the token of whoever was built last."""
+    job.sign_in(job.azure.scientist)
+    client = connect(job.settings(), "staging").client
+    pipelines = [
+        client._requests_pipeline,
+        *(one._client._pipeline for one in (client.jobs._operation_2023_02_preview, client.models._model_versions_operation)),
+    ]
+    for pipeline in pipelines:
+        policy = pipeline._impl_policies[0]
+        while hasattr(policy, "next"):
+            policy = policy.next
+        assert policy._sender is pipeline._transport
 
 
 def test_a_storm_that_does_not_end_is_told(job):

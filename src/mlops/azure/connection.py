@@ -28,6 +28,7 @@ from mlops.errors import UsageError
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
+    from azure.core.pipeline import PipelineRequest
 
     from mlops.settings import AzureSettings, Environment
 
@@ -38,6 +39,7 @@ POLL = 5
 ARM = "https://management.azure.com/.default"
 BACKOFF = 2.0
 """Seconds between two tries of a blob; they double."""
+_HALF = 0.2  # of what is waited before the second try, in seconds; it doubles with each
 RETRIES, _LONGEST = 5, 20.0  # after a 429, a 5xx or a dropped connection; seconds between two tries where the service does not say
 
 
@@ -47,6 +49,20 @@ class Patience(RetryPolicy):  # type: ignore[misc]
     def get_backoff_time(self, settings: dict[str, Any]) -> float:
         """Return the seconds to wait: between half of the doubled time and all of it."""
         return float(super().get_backoff_time(settings)) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+
+
+class Spread(SansIOHTTPPolicy):  # type: ignore[misc]
+    """Spreads what is asked again by the SDK's own retry policy, for a client that makes many pipelines: one `Patience` cannot be in two.
+
+    A policy knows the next one of its pipeline, and whoever was built last would answer for all.
+    """
+
+    def on_request(self, request: PipelineRequest[Any]) -> None:
+        """Wait a random part of the time that was waited already, where this is not the first try."""
+        tried = request.context.get("slipway.tried", 0)
+        request.context["slipway.tried"] = tried + 1
+        if tried:
+            time.sleep(random.uniform(0.0, min(_LONGEST, _HALF * 2**tried)))  # noqa: S311 - no secret
 
 
 @dataclass
@@ -116,8 +132,8 @@ def connect(settings: AzureSettings, environment: str) -> Connection:
         show_progress=False,
         polling_interval=POLL,
         enable_telemetry=False,
-        retry_policy=patience(),
-        per_retry_policies=[pace],
+        **retries(),
+        per_retry_policies=[Spread(), pace],
     )
     with told("find the workspace", where=where):
         found = client.workspaces.get(settings.workspace)
@@ -125,9 +141,14 @@ def connect(settings: AzureSettings, environment: str) -> Connection:
     return Connection(settings, environment, client, credential, pace, tracking)
 
 
+def retries() -> dict[str, Any]:
+    """Return how patiently azure-ai-ml asks, as options for each of its clients; `Spread` goes with them."""
+    return {"retry_total": RETRIES, "retry_backoff_factor": _HALF, "retry_backoff_max": _LONGEST}
+
+
 def patience() -> Patience:
-    """Return how patiently Azure is asked."""
-    return Patience(retry_total=RETRIES, retry_backoff_factor=0.4, retry_backoff_max=_LONGEST)
+    """Return how patiently Azure is asked, for one pipeline."""
+    return Patience(retry_total=RETRIES, retry_backoff_factor=2 * _HALF, retry_backoff_max=_LONGEST)
 
 
 def blob_patience() -> ExponentialRetry:

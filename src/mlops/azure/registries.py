@@ -8,7 +8,7 @@ from azure.ai.ml import MLClient
 from azure.core.exceptions import ResourceNotFoundError
 
 from mlops.azure.catalogue import Catalogue
-from mlops.azure.connection import POLL, patience
+from mlops.azure.connection import POLL, Spread, retries
 from mlops.azure.failures import told
 from mlops.errors import UsageError
 
@@ -38,7 +38,8 @@ def client_of(connection: Connection, registry: str) -> MLClient:
                 show_progress=False,
                 polling_interval=POLL,
                 enable_telemetry=False,
-                retry_policy=patience(),
+                **retries(),
+                per_retry_policies=[Spread()],
             )
         except ResourceNotFoundError as error:
             hint = "make infra ENV=shared makes it, and prints its name; `azure: registry:` in the environment's file says it once."
