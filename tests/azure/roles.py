@@ -49,6 +49,7 @@ WITHIN = {
 """The nearest scope of a request -> where a role for it may have been granted."""
 COUNT = COMPONENT.replace("environment: azureml:any@latest", "environment: {{image: 'python:3.11'}}").replace("./code", "../../../code")
 EXTRA = {
+    "rows.csv": "a,b,c\n0.5,0.5,0.0\n",
     "code/make.py": "import sys\nopen(sys.argv[1], 'w').write(open(sys.argv[2]).read())\nprint('made')\n",
     "data/rows.txt": "1 2 3\n",
     "src/pipelines/components/make.yml": COUNT.format(
