@@ -205,6 +205,8 @@ def test_the_schedules_of_the_example_are_put_and_submit_the_pipelines_that_they
     nightly.project.write("data/flights.odcs.yml", (ROOT / "data/flights.odcs.yml").read_text())
     (nightly.project.root / "data/nycflights13").mkdir()
     body = {"modelUri": "azureml://datastores/workspaceblobstore/paths/m", "modelType": "mlflow_model"}
+    container, folder = nightly.azure.workspace.held_at(body["modelUri"])
+    nightly.azure.workspace.blobs.get_container_client(container).upload_blob(f"{folder}/MLmodel", b"flavors: {}")
     nightly.azure.workspace.create("models", "flights", "1", {"properties": body})
     for name in ("retrain", "score"):
         file = f"src/pipelines/schedules/{name}.yml"

@@ -13,15 +13,8 @@ if TYPE_CHECKING:
     from mlops.spec.references import Assets
 
 
-class Elsewhere:
-    """The assets of a workspace that nobody asks now. Components, whose ports are needed, are those that this machine has."""
-
-    def __init__(self, here: Assets) -> None:
-        self.here = here
-
-    def component(self, reference: str) -> Path:
-        """Return the file of the component of this name that is registered here."""
-        return self.here.component(reference)
+class AtTheirWord:
+    """Assets that nobody looks at here: each is what its reference says it is."""
 
     def data(self, reference: str, _kind: str) -> Path:
         """Take a data asset or an address for what it says it is."""
@@ -40,3 +33,14 @@ class Elsewhere:
         named = parse(reference)
         name, version = (named.name, named.version) if isinstance(named, Reference) else (reference, None)
         return {"name": name, "version": version or "", "image": reference, "conda_file": None}
+
+
+class Elsewhere(AtTheirWord):
+    """The assets of a workspace that nobody asks now. Components, whose ports are needed, are those that this machine has."""
+
+    def __init__(self, here: Assets) -> None:
+        self.here = here
+
+    def component(self, reference: str) -> Path:
+        """Return the file of the component of this name that is registered here."""
+        return self.here.component(reference)

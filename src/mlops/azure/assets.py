@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 
+from mlops.assets.elsewhere import AtTheirWord
 from mlops.assets.reference import Reference, parse
 from mlops.azure.failures import told
 from mlops.azure.registries import client_of
@@ -14,7 +14,8 @@ from mlops.errors import UsageError
 from mlops.files import write_atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+    from pathlib import Path
 
     from mlops.azure.connection import Connection
 
@@ -23,7 +24,7 @@ _SERVICE = {"code", "creation_context", "id"}
 """What the service adds to a component, and its code, which is there already."""
 
 
-class WorkspaceAssets:
+class WorkspaceAssets(AtTheirWord):
     """The assets of a workspace, as far as reading a job needs them. `connect` is asked for the workspace only where a component is in it.
 
     Args:
@@ -57,23 +58,6 @@ class WorkspaceAssets:
         said = yaml.safe_load(scratch.read_text(encoding="utf-8"))
         write_atomic(path, yaml.safe_dump({key: value for key, value in said.items() if key not in _SERVICE}))
         return path
-
-    def data(self, reference: str, _kind: str) -> Path:
-        """Take a data asset or an address for what it says it is."""
-        return Path(reference)
-
-    def model(self, reference: str, _kind: str) -> Path:
-        """Take a model for what it says it is."""
-        return Path(reference)
-
-    def code(self, reference: str) -> Path:
-        """Take code in a repository for what it says it is."""
-        return Path(reference)
-
-    def environment(self, reference: str) -> Mapping[str, Any]:
-        """Take an environment for what it says it is."""
-        name, version, _ = _parts(reference)
-        return {"name": name, "version": version or "", "image": reference, "conda_file": None}
 
 
 def _parts(reference: str) -> tuple[str, str | None, str | None]:

@@ -6,7 +6,6 @@ As with online endpoints there is no etag: before a change the endpoint is read 
 from __future__ import annotations
 
 import contextlib
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +13,12 @@ from azure.ai.ml.entities import BatchEndpoint as Entity
 from azure.core.exceptions import ResourceNotFoundError
 
 from mlops.azure import endpoint
-from mlops.azure.endpoint import LONGEST, done, own_name
+from mlops.azure.endpoint import done, own_name
 from mlops.azure.failures import told
 from mlops.azure.names import LIMITS
 from mlops.azure.submission import silent
-from mlops.azure.traffic import BEFORE, ENDED, MODEL, Deployed
-from mlops.errors import Overtaken, PlatformError, UsageError
+from mlops.azure.traffic import BEFORE, MODEL, Deployed
+from mlops.errors import Overtaken, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,17 +99,7 @@ class BatchEndpoint:
         Raises:
             PlatformError: It goes on for too long.
         """
-        until = time.monotonic() + LONGEST
-        while True:
-            seen = self.look()
-            busy = [one.name for one in seen.deployments.values() if one.state not in ENDED]
-            if not busy and seen.state in ENDED:
-                return seen
-            if time.monotonic() > until:
-                raise PlatformError(
-                    f"{busy[0] if busy else self.name} is being changed for an hour", where=self.name, hint="az ml batch-endpoint show"
-                )
-            time.sleep(endpoint.POLL)
+        return endpoint.settled(self.look, self.name, "az ml batch-endpoint show")
 
     def change(self, default: str, before: str) -> None:
         """Have a deployment be the default, and note which one a rollback goes to, in one request.

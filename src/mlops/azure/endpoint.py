@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from azure.ai.ml.entities import KubernetesOnlineEndpoint, ManagedOnlineEndpoint
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
@@ -32,6 +32,39 @@ LONGEST = 3600.0
 POLL = 5.0
 """Seconds between two questions whether a change is done."""
 LOG_LINES = 100
+
+
+class _Changing(Protocol):
+    @property
+    def state(self) -> str: ...
+
+    @property
+    def deployments(self) -> Mapping[str, Deployed]: ...
+
+
+_Any = TypeVar("_Any", bound=_Changing)
+
+
+def settled(look: Callable[[], _Any], name: str, shown_by: str) -> _Any:
+    """Return an endpoint of either kind as it is once nothing of it changes any more.
+
+    Args:
+        look: Asks for it.
+        name: What it is called.
+        shown_by: The command that shows it to a person.
+
+    Raises:
+        PlatformError: It goes on for too long.
+    """
+    until = time.monotonic() + LONGEST
+    while True:
+        seen = look()
+        busy = [one.name for one in seen.deployments.values() if one.state not in ENDED]
+        if not busy and seen.state in ENDED:
+            return seen
+        if time.monotonic() > until:
+            raise PlatformError(f"{busy[0] if busy else name} is being changed for an hour", where=name, hint=shown_by)
+        time.sleep(POLL)
 
 
 @dataclass
@@ -82,17 +115,7 @@ class Endpoint:
         Raises:
             PlatformError: It goes on for too long.
         """
-        until = time.monotonic() + LONGEST
-        while True:
-            seen = self.look()
-            busy = [one.name for one in seen.deployments.values() if one.state not in ENDED]
-            if not busy and seen.state in ENDED:
-                return seen
-            if time.monotonic() > until:
-                raise PlatformError(
-                    f"{busy[0] if busy else self.name} is being changed for an hour", where=self.name, hint="az ml online-endpoint show"
-                )
-            time.sleep(POLL)
+        return settled(self.look, self.name, "az ml online-endpoint show")
 
     def change(self, change: Change) -> None:
         """Move traffic and tags, in one request.

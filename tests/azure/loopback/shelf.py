@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 VIEWS = ("ActiveOnly", "ArchivedOnly", "All")
 _DATASTORE = re.compile(r"azureml://(?:.+/)?datastores/([^/]+)/paths/(.*)")
 
+COLLECTED = "/paths/modelDataCollector/"
+"""Where a deployment's data collector will write."""
+
 
 class Shelf:
     """The versions that a workspace or a registry keeps, in the order of their making."""
@@ -85,6 +88,8 @@ class Shelf:
         """
         uri = properties.get({"codes": "codeUri", "data": "dataUri", "models": "modelUri"}.get(kind, ""), "")
         place = self.held_at(uri)
+        if COLLECTED in uri:  # is named before there is anything in it
+            return
         if place and not any(True for _ in self.blobs.get_container_client(place[0]).list_blob_names(name_starts_with=place[1])):
             raise Refused(400, "UserError", f"There are no bytes of {kind} at {uri}.")
 
