@@ -309,7 +309,10 @@ def test_rows_and_answers_are_kept_where_they_are_asked_for_and_nowhere_else(sho
     go(shop.online(), one)
     go(shop.online(shop.settings(collect=True)), two)
     sent = shop.endpoint.deployments[two.name].body["properties"]["dataCollector"]["collections"]
-    assert {name: one["dataCollectionMode"] for name, one in sent.items()} == {"model_inputs": "enabled", "model_outputs": "enabled"}
+    assert {name: one["dataCollectionMode"].lower() for name, one in sent.items()} == {
+        "model_inputs": "enabled",
+        "model_outputs": "enabled",
+    }
     asked, answered = (kept(shop, two, name) for name in ("model_inputs", "model_outputs"))
     assert len(asked) >= 10
     assert [line["correlationid"] for line in asked] == [line["correlationid"] for line in answered]

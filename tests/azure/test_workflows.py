@@ -17,7 +17,6 @@ import yaml
 from tests.azure.loopback import Identity
 from tests.azure.loopback.entra import LOGIN
 from tests.azure.loopback.issuer import DEVOPS, Issuer
-from tests.azure.loopback.roles import ROLES
 from tests.contract.azure_expander import TASKS, Event
 from tests.contract.bicep import evaluate, parameters
 from tests.mlops.ci.azure_loopback import azure_devops
@@ -114,15 +113,12 @@ class There:
 def there(azure, monkeypatch):
     for name in [name for name in os.environ if name.startswith(("AZURE_", "MLOPS_", "MLFLOW_"))]:
         monkeypatch.delenv(name)
-    role = json.loads((ROOT / "infra/roles.json").read_text())["roles"]["caller"]
-    monkeypatch.setitem(ROLES, "caller", (tuple(role["actions"]), tuple(role["notActions"])))
     identities = {name: Identity("ci", trusts=believed(name)) for name in ENVIRONMENTS}
-    caller = Identity("caller")
     known = azure.entra.identities
-    known += [*identities.values(), caller]
+    known += identities.values()
     with Issuer(azure.entra) as issuer:
-        yield There(azure, issuer, identities, caller)
-    for one in (*identities.values(), caller):
+        yield There(azure, issuer, identities, azure.caller)
+    for one in identities.values():
         known.remove(one)
 
 
