@@ -22,6 +22,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TOGETHER = {
+    "azure/test_batch.py": "azure endpoints",
+    "azure/test_delivery.py": "azure endpoints",
+    "azure/test_deployment.py": "azure endpoints",
+    "azure/test_promotion.py": "azure endpoints",
+    "azure/test_way.py": "azure endpoints",
+    "azure/test_workflows.py": "azure by CI",
     "azure": "azure ml",
     "contract/test_pipelines.py": "pipelines",
     "project": "project",
