@@ -103,6 +103,9 @@ _WRITE_EVERY, _SHARE = 1.0, 20  # seconds between two writings of run.json, and 
 _NOT_TOLD = {"event", "step", "at", "facts"}
 
 
+_ASK = """git -C "$1" status --porcelain=v2 --branch; printf '\\0'; git -C "$1" config user.email"""
+
+
 @dataclass(frozen=True)
 class Origin:
     """Who runs what, from which commit."""
@@ -119,14 +122,12 @@ def origin(root: Path) -> Origin:
 
 def ask_origin(root: Path) -> Callable[[], Origin]:
     """Ask git for the origin of a run, and return what waits for its answer: there is other work to do meanwhile."""
-
-    def git(*words: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(["git", "-C", str(root), *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-
-    asked: tuple[subprocess.Popen[str], ...] = ()
-    with contextlib.suppress(OSError):
-        asked = git("status", "--porcelain=v2", "--branch"), git("config", "user.email")
-    return lambda: _told([process.communicate()[0].strip() for process in asked])
+    words = ["/bin/sh", "-c", _ASK, "sh", str(root)]  # one process to start here, whatever it starts
+    try:
+        asked = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    except OSError:
+        return lambda: _told([])
+    return lambda: _told([answer.strip() for answer in asked.communicate()[0].split("\0")])
 
 
 def _told(answers: list[str]) -> Origin:

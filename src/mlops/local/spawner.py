@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 HARMLESS_THREADS = {"jemalloc_bg_thd"}  # pyarrow's allocator: it has fork handlers of its own, and starts the thread anew
 MINE = "OPENBLAS_NUM_THREADS"  # the one variable that this process has for itself: without threads it can be forked
+REQUEST = 3  # where a child that waits reads what it is to become
 MESSAGES = 3  # the messages move here from standard output, so that what an import prints is not among them
 
 
@@ -243,9 +244,9 @@ def _end_children(but: Container[int] = ()) -> None:
 def _child(told: int, algebra: Any) -> NoReturn:
     code = 70
     try:
-        _stand_apart()
+        _stand_apart(told)
         asked = b""
-        while data := os.read(told, 1 << 16):
+        while data := os.read(REQUEST, 1 << 16):
             asked += data
         if not asked:  # the spawner has ended, or has a fresher one
             os._exit(0)
@@ -271,8 +272,8 @@ def _child(told: int, algebra: Any) -> NoReturn:
         os._exit(code)
 
 
-def _stand_apart() -> None:
-    """Get a session of its own, an end with the parent's, and the signals that a fresh process has."""
+def _stand_apart(told: int) -> None:
+    """Get a session of its own, an end with the parent's, the signals that a fresh process has, and no handle of the parent's but `told`, as `REQUEST`."""
     os.setsid()
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     become_subreaper()
@@ -280,15 +281,18 @@ def _stand_apart() -> None:
     for number in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(told, REQUEST)
+    os.closerange(REQUEST + 1, 4096)
 
 
 def _become(request: dict[str, Any]) -> None:
     """Take the streams, the folder and the variables of a step, and close what else is the parent's."""
     log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for target, handle in ((0, nothing), (1, log), (2, log)):
-        os.dup2(handle, target)
-    os.closerange(3, 4096)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.closerange(REQUEST, log + 1)
     os.chdir(request["cwd"])
     if MINE not in request["env"]:
         os.environ.pop(MINE, None)
