@@ -1,4 +1,4 @@
-"""A process that starts steps: it imports what they import once, and forks a child for each, the next one while it has nothing else to do.
+"""A process that starts steps: it imports what they import once, and forks a child for each.
 
 A fork of a process that holds pandas, scikit-learn and MLflow takes milliseconds where a fresh interpreter takes seconds. The child is
 made to look like a fresh one: its own session, arguments, working directory, environment, streams, random state and exit status. A step
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 HARMLESS_THREADS = {"jemalloc_bg_thd"}  # pyarrow's allocator: it has fork handlers of its own, and starts the thread anew
 MINE = "OPENBLAS_NUM_THREADS"  # the one variable that this process has for itself: without threads it can be forked
-REQUEST = 3  # where a child that waits reads what it is to become
 MESSAGES = 3  # the messages move here from standard output, so that what an import prints is not among them
 
 
@@ -52,7 +51,6 @@ class Spawner:
         self.modules: list[str] = []
         self.failed_imports: dict[str, str] = {}
         self.children: dict[int, str] = {}
-        self.spare: _Spare | None = None
         self.algebra: Any = None
         self.looked_among = 0
         self.buffer = b""
@@ -65,7 +63,8 @@ class Spawner:
 
     def loop(self) -> None:
         while self.open:
-            ready, _, _ = select.select([0, self.wake], [], [], None if self.spare and not self.modules else 0)
+            wait = 0 if self.modules else None
+            ready, _, _ = select.select([0, self.wake], [], [], wait)
             if self.wake in ready:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self.wake, 4096)
@@ -74,9 +73,6 @@ class Spawner:
             self.reap()
             if not ready and self.modules:
                 self.bring(self.modules.pop(0))
-            elif not ready and not self.spare:
-                self.find_algebra()
-                self.spare = _Spare(self.algebra)
         for pid in self.children:
             _end_group(pid, signal.SIGKILL)
         _end_children()
@@ -119,20 +115,12 @@ class Spawner:
             self.find_algebra()
             foreign = _foreign_threads()
             cold = f"threads were started by an import: {', '.join(foreign)}" if foreign else None
-        data = json.dumps({"request": request, "warm": bool(request["argv"]) and cold is None}).encode()
-        pid = self.take_spare(data) or _Spare(self.algebra).take(data)
+        gc.freeze()
+        pid = os.fork()
+        if pid == 0:
+            _child(request, self.algebra, warm=bool(request["argv"]) and cold is None)
         self.children[pid] = request["id"]
         _tell(event="started", id=request["id"], pid=pid, cold=cold)
-
-    def take_spare(self, data: bytes) -> int:
-        """Let the spare become what is asked for, and return its process id; 0 where there is none, or modules have come since, or somebody killed it."""
-        spare, self.spare = self.spare, None
-        if spare and spare.modules == len(sys.modules):
-            with contextlib.suppress(BrokenPipeError):
-                return spare.take(data)
-        elif spare:
-            spare.take(b"")
-        return 0
 
     def reap(self) -> None:
         while True:
@@ -146,39 +134,8 @@ class Spawner:
             if name is None:
                 continue
             _end_group(pid, signal.SIGKILL)
-            _end_children({*self.children, self.spare.pid} if self.spare else self.children)
+            _end_children(self.children)
             _tell(event="exited", id=name, code=os.waitstatus_to_exitcode(status))
-
-
-class _Spare:
-    """A child that is forked before it is asked for, while a step runs or nothing does: it waits to be told what to become.
-
-    Args:
-        algebra: What `Spawner.find_algebra` found.
-    """
-
-    def __init__(self, algebra: Any) -> None:
-        self.modules = len(sys.modules)
-        told, self.tell = os.pipe()
-        gc.freeze()
-        self.pid = os.fork()
-        if self.pid == 0:
-            os.close(self.tell)
-            _child(told, algebra)
-        os.close(told)
-
-    def take(self, request: bytes) -> int:
-        """Send what to become, and return the process id; nothing lets it end.
-
-        Raises:
-            BrokenPipeError: It is gone.
-        """
-        try:
-            while request:
-                request = request[os.write(self.tell, request) :]
-        finally:
-            os.close(self.tell)
-        return self.pid
 
 
 def _tell(**message: Any) -> None:
@@ -241,19 +198,11 @@ def _end_children(but: Container[int] = ()) -> None:
         time.sleep(0.002)
 
 
-def _child(told: int, algebra: Any) -> NoReturn:
+def _child(request: dict[str, Any], algebra: Any, *, warm: bool) -> NoReturn:
     code = 70
     try:
-        _stand_apart(told)
-        asked = b""
-        while data := os.read(REQUEST, 1 << 16):
-            asked += data
-        if not asked:  # the spawner has ended, or has a fresher one
-            os._exit(0)
-        said = json.loads(asked)
-        request = said["request"]
         _become(request)
-        if not said["warm"]:
+        if not warm:
             for number in (signal.SIGPIPE, signal.SIGXFSZ):  # an interpreter ignores these, and what it becomes must not
                 signal.signal(number, signal.SIG_DFL)
             argv = [sys.executable, *request["argv"]] if request["argv"] else ["/bin/bash", "-c", request["command"]]
@@ -272,8 +221,8 @@ def _child(told: int, algebra: Any) -> NoReturn:
         os._exit(code)
 
 
-def _stand_apart(told: int) -> None:
-    """Get a session of its own, an end with the parent's, the signals that a fresh process has, and no handle of the parent's but `told`, as `REQUEST`."""
+def _become(request: dict[str, Any]) -> None:
+    """Leave everything of the parent's behind that a fresh process would not have."""
     os.setsid()
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     become_subreaper()
@@ -281,18 +230,11 @@ def _stand_apart(told: int) -> None:
     for number in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.dup2(told, REQUEST)
-    os.closerange(REQUEST + 1, 4096)
-
-
-def _become(request: dict[str, Any]) -> None:
-    """Take the streams, the folder and the variables of a step, and close what else is the parent's."""
     log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    os.closerange(REQUEST, log + 1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for target, handle in ((0, nothing), (1, log), (2, log)):
+        os.dup2(handle, target)
+    os.closerange(3, 4096)
     os.chdir(request["cwd"])
     if MINE not in request["env"]:
         os.environ.pop(MINE, None)

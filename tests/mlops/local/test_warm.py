@@ -1,15 +1,12 @@
 """What a step sees must not differ between a forked child and a fresh process: the same nasty scripts, both ways, everything compared."""
 
 import json
-import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from mlops.local.run import LocalRun, Options
 from mlops.local.snapshot import plain_python, read_code
-from mlops.local.warm import Spawner
 from mlops.spec.pipeline import load_pipeline
 
 LOOK = """
@@ -131,52 +128,6 @@ def test_a_process_that_got_threads_from_an_import_is_not_forked(project, monkey
     monkeypatch.setenv("PYTHONPATH", str(project.root / "site"))
     step, _ = look(project, True, script)
     assert (step["state"], step["warm"]) == ("finished", False)
-
-
-@pytest.fixture
-def spawner():
-    made = Spawner()
-    yield made
-    made.close(idle=True)
-
-
-def asked(spawner, folder, script, imports=()):
-    """Let the spawner run a script; return the process that a spare became, or another, and its exit code."""
-    (folder / "script.py").write_text(script)
-    log = str(folder / "log.txt")
-    spawner.messages.send(op="run", id="one", argv=["script.py"], command="", imports=list(imports), cwd=str(folder), env={}, log=log)
-    messages = []
-    while not messages or messages[-1]["event"] != "exited":
-        messages += spawner.messages.read()
-    return messages[0]["pid"], messages[-1]["code"]
-
-
-def spare(spawner):
-    """Return the child that waits, when it is there."""
-    process = psutil.Process(spawner.process.pid)
-    while not (children := process.children()):
-        time.sleep(0.01)
-    return children[0]
-
-
-def test_a_child_that_waits_becomes_the_step(spawner, tmp_path):
-    waiting = spare(spawner).pid
-    assert asked(spawner, tmp_path, "raise SystemExit(3)") == (waiting, 3)
-
-
-def test_where_the_child_that_waits_was_killed_there_is_another(spawner, tmp_path):
-    waiting = spare(spawner)
-    waiting.kill()
-    assert psutil.wait_procs([waiting], 30)[0]
-    pid, code = asked(spawner, tmp_path, "raise SystemExit(3)")
-    assert (pid != waiting.pid, code) == (True, 3)
-
-
-def test_a_child_from_before_an_import_is_not_taken(spawner, tmp_path):
-    waiting = spare(spawner)
-    pid, code = asked(spawner, tmp_path, "import sys; raise SystemExit(3 if 'decimal' in sys.modules else 4)", imports=["decimal"])
-    assert (pid != waiting.pid, code) == (True, 3)
-    assert psutil.wait_procs([waiting], 30)[0]
 
 
 @pytest.mark.parametrize(
