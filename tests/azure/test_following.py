@@ -1,10 +1,13 @@
 """From the service's states to the engine's events: values alone, no Azure, no clock."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mlops.azure.following import ENDED, Progressed, Seen
 from mlops.engine.events import Canceled, Failed, Finished, Progress, Reused, Skipped, Started
+
+pytestmark = pytest.mark.slow
 
 NEEDS = {"make": (), "double": ("make",), "count": ("double",)}
 

@@ -7,6 +7,8 @@ import pytest
 from mlops.azure.following import Progressed, Seen
 from mlops.engine.events import Finished
 
+pytestmark = pytest.mark.slow
+
 
 def calls_of(work):
     """How many Python functions `work` calls: what it costs, on any machine."""

@@ -13,6 +13,8 @@ import yaml
 from tests.azure.loopback import Fault
 from tests.mlops.delivery.conftest import FILES
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SCHEDULE = """\
 $schema: https://azuremlschemas.azureedge.net/latest/schedule.schema.json

@@ -10,6 +10,8 @@ import yaml
 from mlops.azure.scoring_component import component_of
 from mlops.errors import UsageError
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 MODEL = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w/models/flights/versions/3"
 

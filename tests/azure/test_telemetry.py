@@ -15,6 +15,8 @@ from mlops.azure.insights import Labels, Requests, tell_monitor
 from mlops.serving.telemetry import RotatingFile, Several, Telemetry
 from mlops.verbs.monitor import _hand_on
 
+pytestmark = pytest.mark.slow
+
 LABELS = Labels("flights", 7, "production")
 OK = (time.time(), "id-1", "/score", 200, 3, 0.25, 7)
 RESOURCE = {"service.namespace", "service.name", "service.instance.id", "device.id"}

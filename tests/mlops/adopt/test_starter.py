@@ -26,16 +26,19 @@ def module(monkeypatch):
     """Return a module of the starter of some task, as it is imported beside the others of an adopted project."""
     names = {path.stem for folder in ("every", "binary", "multiclass", "regression") for path in (STARTER / folder).glob("*.py")}
 
+    def forget():
+        return {name: sys.modules.pop(name) for name in names & set(sys.modules)}
+
     def load(name, task="binary"):
-        for taken in names & set(sys.modules):
-            monkeypatch.delitem(sys.modules, taken)
+        forget()
         for folder in (task, "every"):
             monkeypatch.syspath_prepend(STARTER / folder)
         return importlib.import_module(name)
 
+    before = forget()
     yield load
-    for taken in names & set(sys.modules):
-        del sys.modules[taken]
+    forget()
+    sys.modules.update(before)
 
 
 @pytest.fixture
