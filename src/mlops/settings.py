@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.errors import Problem, SpecError, UsageError
 from mlops.place import PROJECT_FILE
-from mlops.spec.monitor import INSTANCES
 from mlops.spec.source import Keys, Source, did_you_mean, read
 
 if TYPE_CHECKING:
@@ -666,6 +665,8 @@ def _monitor(reader: Reader, task: str | None) -> MonitorSettings:
 
 
 def _model_monitor(reader: Reader) -> ModelMonitorSettings:
+    from mlops.spec.monitor import INSTANCES  # which every run would import with the settings
+
     at, usual = ("model_monitor",), ModelMonitorSettings()
     reader.mapping(at, ModelMonitorSettings.__dataclass_fields__)
     return ModelMonitorSettings(

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import HttpResponseError, map_error
+from azure.core.pipeline.policies import RetryPolicy
 from azure.core.rest import HttpRequest
 from azure.mgmt.core import ARMPipelineClient
 from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
 
-from mlops.azure.connection import ARM, RETRIES, Patience
+from mlops.azure.connection import ARM, Spread, retries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +33,7 @@ class Arm:
         Raises:
             HttpResponseError: It is refused, also after some tries.
         """
-        policies = [Patience(retry_total=RETRIES, retry_backoff_factor=0.4), ARMChallengeAuthenticationPolicy(self.credential, ARM)]
+        policies = [RetryPolicy(**retries()), Spread(), ARMChallengeAuthenticationPolicy(self.credential, ARM)]
         with ARMPipelineClient(base_url=_BASE, policies=policies) as client:
             answer = client.send_request(HttpRequest(method, f"{_BASE}{path}", params=dict(query), json=body))
             if answer.status_code >= 400:

@@ -42,15 +42,14 @@ class WorkspaceAssets(AtTheirWord):
         Raises:
             UsageError: There is none.
         """
-        shared = parse(reference)
-        registry = shared.registry if isinstance(shared, Reference) else None
-        name, version, label = (
-            (shared.name, shared.version, shared.label) if isinstance(shared, Reference) and registry else _parts(reference)
-        )
+        named = parse(reference)
+        if not isinstance(named, Reference):
+            raise UsageError(f"{reference!r} names no component", hint="azureml:NAME:VERSION or azureml:NAME@latest")
+        label = named.label or (None if named.version or named.registry else "latest")
         with told(f"find the component {reference}", where=reference):
-            client = client_of(self.connect(), registry) if registry else self.connect().client
-            found = client.components.get(name, version=version, label=label)
-            path = self.folder / (registry or "") / name / f"{found.version}.yml"
+            client = client_of(self.connect(), named.registry) if named.registry else self.connect().client
+            found = client.components.get(named.name, version=named.version, label=label)
+            path = self.folder / (named.registry or "") / named.name / f"{found.version}.yml"
             scratch = path.with_suffix(".whole.yml")
             path.parent.mkdir(parents=True, exist_ok=True)
             scratch.unlink(missing_ok=True)
@@ -58,13 +57,3 @@ class WorkspaceAssets(AtTheirWord):
         said = yaml.safe_load(scratch.read_text(encoding="utf-8"))
         write_atomic(path, yaml.safe_dump({key: value for key, value in said.items() if key not in _SERVICE}))
         return path
-
-
-def _parts(reference: str) -> tuple[str, str | None, str | None]:
-    name, _, rest = reference.removeprefix("azureml:").partition("@")
-    if rest:
-        return name, None, rest
-    name, _, version = name.rpartition(":") if ":" in name else (name, "", "")
-    if not name:
-        raise UsageError(f"{reference!r} names no version", hint="azureml:NAME:VERSION or azureml:NAME@latest")
-    return name, version or None, None if version else "latest"

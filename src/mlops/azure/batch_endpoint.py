@@ -13,8 +13,9 @@ from azure.ai.ml.entities import BatchEndpoint as Entity
 from azure.core.exceptions import ResourceNotFoundError
 
 from mlops.azure import endpoint
-from mlops.azure.endpoint import done, own_name
+from mlops.azure.endpoint import done, own_name, tagged
 from mlops.azure.failures import told
+from mlops.azure.following import word
 from mlops.azure.names import LIMITS
 from mlops.azure.submission import silent
 from mlops.azure.traffic import BEFORE, MODEL, Deployed
@@ -89,9 +90,9 @@ class BatchEndpoint:
         with told("look at the batch endpoint", where=self.where), silent():
             found = self._client.batch_endpoints.get(self.name)
             listed = [*self._client.batch_deployments.list(self.name)]
-        deployments = {one.name: Deployed(one.name, _word(one.provisioning_state), dict(one.tags or {})) for one in listed}
+        deployments = {one.name: Deployed(one.name, word(one.provisioning_state), dict(one.tags or {})) for one in listed}
         default = getattr(found.defaults, "deployment_name", None) or None
-        return found, Standing(default, dict(found.tags or {}), deployments, _word(found.provisioning_state))
+        return found, Standing(default, dict(found.tags or {}), deployments, word(found.provisioning_state))
 
     def settled(self) -> Standing:
         """Return the endpoint as it is once nothing of it changes any more.
@@ -138,10 +139,6 @@ class BatchEndpoint:
             done(self._client.batch_endpoints.begin_delete(self.name))
 
 
-def _word(state: object) -> str:
-    return str(getattr(state, "value", state))
-
-
 def find(connection: Connection, settings: BatchSettings, model: str, environment: str) -> BatchEndpoint | None:
     """Return the model's batch endpoint: the one that the settings name, or that is tagged with model and environment; None where there is none.
 
@@ -150,14 +147,9 @@ def find(connection: Connection, settings: BatchSettings, model: str, environmen
     """
     where = f"environments/{environment}.yml"
     with told("look for the batch endpoint", where=where), silent():
-        listed = [(one.name, one.tags or {}) for one in connection.client.batch_endpoints.list()]
-    if settings.endpoint:
-        names = [name for name, _ in listed if name == settings.endpoint]
-    else:
-        names = [name for name, tags in listed if tags.get(MODEL) == model and tags.get("environment", environment) == environment]
-    if len(names) > 1:
-        told_of = f"several batch endpoints are tagged with the model {model}: {', '.join(names)}"
-        raise UsageError(told_of, where=where, hint="Name one: batch: {endpoint: NAME}")
+        listed = list(connection.client.batch_endpoints.list())
+        named = [one.name for one in listed if one.name == settings.endpoint]
+        names = named if settings.endpoint else tagged(listed, model, environment, "batch")
     if not names:
         return None
     made = BatchEndpoint(connection, names[0], where)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mlops.azure.arm import Arm
 from mlops.azure.failures import told
+from mlops.azure.names import workspace_id
 from mlops.azure.registries import catalogue
 from mlops.errors import UsageError
 from mlops.spec.source import Source
@@ -45,10 +46,8 @@ def built_image(connection: Connection, name: str, version: str) -> Built | None
     Raises:
         PlatformError: It cannot be asked.
     """
-    own = connection.settings
-    group = f"/subscriptions/{own.subscription}/resourceGroups/{own.resource_group}/providers/Microsoft.MachineLearningServices"
-    path = f"{group}/workspaces/{own.workspace}/environments/{name}/versions/{version}"
-    with told(f"ask for the image of {name}:{version}", where=own.workspace):
+    path = f"{workspace_id(connection.settings)}/environments/{name}/versions/{version}"
+    with told(f"ask for the image of {name}:{version}", where=connection.settings.workspace):
         details = Arm(connection.credential).ask("GET", path, {"api-version": API_VERSION})["properties"].get("imageDetails") or {}
     image = details.get("image") or {}
     found = Built(*(str(image.get(key) or "") for key in ("hostname", "repository", "digest")))

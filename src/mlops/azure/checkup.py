@@ -20,7 +20,7 @@ from mlops.azure.az import find_az
 from mlops.azure.connection import ARM, credential_of
 from mlops.azure.failures import clean, explained
 from mlops.azure.infra import find_place, read_parameters
-from mlops.azure.names import names
+from mlops.azure.names import names, workspace_id
 from mlops.azure.roles import Role, read_roles
 from mlops.azure.tokens import claims_of
 from mlops.errors import MlopsError
@@ -141,7 +141,7 @@ class Checkup:
     @property
     def id(self) -> str:
         """The workspace's id."""
-        return f"{self._group}/providers/{_OF}/{self.place.workspace}"
+        return workspace_id(self.place)
 
     @cached_property
     def _workspace(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from azure.ai.ml import MLClient
-from azure.core.pipeline.policies import RetryPolicy, SansIOHTTPPolicy
+from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.identity import (
     AzureCliCredential,
     ChainedTokenCredential,
@@ -43,18 +43,11 @@ _HALF = 0.2  # of what is waited before the second try, in seconds; it doubles w
 RETRIES, _LONGEST = 5, 20.0  # after a 429, a 5xx or a dropped connection; seconds between two tries where the service does not say
 
 
-class Patience(RetryPolicy):  # type: ignore[misc]
-    """Tries again a few times. A `Retry-After` is kept; without one the waits double and are spread, so that a hundred jobs do not come back at once."""
-
-    def get_backoff_time(self, settings: dict[str, Any]) -> float:
-        """Return the seconds to wait: between half of the doubled time and all of it."""
-        return float(super().get_backoff_time(settings)) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
-
-
 class Spread(SansIOHTTPPolicy):  # type: ignore[misc]
-    """Spreads what is asked again by the SDK's own retry policy, for a client that makes many pipelines: one `Patience` cannot be in two.
+    """Spreads what the SDK's own retry policy asks again, so that a hundred jobs do not come back at once; a `Retry-After` is kept.
 
-    A policy knows the next one of its pipeline, and whoever was built last would answer for all.
+    It is no retry policy itself: such a one knows the next policy of its pipeline, so that of the many pipelines of an `MLClient` that share one,
+    whoever was built last would answer for all.
     """
 
     def on_request(self, request: PipelineRequest[Any]) -> None:
@@ -62,7 +55,7 @@ class Spread(SansIOHTTPPolicy):  # type: ignore[misc]
         tried = request.context.get("slipway.tried", 0)
         request.context["slipway.tried"] = tried + 1
         if tried:
-            time.sleep(random.uniform(0.0, min(_LONGEST, _HALF * 2**tried)))  # noqa: S311 - no secret
+            time.sleep(random.uniform(0.0, min(_LONGEST, _HALF * 2 ** (tried - 1))))  # noqa: S311 - no secret
 
 
 @dataclass
@@ -142,13 +135,8 @@ def connect(settings: AzureSettings, environment: str) -> Connection:
 
 
 def retries() -> dict[str, Any]:
-    """Return how patiently azure-ai-ml asks, as options for each of its clients; `Spread` goes with them."""
+    """Return how patiently Azure is asked, as options of a retry policy; `Spread` goes with them."""
     return {"retry_total": RETRIES, "retry_backoff_factor": _HALF, "retry_backoff_max": _LONGEST}
-
-
-def patience() -> Patience:
-    """Return how patiently Azure is asked, for one pipeline."""
-    return Patience(retry_total=RETRIES, retry_backoff_factor=2 * _HALF, retry_backoff_max=_LONGEST)
 
 
 def blob_patience() -> ExponentialRetry:

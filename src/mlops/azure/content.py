@@ -35,13 +35,18 @@ def content_of(kind: str, source: Source) -> str:
         UsageError: Something that it names is not there.
     """
     if kind == "component":
-        with tempfile.TemporaryDirectory() as folder:
-            bundle(source, Path(folder))
-            return digest_folder(Path(folder))
+        return digest_bundle(source)
     draft = read_draft(kind, source)
     there = {key: source.value[key] for key in _THERE if key in source.value} if kind == "environment" else {}
     facts = [draft.kind, draft.type, _bytes(draft), draft.uri, _body(draft), there]
     return digest_bytes(json.dumps(facts, sort_keys=True, default=str).encode())
+
+
+def digest_bundle(source: Source) -> str:
+    """Return `sha256:<hex>` of a component or pipeline with its code and all that it names by path."""
+    with tempfile.TemporaryDirectory() as folder:
+        bundle(source, Path(folder))
+        return digest_folder(Path(folder))
 
 
 def version_of(content: str) -> str:

@@ -16,13 +16,14 @@ from azure.ai.ml.entities import KubernetesOnlineEndpoint, ManagedOnlineEndpoint
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from mlops.azure.failures import clean, told
+from mlops.azure.following import word
 from mlops.azure.names import LIMITS
 from mlops.azure.submission import silent
 from mlops.azure.traffic import ENDED, MODEL, Change, Deployed, Seen
 from mlops.errors import JobFailed, Overtaken, PlatformError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from mlops.azure.connection import Connection
     from mlops.settings import OnlineSettings
@@ -105,9 +106,9 @@ class Endpoint:
         with told("look at the endpoint", where=self.where), silent():
             found = self._client.online_endpoints.get(self.name)
             listed = [*self._client.online_deployments.list(self.name)]
-        deployments = {one.name: Deployed(one.name, _word(one.provisioning_state), dict(one.tags or {})) for one in listed}
+        deployments = {one.name: Deployed(one.name, word(one.provisioning_state), dict(one.tags or {})) for one in listed}
         traffic, mirror = ({name: int(n) for name, n in (part or {}).items() if n} for part in (found.traffic, found.mirror_traffic))
-        return found, Seen(traffic, mirror, dict(found.tags or {}), deployments, _word(found.provisioning_state))
+        return found, Seen(traffic, mirror, dict(found.tags or {}), deployments, word(found.provisioning_state))
 
     def settled(self) -> Seen:
         """Return the endpoint as it is once nothing of it changes any more: a change of a process that was killed goes on without it.
@@ -180,11 +181,6 @@ class Endpoint:
         self.look()
 
 
-def _word(state: object) -> str:
-    """Return a state as a word; the SDK has some as text and some as a member of an enumeration."""
-    return str(getattr(state, "value", state))
-
-
 def done(poller: Any) -> Any:
     """Wait until the service is done with a change, and return what it made."""
     return poller.result(timeout=LONGEST)
@@ -201,19 +197,35 @@ def find(connection: Connection, settings: OnlineSettings, model: str, environme
         if settings.endpoint:
             names = [settings.endpoint] if _there(connection, settings.endpoint) else []
         else:
-            listed = [(one.name, one.tags or {}) for one in connection.client.online_endpoints.list()]
-            names = [name for name, tags in listed if tags.get(MODEL) == model and tags.get("environment", environment) == environment]
-    if len(names) > 1:
-        raise UsageError(
-            f"several endpoints are tagged with the model {model}: {', '.join(names)}",
-            where=where,
-            hint="Name one: online: {endpoint: NAME}",
-        )
+            names = tagged(connection.client.online_endpoints.list(), model, environment, "online")
     if not names:
         return None
     made = Endpoint(connection, names[0], where)
     made.look()
     return made
+
+
+def tagged(listed: Iterable[Any], model: str, environment: str, section: str) -> list[str]:
+    """Return the name of the endpoint that is tagged with a model and an environment; nothing where there is none.
+
+    Args:
+        listed: The workspace's endpoints, online or batch.
+        model: The model's name.
+        environment: The environment's; an endpoint without that tag is of any.
+        section: Where a person names one: online or batch.
+
+    Raises:
+        UsageError: Several are tagged with it.
+    """
+    names = [one.name for one in listed if _of(one.tags or {}, model, environment)]
+    if len(names) > 1:
+        told_of = f"several {'batch ' * (section == 'batch')}endpoints are tagged with the model {model}: {', '.join(names)}"
+        raise UsageError(told_of, where=f"environments/{environment}.yml", hint=f"Name one: {section}: {{endpoint: NAME}}")
+    return names
+
+
+def _of(tags: Mapping[str, str], model: str, environment: str) -> bool:
+    return tags.get(MODEL) == model and tags.get("environment", environment) == environment
 
 
 def _there(connection: Connection, name: str) -> bool:

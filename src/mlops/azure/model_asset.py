@@ -13,6 +13,7 @@ from azure.ai.ml.entities import Model
 from azure.core.exceptions import ResourceNotFoundError
 
 from mlops.assets.reference import Reference
+from mlops.azure.content import version_of
 from mlops.azure.failures import told
 from mlops.azure.registries import catalogue
 from mlops.azure.sharing import share
@@ -41,13 +42,9 @@ def model_asset(connection: Connection, version: ModelVersion, folder: Path) -> 
     return _shared(connection, version, folder, own)
 
 
-def _label(version: ModelVersion) -> str:
-    return version.digest.removeprefix("sha256:")[:16]
-
-
 def _own(connection: Connection, version: ModelVersion) -> Any:
     """Return the workspace's model of a version, or None where it has none."""
-    for number in (str(version.version), _label(version)):  # where it was registered; where it was brought to be served
+    for number in (str(version.version), version_of(version.digest)):  # where it was registered; where it was brought to be served
         with contextlib.suppress(ResourceNotFoundError):
             found = connection.client.models.get(version.name, version=number)
             if found.tags.get(DIGEST) == version.digest:
@@ -57,13 +54,13 @@ def _own(connection: Connection, version: ModelVersion) -> Any:
 
 def _uploaded(client: Any, version: ModelVersion, folder: Path) -> Any:
     tags = {"version": str(version.version), DIGEST: version.digest}
-    model = Model(name=version.name, version=_label(version), path=folder, type="mlflow_model", tags=tags)
+    model = Model(name=version.name, version=version_of(version.digest), path=folder, type="mlflow_model", tags=tags)
     return client.models.create_or_update(model)
 
 
 def _shared(connection: Connection, version: ModelVersion, folder: Path, own: Any) -> str:
     """Return the registry's model of a version: shared from the workspace that it was registered in, or else put there from its files."""
-    registry, label = connection.settings.registry, _label(version)
+    registry, label = connection.settings.registry, version_of(version.digest)
     there = catalogue(connection, "model", registry)
     with told(f"bring {version.name} v{version.version} into the registry", where=registry), silent():
         try:

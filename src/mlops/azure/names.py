@@ -22,6 +22,12 @@ ENVIRONMENT = re.compile(r"[a-z][a-z0-9-]{1,10}[a-z0-9]")
 MODEL = re.compile(r"[a-z][a-z0-9-]{0,40}")
 
 
+def workspace_id(settings: AzureSettings) -> str:
+    """Return the ARM id of an environment's workspace."""
+    group = f"/subscriptions/{settings.subscription}/resourceGroups/{settings.resource_group}"
+    return f"{group}/providers/Microsoft.MachineLearningServices/workspaces/{settings.workspace}"
+
+
 def owner_tag(settings: AzureSettings) -> dict[str, str]:
     """Return the tag that says who pays in an environment; nothing where its file does not say."""
     return {COST_OWNER: settings.cost_owner} if settings.cost_owner else {}

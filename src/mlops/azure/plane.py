@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from azure.core import PipelineClient
 from azure.core.exceptions import HttpResponseError
-from azure.core.pipeline.policies import BearerTokenCredentialPolicy
+from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy
 from azure.core.rest import HttpRequest
 
-from mlops.azure.connection import ARM, patience
+from mlops.azure.connection import ARM, Spread, retries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,7 +62,12 @@ class Plane:
 
     def _send(self, method: str, address: str, **more: Any) -> Any:
         if self._client is None:
-            policies = [patience(), BearerTokenCredentialPolicy(self.connection.credential, ARM), self.connection.pace]
+            policies = [
+                RetryPolicy(**retries()),
+                Spread(),
+                BearerTokenCredentialPolicy(self.connection.credential, ARM),
+                self.connection.pace,
+            ]
             self._client = PipelineClient(self.connection.tracking, policies=policies)
         answer = self._client.send_request(HttpRequest(method, address, **more))
         if answer.status_code >= 400:

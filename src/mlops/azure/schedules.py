@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from azure.ai.ml.entities._load_functions import load_schedule as load_as_sdk  # the package exports every load_ but this
 from azure.core.exceptions import HttpResponseError
-from marshmallow import ValidationError
 
-from mlops.assets.bundle import bundle
 from mlops.azure.arm import Arm
 from mlops.azure.connection import POLL
-from mlops.azure.failures import clean, told
-from mlops.azure.submission import silent
+from mlops.azure.content import digest_bundle
+from mlops.azure.failures import told
+from mlops.azure.names import workspace_id
+from mlops.azure.submission import silent, taken
 from mlops.errors import PlatformError, UsageError
 from mlops.files import digest_file, digest_folder
 from mlops.spec.source import read
@@ -69,8 +68,8 @@ class Schedules:
         enabled = bool(before["properties"].get("isEnabled", True)) if before else True
         if before and (before["properties"].get("tags") or {}).get(DIGEST) == digest:
             return Put(schedule.name, "same", enabled)
-        with told("read the schedule", where=str(path)), silent():
-            made = _load(path)
+        with told("read the schedule", where=str(path)), silent(), taken(path, "docs/azure.md"):
+            made = load_as_sdk(path)
         made.tags = {**(made.tags or {}), DIGEST: digest}
         made._is_enabled = enabled  # noqa: SLF001 - left out, a stopped one would begin again; it has no other way in
         try:
@@ -169,24 +168,18 @@ class Schedules:
         query: dict[str, str] = {**_VERSION, "listViewType": "All"}
         while True:
             with told("list the schedules", where=self._where):
-                page = self._arm.ask("GET", f"{self._base}/schedules", query)
+                page = self._arm.ask("GET", f"{workspace_id(self.connection.settings)}/schedules", query)
             yield from page.get("value", [])
             if not page.get("nextLink"):
                 return
             query |= {"$skip": page["nextLink"].partition("$skip=")[2].partition("&")[0]}
 
     def _ask(self, method: str, name: str, body: Any = None) -> dict[str, Any]:
-        return self._arm.ask(method, f"{self._base}/schedules/{name}", _VERSION, body)
+        return self._arm.ask(method, f"{workspace_id(self.connection.settings)}/schedules/{name}", _VERSION, body)
 
     @property
     def _arm(self) -> Arm:
         return Arm(self.connection.credential)
-
-    @property
-    def _base(self) -> str:
-        own = self.connection.settings
-        group = f"/subscriptions/{own.subscription}/resourceGroups/{own.resource_group}"
-        return f"{group}/providers/Microsoft.MachineLearningServices/workspaces/{own.workspace}"
 
 
 def facts(body: dict[str, Any]) -> dict[str, Any]:
@@ -212,9 +205,7 @@ def content(schedule: Schedule) -> str:
     """Return the digest of all that a schedule's file says and names: the pipeline, its components with their code, and data of this machine."""
     parts: dict[str, str] = {"file": json.dumps(schedule.source.value, sort_keys=True, default=str)}
     if schedule.pipeline is not None:
-        with tempfile.TemporaryDirectory() as folder:
-            bundle(read(schedule.pipeline.path), Path(folder))
-            parts["pipeline"] = digest_folder(Path(folder))
+        parts["pipeline"] = digest_bundle(read(schedule.pipeline.path))
         parts |= _data(schedule.pipeline)
     return "sha256:" + hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -227,10 +218,3 @@ def _data(pipeline: Pipeline) -> dict[str, str]:
         if pipeline.inputs[name].type in ASSET_TYPES and path.is_absolute() and path.exists():
             found[f"input {name}"] = digest_folder(path) if path.is_dir() else digest_file(path)
     return found
-
-
-def _load(path: Path) -> Any:
-    try:
-        return load_as_sdk(path)
-    except (ValidationError, TypeError, ValueError, KeyError, AttributeError) as error:  # the last four are its own, over its own messages
-        raise UsageError(f"azure-ai-ml does not take it: {clean(error)}", where=str(path), hint="docs/azure.md") from error

@@ -52,8 +52,9 @@ def job_of(pipeline: Pipeline, settings: Mapping[str, str], *, force: bool = Fal
     Raises:
         UsageError: azure-ai-ml does not take it.
     """
-    with told("read the job", where=str(pipeline.path)), silent():
-        job = _load(pipeline, [_override(pipeline, name, text) for name, text in settings.items()])
+    hint = "Control flow needs AZURE_ML_CLI_PRIVATE_FEATURES_ENABLED=true; a step called yes, no, on or off is a truth to azure-ai-ml."
+    with told("read the job", where=str(pipeline.path)), silent(), taken(pipeline.path, hint):
+        job = load_job(pipeline.path, params_override=[_override(pipeline, name, text) for name, text in settings.items()])
         if force and isinstance(job, PipelineJob):
             job.settings.force_rerun = True
     if compute and isinstance(job, PipelineJob):
@@ -63,12 +64,17 @@ def job_of(pipeline: Pipeline, settings: Mapping[str, str], *, force: bool = Fal
     return job
 
 
-def _load(pipeline: Pipeline, over: list[dict[str, Any]]) -> Job:
+@contextlib.contextmanager
+def taken(path: Path, hint: str) -> Iterator[None]:
+    """Let azure-ai-ml read a file.
+
+    Raises:
+        UsageError: It does not take it.
+    """
     try:
-        return load_job(pipeline.path, params_override=over)
+        yield
     except (ValidationError, TypeError, ValueError, KeyError, AttributeError) as error:  # the last four are its own, over its own messages
-        hint = "Control flow needs AZURE_ML_CLI_PRIVATE_FEATURES_ENABLED=true; a step called yes, no, on or off is a truth to azure-ai-ml."
-        raise UsageError(f"azure-ai-ml does not take it: {clean(error)}", where=str(pipeline.path), hint=hint) from error
+        raise UsageError(f"azure-ai-ml does not take it: {clean(error)}", where=str(path), hint=hint) from error
 
 
 def called(job: Job) -> dict[str, str]:

@@ -16,7 +16,9 @@ import yaml
 from azure.ai.ml.entities import Data
 from azure.core.exceptions import ResourceNotFoundError
 
+from mlops.azure.content import version_of
 from mlops.azure.failures import told
+from mlops.azure.following import word
 from mlops.azure.online import Online
 from mlops.azure.submission import silent
 from mlops.errors import UsageError
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 SCHEMA = "https://azuremlschemas.azureedge.net/latest/monitorSchedule.schema.json"
 RUNTIME = "3.4"
 ROWS = "rows.parquet"
-_LETTERS = 16  # of the digest
 _BEGIN = "2026-01-01T00:00:00"  # in the past: the first look is at the next of its times, and not at once
 
 
@@ -173,7 +174,7 @@ def _training(workspace: Workspace, version: ModelVersion, reference: str | None
             where=reference,
             hint=hint,
         )
-    label = digest_file(file).removeprefix("sha256:")[:_LETTERS]
+    label = version_of(digest_file(file))
     return Training(f"azureml:{version.name}-training:{label}", file, (*columns, workspace.model.target))
 
 
@@ -230,4 +231,4 @@ def keyless(connection: Connection) -> bool:
     """Return whether the workspace's own datastores are read by identity alone: Microsoft's page says that its monitor takes credentials only."""
     with told("look at the workspace", where=connection.settings.workspace):
         mode = connection.client.workspaces.get(connection.settings.workspace).system_datastores_auth_mode
-    return str(getattr(mode, "value", mode) or "").lower() == "identity"
+    return word(mode).lower() == "identity"

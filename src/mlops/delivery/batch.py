@@ -52,10 +52,9 @@ def lineage_of(version: ModelVersion) -> str:
     return f"{version.name} v{version.version} {version.digest}" + (f" run {run}" if run else "")
 
 
-def decided(path: Path, version: ModelVersion, model: str) -> dict[str, str]:
-    """Return the inputs that a version decides, for a pipeline file; `model` is where its files are."""
-    told = {LINEAGE: lineage_of(version)} if LINEAGE in asked_of(path) else {}
-    return {MODEL: model, **told}
+def decided(path: Path, lineage: str, model: str) -> dict[str, str]:
+    """Return the inputs that a version decides, for a pipeline file; `model` is where its files are, `lineage` what `lineage_of` says of it."""
+    return {MODEL: model} | ({LINEAGE: lineage} if LINEAGE in asked_of(path) else {})
 
 
 def check_undecided(settings: Mapping[str, str], environment: str) -> None:

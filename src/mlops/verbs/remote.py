@@ -19,7 +19,7 @@ from mlops.azure.plane import Plane
 from mlops.azure.run import begin, why_not
 from mlops.azure.run import resume as resumed
 from mlops.azure.store import Logs
-from mlops.delivery.batch import LINEAGE, MODEL, asked_of
+from mlops.delivery.batch import decided
 from mlops.errors import PlatformError, UsageError
 from mlops.files import shown
 from mlops.report.live import Tree
@@ -97,8 +97,7 @@ def score(
     if not scores or not scores["version"]:
         hint = f"batch: {{}} in environments/{there.name}.yml, then mlops promote VERSION --to {there.name} makes it (docs/azure.md)."
         raise UsageError(f"no batch endpoint scores with {workspace.model.name} in {there.name}", hint=hint)
-    told_of = {LINEAGE: scores["lineage"]} if LINEAGE in asked_of(file) else {}
-    given = {**settings, MODEL: f"azureml:{workspace.model.name}:{scores['version']}", **told_of}
+    given = {**settings, **decided(file, scores["lineage"], f"azureml:{workspace.model.name}:{scores['version']}")}
     pipeline = read(file, given, assets=WorkspaceAssets(home / "azure" / "components", lambda: connection))
     running = invocation.ask(pipeline, home, root, connection, given, scores, queue_limit=_seconds(queue_limit, connection))
     return _submitted(running, as_json=as_json)

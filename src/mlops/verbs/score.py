@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlops.delivery.batch import check_undecided, decided, scoring_pipeline
+from mlops.delivery.batch import check_undecided, decided, lineage_of, scoring_pipeline
 from mlops.delivery.shared import on_state
 from mlops.delivery.workspace import open_workspace
 from mlops.errors import UsageError
@@ -41,7 +41,7 @@ def _here(workspace: Workspace, environment: str, pipeline: Path, settings: dict
         if version is None:
             hint = f"make run, or mlops promote VERSION --to {environment}"
             raise UsageError(f"{environment} serves no version of {workspace.model.name} yet", hint=hint)
-        return decided(pipeline, version, str(workspace.registry.fetch(version)))
+        return decided(pipeline, lineage_of(version), str(workspace.registry.fetch(version)))
 
     found = {**settings, **on_state(workspace, fixed)}
     return begin_run(pipeline, found, as_json=arguments.json, force=arguments.force)
