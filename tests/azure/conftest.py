@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -31,6 +32,15 @@ def loopback(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
             assert made.strangers == [], "somebody who is not Azure was talked to"
     except Missing as missing:
         pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def versions(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """Three versions of a small model, which nothing of a test changes."""
+    from tests.azure.deploying import make
+
+    place = tmp_path_factory.mktemp("versions")
+    return [make(place, number) for number in (1, 2, 3)]
 
 
 @pytest.fixture

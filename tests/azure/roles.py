@@ -20,6 +20,7 @@ from unittest import mock
 import requests
 import yaml
 from tests.azure import scoring_rows
+from tests.azure.hurry import PAUSES
 from tests.azure.loopback import Identity, Loopback
 from tests.azure.loopback.actions import fits, matching
 from tests.azure.loopback.azurite import VERSION
@@ -268,19 +269,12 @@ FLOWS = {
 
 def play(azure: Loopback, root: Path) -> None:
     """Do all of it; what was asked for is in `azure.service.judge.uses` then."""
-    from mlops.azure import connection, endpoint, online
-
     world = World(azure, root)
     world.prepare()
     azure.workspace.curated.add("any:1")
     with contextlib.ExitStack() as patches:
-        for module, name, value in (
-            (connection, "POLL", 0.02),
-            (endpoint, "POLL", 0.02),
-            (online, "PAUSE", 0.02),
-            (connection, "PACE", 0.05),
-        ):
-            patches.enter_context(mock.patch.object(module, name, value))
+        for module, name, seconds in PAUSES:
+            patches.enter_context(mock.patch.object(module, name, seconds))
         for name, (who, flow) in FLOWS.items():
             azure.service.judge.flow = name
             flow(world, getattr(azure, who))

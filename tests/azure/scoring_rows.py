@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 from tests.azure.deploying import COLUMNS, FORKS, MODEL, Made
+from tests.azure.hurry import hurry
 
-from mlops.azure import connection, endpoint
 from mlops.azure.batch import Batch
 from mlops.azure.connection import connect, place_of
 from mlops.settings import Environment
@@ -121,7 +121,7 @@ def go(place: Batch, made: Made) -> dict[str, Any] | None:
 
 def _child(variables: dict[str, str], settings: Environment, root: str, made: Made) -> None:
     os.environ.update(variables)
-    connection.POLL = endpoint.POLL = 0.02
+    hurry()
     go(batch(Path(root), settings), made)
 
 

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
-from tests.azure.deploying import COLUMNS, MODEL, environment, make
+from tests.azure.deploying import COLUMNS, MODEL, environment
+from tests.azure.hurry import hurry
 from tests.azure.loopback import Fault, Loopback, description
 from tests.azure.scoring_rows import batch, go, lay, process
 
@@ -28,12 +29,6 @@ from mlops.errors import Overtaken, PlatformError, UsageError
 from mlops.settings import BatchSettings
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
-
-
-@pytest.fixture(scope="session")
-def versions(tmp_path_factory):
-    place = tmp_path_factory.mktemp("versions")
-    return [make(place, number) for number in (1, 2, 3)]
 
 
 @dataclass
@@ -60,16 +55,14 @@ class Shop:
 
 @pytest.fixture
 def shop(azure, monkeypatch, tmp_path, versions):
-    from mlops.azure import connection, endpoint
+    from mlops.azure import connection
 
+    hurry(monkeypatch.setattr)
     monkeypatch.setattr(connection, "RETRIES", 2)
-    monkeypatch.setattr(connection, "POLL", 0.02)
-    monkeypatch.setattr(endpoint, "POLL", 0.02)
     for name in [name for name in os.environ if name.startswith("AZURE_")]:
         monkeypatch.delenv(name)
     for name, value in azure.variables(azure.ci).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(connection, "PACE", 0.02)
     monkeypatch.delenv("MLOPS_HOME", raising=False)
     lay(tmp_path, versions[0], azure.place())
     monkeypatch.chdir(tmp_path)

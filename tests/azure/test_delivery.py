@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.azure.hurry import hurry
 from tests.azure.loopback import Fault
 from tests.mlops.delivery.conftest import FILES
 
@@ -113,10 +114,7 @@ def test_nobody_signed_in_is_told_before_anything_is_started(shops):
 @pytest.fixture
 def everywhere(shops, monkeypatch):
     """Staging and production are both on Azure ML; a shift takes no time."""
-    from mlops.azure import connection, endpoint, online
-
-    for module, name in ((connection, "POLL"), (endpoint, "POLL"), (online, "PAUSE")):
-        monkeypatch.setattr(module, name, 0.02)
+    hurry(monkeypatch.setattr)
     production = {
         "where": "azure",
         "azure": shops.azure.place(),

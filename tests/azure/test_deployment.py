@@ -10,7 +10,8 @@ import time
 from dataclasses import dataclass, replace
 
 import pytest
-from tests.azure.deploying import MODEL, Caller, Made, environment, go, make, process, shifting
+from tests.azure.deploying import MODEL, Caller, Made, environment, go, process, shifting
+from tests.azure.hurry import hurry
 from tests.azure.loopback import Fault, Loopback
 
 from mlops.azure.online import Online
@@ -20,12 +21,6 @@ from mlops.errors import JobFailed, Overtaken, PlatformError, UsageError
 from mlops.settings import ScaleSettings
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
-
-
-@pytest.fixture(scope="session")
-def versions(tmp_path_factory):
-    place = tmp_path_factory.mktemp("versions")
-    return [make(place, number) for number in (1, 2, 3)]
 
 
 @dataclass
@@ -63,12 +58,10 @@ class Shop:
 
 @pytest.fixture
 def shop(azure, monkeypatch, tmp_path):
-    from mlops.azure import connection, endpoint, online
+    from mlops.azure import connection
 
+    hurry(monkeypatch.setattr)
     monkeypatch.setattr(connection, "RETRIES", 2)
-    monkeypatch.setattr(connection, "POLL", 0.02)
-    monkeypatch.setattr(endpoint, "POLL", 0.02)
-    monkeypatch.setattr(online, "PAUSE", 0.02)
     for name in [name for name in os.environ if name.startswith("AZURE_")]:
         monkeypatch.delenv(name)
     for name, value in azure.variables(azure.ci).items():

@@ -8,6 +8,7 @@ import os
 import pytest
 from azure.ai.ml.entities import Model
 from tests.azure.deploying import MODEL, environment, go, make
+from tests.azure.hurry import hurry
 
 from mlops.azure.connection import connect
 from mlops.azure.model_asset import model_asset
@@ -34,12 +35,10 @@ def version(made, request):
 @pytest.fixture
 def signed(azure, monkeypatch):
     """Return what connects as somebody."""
-    from mlops.azure import connection, endpoint, online
+    from mlops.azure import connection
 
+    hurry(monkeypatch.setattr)
     monkeypatch.setattr(connection, "RETRIES", 2)
-    monkeypatch.setattr(connection, "POLL", 0.02)
-    monkeypatch.setattr(endpoint, "POLL", 0.02)
-    monkeypatch.setattr(online, "PAUSE", 0.02)
     for name in [name for name in os.environ if name.startswith("AZURE_")]:
         monkeypatch.delenv(name)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.azure.hurry import hurry
 from tests.azure.loopback import Fault
 from tests.mlops.delivery.conftest import FILES
 
@@ -227,10 +228,7 @@ def test_the_schedules_of_the_example_are_put_and_submit_the_pipelines_that_they
 @pytest.fixture
 def watched(there, monkeypatch):
     """A version in production on Azure ML, whose deployment collects, and whose training rows this machine has."""
-    from mlops.azure import connection, endpoint, online
-
-    for module, name in ((connection, "POLL"), (endpoint, "POLL"), (online, "PAUSE")):
-        monkeypatch.setattr(module, name, 0.02)
+    hurry(monkeypatch.setattr)
     there.sign_in(there.azure.ci)
     for name, text in FILES.items():
         there.project.write(name, textwrap.dedent(text))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.azure import scoring_rows
+from tests.azure.hurry import hurry
 from tests.mlops.delivery.conftest import FILES
 
 from mlops import cli
@@ -19,10 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 
 @pytest.fixture
 def shops(azure, tmp_path, monkeypatch):
-    from mlops.azure import connection, endpoint, online
-
-    for module, name, value in ((connection, "POLL", 0.02), (connection, "PACE", 0.05), (endpoint, "POLL", 0.02), (online, "PAUSE", 0.02)):
-        monkeypatch.setattr(module, name, value)
+    hurry(monkeypatch.setattr)
     for name in [name for name in os.environ if name.startswith(("AZURE_", "MLOPS_HOME", "MLFLOW_"))]:
         monkeypatch.delenv(name)
     for name, value in azure.variables(azure.ci).items():
