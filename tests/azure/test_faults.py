@@ -9,7 +9,7 @@ from tests.azure.loopback import Fault
 
 from mlops.azure.connection import connect
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 JOB = """\
 $schema: https://azuremlschemas.azureedge.net/latest/commandJob.schema.json
 type: command

@@ -19,7 +19,7 @@ from mlops.files import digest_folder
 from mlops.registry.versions import Registry
 from mlops.settings import read_environment
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 ELSEWHERE = {
     "/operations/{name}": "where a cancellation is, which Azure tells below a location",
     "batchGetResolvedUris": "the data plane's",

@@ -14,7 +14,7 @@ from tests.azure.hurry import hurry
 from tests.azure.loopback import Fault
 from tests.mlops.delivery.conftest import FILES
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 
 ROOT = Path(__file__).parents[2]
 SCHEDULE = """\

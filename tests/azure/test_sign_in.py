@@ -11,7 +11,7 @@ from tests.azure.loopback.issuer import DEVOPS, GITHUB, Issuer
 
 from mlops.settings import AzureSettings
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 SUBJECT, CONNECTION = "repo:acme/shops:environment:staging", "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
 
 

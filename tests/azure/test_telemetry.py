@@ -176,6 +176,7 @@ def test_without_the_variable_nothing_of_it_is_imported():
 
 
 @pytest.mark.slow
+@pytest.mark.e2e
 def test_an_endpoint_on_this_machine_tells_what_it_answered(insights, tmp_path, monkeypatch):
     """A real endpoint, in processes of its own; without the variable it tells nobody."""
     folder, place = save(fit(), tmp_path / "model"), Place(tmp_path / "endpoints" / "flights" / "production")
