@@ -3,7 +3,7 @@
     python -m tests.azure.loopback.container
 
 It reads a line of JSON for each deployment: `model` (the folder), `script` (a scoring script with init() and run(), or none), `log`, `ready` (a file that the port is
-written to). A process that cannot load its model ends, and its log says why.
+written to). A process that cannot load its model ends, and its log says why. All of them end with this one, and this one with whoever holds its standard input.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import json
 import os
 import signal
 import sys
+import threading
+import time
 import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,14 +25,22 @@ def main() -> None:
     for name in ("mlflow.pyfunc", "mlflow.sklearn", "pandas", "skops.io", "sklearn.linear_model"):
         importlib.import_module(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    host = os.getpid()
     for line in sys.stdin:
         asked = json.loads(line)
         child = os.fork()
         if child == 0:
             os.setpgid(0, 0)
+            threading.Thread(target=end_with, args=(host,), daemon=True).start()
             serve(asked)
         sys.stdout.write(f"{child}\n")
         sys.stdout.flush()
+
+
+def end_with(host: int) -> None:
+    while os.getppid() == host:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 def serve(asked: dict[str, Any]) -> None:
