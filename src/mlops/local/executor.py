@@ -233,7 +233,7 @@ class ProcessExecutor:
         for running in self._running.values():
             if running.killed_at is not None and running.killed_at <= moment:
                 running.killed_at = None
-                running.spawner.messages.send(op="signal", id=running.launch.step, signal=signal.SIGKILL)
+                running.spawner.messages.send(op="signal", id=running.launch.step, signal=int(signal.SIGKILL))
             elif running.deadline is not None and running.deadline <= moment and not running.ended_because:
                 self._end(running, f"ran longer than its limit of {running.launch.timeout:g} s")
 
@@ -242,7 +242,7 @@ class ProcessExecutor:
         again = bool(running.ended_because)
         running.ended_because = running.ended_because or reason
         running.killed_at = time.monotonic() + (0 if again else GRACE)
-        running.spawner.messages.send(op="signal", id=running.launch.step, signal=signal.SIGKILL if again else signal.SIGTERM)
+        running.spawner.messages.send(op="signal", id=running.launch.step, signal=int(signal.SIGKILL if again else signal.SIGTERM))
 
     def _take(self, message: dict[str, Any], spawner: Spawner) -> None:
         if message == LOST:
