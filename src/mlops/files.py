@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import hashlib
 import json
 import os
 import stat
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.errors import PlatformError
+from mlops.hashing import sha256, sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -153,13 +153,13 @@ def locked(path: Path, *, wait: bool = True, busy: str = "another mlops process 
 
 def digest_bytes(data: bytes) -> str:
     """Return `sha256:<hex>` of `data`."""
-    return "sha256:" + hashlib.sha256(data).hexdigest()
+    return "sha256:" + sha256(data).hexdigest()
 
 
 def digest_file(path: Path) -> str:
     """Return `sha256:<hex>` of a file's bytes."""
     with path.open("rb") as file:
-        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+        return "sha256:" + sha256_of(file).hexdigest()
 
 
 def digest_folder(folder: Path, digest: Callable[[Path], str] = digest_file) -> str:

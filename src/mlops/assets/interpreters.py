@@ -6,7 +6,6 @@ digest of what was asked for. A step that uses one starts cold: the warm process
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from mlops.assets.images import Image, differences, normalized, python_here, version_here
 from mlops.errors import PlatformError
 from mlops.files import digest_bytes, digest_file, locked, read_json, write_json
+from mlops.hashing import sha256
 from mlops.records import dataclass
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def built(image: Image, home: Path, *, building: bool = True) -> Interpreter:
         return own(image)
     python = _base(image.python)
     lines = [_absolute(line, image.base) for line in image.pip]
-    key = hashlib.sha256(json.dumps([str(python), [_dated(line) for line in lines]]).encode()).hexdigest()[:32]
+    key = sha256(json.dumps([str(python), [_dated(line) for line in lines]]).encode()).hexdigest()[:32]
     folder = home / "interpreters" / key
     if not building and not (folder / "installed.json").is_file():
         return Interpreter(image.name, f"{len(lines)} packages from its conda file, which are not installed yet", unbuilt=True)

@@ -6,7 +6,6 @@ Nothing is guessed: a rule of data/paths.yml comes first, then the one place tha
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import re
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +15,7 @@ from mlops.assets.reference import DatastorePath, JobOutput, Reference, parse
 from mlops.assets.rules import RULES_FILE, Rules, read_rules
 from mlops.assets.store import LABELS, AssetStore, Version
 from mlops.errors import SpecError, UsageError
+from mlops.hashing import sha256
 from mlops.place import PROJECT_FILE
 from mlops.records import dataclass, field
 from mlops.spec.environment import parse_environment
@@ -212,7 +212,7 @@ class LocalAssets:
         _, run, *below = reference.split("/", 2)
         with contextlib.suppress(UsageError):
             run = str((read_run(find_run(self.home, run)) or {}).get("mlflow_run", run))
-        target = self.home / "assets" / "fetched" / hashlib.sha256(f"{run} {below}".encode()).hexdigest()[:24]
+        target = self.home / "assets" / "fetched" / sha256(f"{run} {below}".encode()).hexdigest()[:24]
         connect(self.home)
         from mlflow.artifacts import download_artifacts
 

@@ -7,11 +7,11 @@ recipes is the reason to run, in words.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from mlops.hashing import sha256
 from mlops.records import dataclass
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Recipe:
     @cached_property
     def key(self) -> str:
         """A digest of the whole recipe: the name under which its outputs are kept."""
-        return hashlib.sha256(json.dumps(dict(self.parts), sort_keys=True).encode()).hexdigest()
+        return sha256(json.dumps(dict(self.parts), sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

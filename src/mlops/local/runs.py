@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import hashlib
 import json
 import os
 import subprocess
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from mlops.engine import events
 from mlops.errors import UsageError
 from mlops.files import read_json, shown, unwritable, write_json
+from mlops.hashing import sha256
 from mlops.records import dataclass, field
 
 if TYPE_CHECKING:
@@ -302,7 +302,7 @@ def open_run(home: Path, facts: Mapping[str, Any]) -> RunRecord:
         os.write(lock, f"{os.getpid()}\n".encode())
     except OSError as error:
         raise unwritable(runs, error) from error
-    first, second, *_ = hashlib.sha256(str(number).encode()).digest()
+    first, second, *_ = sha256(str(number).encode()).digest()
     name = f"{_FIRST[first % len(_FIRST)]}-{_SECOND[second % len(_SECOND)]}"
     record = RunRecord(
         folder, {"run": number, "name": name, "state": "running", "started": now(), **facts, "steps": {}, "outputs": {}}, _lock=lock

@@ -7,7 +7,6 @@ was never there.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from mlops.engine.events import Product
 from mlops.engine.freshness import SAME, Fresh, Recipe, Stale, compare
 from mlops.errors import MlopsError
 from mlops.files import read_json, write_json
+from mlops.hashing import sha256
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +37,7 @@ class Store:
     def __init__(self, folder: Path, pipeline: str, digests: Digests) -> None:
         self.folder = folder
         self.digests = digests
-        self._last_file = folder / "last" / f"{hashlib.sha256(pipeline.encode()).hexdigest()[:24]}.json"
+        self._last_file = folder / "last" / f"{sha256(pipeline.encode()).hexdigest()[:24]}.json"
         self._last: dict[str, str] = _read(self._last_file).get("steps", {})
         self._pipeline = pipeline
         self._saved = time.monotonic()
