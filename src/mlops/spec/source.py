@@ -16,10 +16,12 @@ import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from mlops.errors import Problem, SpecError
+from mlops.late import compiled_late
 from mlops.records import dataclass, field
+
+with compiled_late("yaml."):
+    import yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
