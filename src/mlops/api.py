@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from mlops.errors import UsageError
 from mlops.place import find_root, state_dir
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from mlops.azure.run import RemoteRun
     from mlops.local.run import LocalRun, Options

@@ -11,13 +11,14 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from mlops.errors import MlopsError, PlatformError, UsageError
 from mlops.records import dataclass, field
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
 INTERRUPTED = 130
 

@@ -9,13 +9,14 @@ import json
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from mlops.errors import PlatformError
 from mlops.hashing import sha256, sha256_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any
 
 _ELSEWHERE = "set MLOPS_HOME to a folder that can be written, if this is the state folder"
 _MENDS = {

@@ -11,22 +11,21 @@ What reads a module (a person, mypy, an editor) may take these classes for data 
 from __future__ import annotations
 
 import reprlib
-from typing import TYPE_CHECKING, Any, NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from dataclasses import dataclass, field, replace
+    from typing import Any
 
-__all__ = ["dataclass", "field", "replace"]
+__all__ = ["dataclass", "field", "plain", "replace"]
 
 _NONE: Any = object()  # in the place of a default, where there is none
 
 
-class _Field(NamedTuple):
-    default: Any = _NONE
-    default_factory: Any = _NONE
-    init: bool = True
-    repr: bool = True
+class _Field:
+    def __init__(self, default: Any = _NONE, *, default_factory: Any = _NONE, init: bool = True, repr: bool = True) -> None:  # noqa: A002 - its name
+        self.default, self.default_factory, self.init, self.repr = default, default_factory, init, repr
 
 
 def _dataclass(cls: type | None = None, /, *, frozen: bool = False, slots: bool = False) -> Any:
@@ -157,12 +156,17 @@ class _StandardFields:
 
 
 def _standard(one: _Field) -> dict[str, Any]:
-    return {name: value for name, value in one._asdict().items() if value is not _NONE}
+    return {name: value for name, value in vars(one).items() if value is not _NONE}
 
 
 def _replace(value: Any, /, **changes: Any) -> Any:
     """Return a data class's value with some of its fields changed."""
     return type(value)(**{name: getattr(value, name) for name, one in value.__records__.items() if one.init} | changes)
+
+
+def plain(value: Any) -> dict[str, Any]:
+    """Return the fields of a data class's value by name, as they are."""
+    return {name: getattr(value, name) for name in value.__records__}
 
 
 if not TYPE_CHECKING:

@@ -11,7 +11,6 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from mlops.assets.images import Image, differences, normalized, python_here, version_here
 from mlops.errors import PlatformError
@@ -19,9 +18,11 @@ from mlops.files import digest_bytes, digest_file, locked, read_json, write_json
 from mlops.hashing import sha256
 from mlops.records import dataclass
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Mapping
+    from typing import Any
 
 _FILE = r"(-r|--requirement|-c|--constraint|-e|--editable)[ =]\s*(.+)"
 _OWN = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "CONDA_PREFIX", "PYTHONDONTWRITEBYTECODE")

@@ -9,7 +9,6 @@ import contextlib
 import re
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from mlops.assets.reference import DatastorePath, JobOutput, Reference, parse
 from mlops.assets.rules import RULES_FILE, Rules, read_rules
@@ -23,8 +22,10 @@ from mlops.spec.reading import Here, Reading
 from mlops.spec.source import did_you_mean, read
 from mlops.spec.values import FOLDER_TYPES
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from mlops.assets.remote import Remote
     from mlops.assets.repositories import Repositories

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mlops.errors import UsageError
 from mlops.files import digest_file, digest_folder, linked, unwritable
 from mlops.local.snapshot import read_code
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

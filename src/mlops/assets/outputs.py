@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mlops.assets.store import Draft, Version
 from mlops.files import unwritable
 from mlops.spec import expressions
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mlops.assets.lookup import LocalAssets
     from mlops.assets.store import AssetStore

@@ -7,7 +7,6 @@ stay where they are and can still be named; they are only left out of lists and 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
 
 from mlops.assets.objects import Objects
 from mlops.errors import UsageError
@@ -15,9 +14,11 @@ from mlops.files import locked, read_json, write_json
 from mlops.local.runs import now
 from mlops.records import dataclass, field, replace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+    from typing import Any
 
     from mlops.assets.reference import Reference
 

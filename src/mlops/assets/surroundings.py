@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from mlops.assets.images import image_of
 from mlops.assets.interpreters import Interpreter, built, own
@@ -12,8 +11,10 @@ from mlops.assets.lookup import LocalAssets, open_assets
 from mlops.assets.outputs import publish, register_output
 from mlops.records import dataclass, field
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from mlops.engine.events import Product
     from mlops.spec.values import Component

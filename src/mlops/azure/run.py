@@ -22,6 +22,7 @@ from mlops.files import shown
 from mlops.local.digests import Digests
 from mlops.local.logs import last_line
 from mlops.local.runs import RunRecord, facts_of, open_run, origin, read_runs, reopen_run
+from mlops.records import replace
 from mlops.spec.values import FILE_TYPES, Each, Loop
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ class RemoteRun:
         """Add the last line of what the step printed, as the local engine does."""
         logs.grow(self._told.runs[event.step], self._log(event.step))
         self._describe(event.step)
-        return event._replace(summary=last_line(self._log(event.step)))
+        return replace(event, summary=last_line(self._log(event.step)))
 
     def _measure(self, measures: Measures) -> None:
         """Take what the steps have logged into the run's record."""
@@ -249,7 +250,7 @@ class RemoteRun:
         self._describe(event.step)
         log = self._log(event.step)
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
-        return event._replace(log=shown(log, self.root), tail=tuple(lines[-_TAIL:]))
+        return replace(event, log=shown(log, self.root), tail=tuple(lines[-_TAIL:]))
 
     def _outputs(self) -> None:
         """Bring the pipeline's outputs into the folders of the steps that made them."""

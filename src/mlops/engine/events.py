@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mlops.records import dataclass, plain
+
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 
-class Product(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Product:
     """One output: where it is, and the digest of its bytes."""
 
     path: str
     digest: str
 
 
-class Started(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Started:
     """A step began, because of `reason`."""
 
     step: str
@@ -25,14 +30,16 @@ class Started(NamedTuple):
     """Seconds since the epoch."""
 
 
-class Progress(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Progress:
     """A step said something while it runs."""
 
     step: str
     text: str
 
 
-class Reused(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Reused:
     """A step did not run: what it would make is there already."""
 
     step: str
@@ -41,7 +48,8 @@ class Reused(NamedTuple):
     summary: str = ""
 
 
-class Finished(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Finished:
     """A step ended well."""
 
     step: str
@@ -51,7 +59,8 @@ class Finished(NamedTuple):
     warm: bool = False
 
 
-class Failed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Failed:
     """A step ended badly; `tail` holds the last lines of its log, which is at `log`."""
 
     step: str
@@ -63,14 +72,16 @@ class Failed(NamedTuple):
     """True where the step could not be run at all, rather than ran and failed."""
 
 
-class Skipped(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Skipped:
     """A step was not started, because of `reason`."""
 
     step: str
     reason: str
 
 
-class Canceled(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Canceled:
     """A running step was ended by the user, or by the failure of another."""
 
     step: str
@@ -78,7 +89,8 @@ class Canceled(NamedTuple):
     reason: str
 
 
-class RunStarted(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class RunStarted:
     """A run began: what it is called and the steps it has, in the order they can run."""
 
     run: int
@@ -87,7 +99,8 @@ class RunStarted(NamedTuple):
     needs: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
-class RunFinished(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class RunFinished:
     """A run ended; `state` is completed, failed or canceled."""
 
     run: int
@@ -100,7 +113,7 @@ Event = Started | Progress | Reused | Finished | Failed | Skipped | Canceled | R
 
 def to_json(event: Event) -> dict[str, Any]:
     """Return an event as plain data, with its kind under `event`."""
-    facts = {"event": type(event).__name__, **event._asdict()}
+    facts = {"event": type(event).__name__, **plain(event)}
     if "outputs" in facts:
-        facts["outputs"] = {name: product._asdict() for name, product in facts["outputs"].items()}
+        facts["outputs"] = {name: plain(product) for name, product in facts["outputs"].items()}
     return facts

@@ -9,15 +9,18 @@ test are the same to this loop.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Protocol
 
 from mlops.engine.events import Canceled, Event, Failed, Finished, Product, Progress, Reused, Skipped
 from mlops.engine.freshness import Fresh, Stale
 from mlops.engine.order import Order, Task
 from mlops.records import dataclass
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from typing import Protocol
+else:
+    Protocol = object
 
 Products = dict[str, "Mapping[str, Product]"]
 """Step -> output -> product, of every step that ended well so far."""
@@ -40,14 +43,12 @@ class Executor(Protocol):
     @property
     def room(self) -> bool:
         """Whether it would begin another task soon; until then it is not even asked whether the task need run."""
-        ...
 
     def start(self, task: Task, reason: str) -> None:
         """Take a task whose needs are met; `Started` comes when it really begins."""
 
     def next(self) -> Event:
         """Wait for the next event of any task that was taken."""
-        ...
 
     def cancel(self, reason: str) -> None:
         """End every running task and forget the waiting ones; each still yields its last event."""

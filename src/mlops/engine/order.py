@@ -7,12 +7,13 @@ besides gets a sorter of its own, and the task is ready again when that one is d
 from __future__ import annotations
 
 import graphlib
-from typing import TYPE_CHECKING, Any
 
 from mlops.records import dataclass
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ import selectors
 import signal
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
 
 from mlops.engine.events import Canceled, Event, Failed, Finished, Product, Progress, Started
 from mlops.errors import PlatformError
@@ -23,9 +22,11 @@ from mlops.local.progress import Watch
 from mlops.local.warm import MINE, Spawner, inherited
 from mlops.records import dataclass, field
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
+    from typing import Any
 
     from mlops.engine.freshness import Recipe
     from mlops.engine.order import Task

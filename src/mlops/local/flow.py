@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from mlops.engine.events import Failed, Finished, Product, Skipped
 from mlops.engine.freshness import Fresh, Recipe, Stale
@@ -20,8 +19,10 @@ from mlops.spec.flow import values_of
 from mlops.spec.iteration import Iteration, first, following
 from mlops.spec.values import LITERAL_TYPES, TRUTHS, Branch, Each, FromStep, Loop
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any
 
     from mlops.engine.loop import Products
     from mlops.local.digests import Digests

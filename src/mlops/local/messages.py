@@ -10,7 +10,10 @@ import contextlib
 import marshal
 import os
 import signal
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 LOST = {"event": "lost"}
 """The last message of all: the spawner is gone."""

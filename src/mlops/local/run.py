@@ -8,7 +8,6 @@ import sys
 import time
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from mlops.assets.surroundings import Surroundings
 from mlops.engine.events import Event, Failed, Finished, Product, Reused, RunFinished, RunStarted, Skipped
@@ -30,8 +29,10 @@ from mlops.records import dataclass, field, replace
 from mlops.spec import expressions
 from mlops.spec.values import LITERAL_TYPES, TRUTHS, Asset, Binding, Component, FromPipeline, FromStep, Input, Literal, Pipeline, Step
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
+    from typing import Any
 
     from mlops.assets.interpreters import Interpreter
     from mlops.assets.lookup import LocalAssets

@@ -18,7 +18,6 @@ import subprocess
 import threading
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
 
 from mlops.engine import events
 from mlops.errors import UsageError
@@ -26,9 +25,11 @@ from mlops.files import read_json, shown, unwritable, write_json
 from mlops.hashing import sha256
 from mlops.records import dataclass, field
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+    from typing import Any
 
     from mlops.spec.values import Pipeline
 

@@ -15,7 +15,6 @@ import functools
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import mlops
 from mlops.errors import PlatformError
@@ -23,8 +22,10 @@ from mlops.files import digest_bytes, digest_file
 from mlops.records import dataclass, field, replace
 from mlops.spec import expressions
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from typing import Any
 
     from pathspec import PathSpec
 

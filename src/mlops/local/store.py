@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from mlops.engine.events import Product
 from mlops.engine.freshness import SAME, Fresh, Recipe, Stale, compare
 from mlops.errors import MlopsError
 from mlops.files import read_json, write_json
 from mlops.hashing import sha256
+from mlops.records import plain
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from mlops.local.digests import Digests
 
@@ -57,7 +59,7 @@ class Store:
 
     def keep(self, step: str, recipe: Recipe, outputs: Mapping[str, Product], summary: str) -> None:
         """Remember the sealed outputs of a recipe."""
-        made = {name: product._asdict() for name, product in outputs.items()}
+        made = {name: plain(product) for name, product in outputs.items()}
         facts = {"step": f"{self._pipeline}:{step}", "outputs": made, "summary": summary, "parts": dict(recipe.parts)}
         write_json(self._kept(recipe.key), facts, compact=True, durable=False)
         self.remember(step, recipe)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+from mlops.records import replace
 from mlops.spec import keys
 from mlops.spec.keys import Key
 from mlops.spec.values import Component, Output, Place
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from mlops.spec.ports import Ports
     from mlops.spec.reading import Here
@@ -137,7 +138,7 @@ def as_inputs(here: Here, body: Mapping[str, Any]) -> tuple[Here, dict[str, Any]
         if (value := body.get(name)) is not None
     }
     outputs = body.get("outputs") or {"best_model": {"type": "mlflow_model"}}
-    return here._replace(overlay={"inputs": here}), {**body, "inputs": tables, "outputs": outputs}
+    return replace(here, overlay={"inputs": here}), {**body, "inputs": tables, "outputs": outputs}
 
 
 def parse_automl(here: Here, name: str, body: Mapping[str, Any], ports: Ports) -> Component:

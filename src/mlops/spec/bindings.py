@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from mlops.records import dataclass, field, replace
 from mlops.spec import expressions
 from mlops.spec.mltable import complaint
@@ -12,9 +10,11 @@ from mlops.spec.references import is_reference
 from mlops.spec.source import did_you_mean
 from mlops.spec.values import ASSET_TYPES, Asset, Binding, FromLoop, FromPipeline, FromStep, Input, Literal, Output
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+    from typing import Any
 
     from mlops.spec.reading import Here
 

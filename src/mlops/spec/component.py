@@ -6,7 +6,6 @@ Schemas: `commandComponent`, `commandJob`, `parallelComponent`, `sparkComponent`
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from mlops.errors import SpecError
 from mlops.records import replace
@@ -23,8 +22,10 @@ from mlops.spec.spark import parse_spark
 from mlops.spec.sweep import parse_sweep
 from mlops.spec.values import Component, Place
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 
 def component_source(here: Here, reference: Any, kind: str | None) -> tuple[Here, Mapping[str, Any]] | None:

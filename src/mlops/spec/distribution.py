@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
-from typing import TYPE_CHECKING, Any
 
 from mlops.spec import keys
 from mlops.spec.keys import Key
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from mlops.spec.reading import Here
 
 _TYPE = Key(keys.one_of("pytorch", "mpi", "tensorflow", "ray"), required=True)

@@ -5,8 +5,6 @@ An environment with a conda file holds that file's content, not its path: it is 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from mlops.errors import SpecError
 from mlops.spec import keys
 from mlops.spec.keys import Key
@@ -14,8 +12,10 @@ from mlops.spec.reading import Here
 from mlops.spec.references import is_reference
 from mlops.spec.source import read
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 BUILD = {"path": Key(keys.text), "dockerfile_path": Key(keys.text)}
 ENVIRONMENT = {

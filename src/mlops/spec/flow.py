@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
 
 from mlops.records import dataclass, replace
 from mlops.spec import expressions, keys
@@ -34,8 +33,10 @@ from mlops.spec.values import (
     Step,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from mlops.spec.bindings import Scope
     from mlops.spec.graph import Graph, Laid
@@ -283,7 +284,7 @@ def _add_loop(graph: Graph, control: Control, laid: Laid) -> dict[str, FromStep]
     _check_written(here.at("limits", "max_iteration_count"), limit)
     loop = Loop(laid.body, mapping, condition, int(limit) if limit is not None and not iterations(limit) else 1)
     plain = {name: replace(made, path=None, asset_name=None, asset_version=None) for name, made in laid.ports.outputs.items()}
-    graph.add_loop(control.step(laid.ports._replace(outputs=plain), laid.inputs, loop), laid)
+    graph.add_loop(control.step(replace(laid.ports, outputs=plain), laid.inputs, loop), laid)
     graph.instead(control.full, f"Its result is that of its body: ${{{{parent.jobs.{laid.name}.outputs.NAME}}}}")
     graph.alias(laid.body.name, control.full, laid.ports.outputs)
     return {output: FromStep(control.full, own) for output, own in laid.written.items()}
@@ -348,12 +349,12 @@ def _add_each(graph: Graph, control: Control, laid: Laid) -> dict[str, FromStep]
         name: Output(name, "string" if made.type in LITERAL_TYPES else "mltable", made.description)
         for name, made in laid.ports.outputs.items()
     }
-    ports = laid.ports._replace(outputs=gathered)
+    ports = replace(laid.ports, outputs=gathered)
     outputs, written = outputs_of(here.at("outputs"), job.get("outputs"), control.name, gathered, control.scope)
     most = job.get("max_concurrency")
     _check_written(here.at("max_concurrency"), most)
     flow = Each(laid.body, _items(graph, control, laid), None if most is None or keys.counted(most) else int(most))
-    graph.add_loop(control.step(ports._replace(outputs=outputs), laid.inputs, flow), laid)
+    graph.add_loop(control.step(replace(ports, outputs=outputs), laid.inputs, flow), laid)
     graph.know(control.full, outputs)
     graph.instead(laid.body.name, f"It runs once for each item; what all wrote is ${{{{parent.jobs.{control.name}.outputs.NAME}}}}")
     return {output: FromStep(control.full, own) for output, own in written.items()}

@@ -7,7 +7,6 @@ and what others read of its outputs is what its steps write. So whoever runs a p
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
 
 from mlops.records import dataclass, field, replace
 from mlops.spec import automl, expressions, keys
@@ -37,8 +36,10 @@ from mlops.spec.values import (
     Step,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 
 _NAME = re.compile(r"[a-z_][a-z\d_]*")
@@ -158,7 +159,8 @@ class Graph:
         if place.source.path in scope.within:
             here.at("component").note("a pipeline that holds itself has no end", "Leave this step out.")
             return None
-        return place, body, _Ports(str(body.get("name", name)), *declared_ports(place, body))
+        declared = declared_ports(place, body)
+        return place, body, _Ports(str(body.get("name", name)), declared.inputs, declared.outputs)
 
     def add_body(self, here: Here, name: str, job: Any, control: Control, varying: frozenset[str] | None) -> Laid | None:
         """Lay out the job that a loop repeats: its steps are bound to the loop, and what the job itself gives is the loop's.
@@ -431,7 +433,7 @@ def _overlaid(here: Here, name: str, kind: str, job: Mapping[str, Any], over: Ma
     if found is None:
         return None
     place, body = found
-    place = place._replace(overlay={key: here.at(key) for key in over})
+    place = replace(place, overlay={key: here.at(key) for key in over})
     merged = {**body, **over}
     if isinstance(over.get("environment_variables"), dict) and isinstance(body.get("environment_variables"), dict):
         merged["environment_variables"] = {**body["environment_variables"], **over["environment_variables"]}
@@ -483,7 +485,7 @@ def _job_output(here: Here, name: str, value: Any, scope: Scope) -> Output:
 
 def _kind_of_component(here: Here, job: Mapping[str, Any]) -> str:
     """Return the type of a job that names none: its component's."""
-    quiet = here._replace(reading=Reading(assets=here.reading.assets))
+    quiet = replace(here, reading=Reading(assets=here.reading.assets))
     found = component_source(quiet.at("component"), job["component"], None) if job.get("component") is not None else None
     return keys.plain(found[1].get("type", "command"), NODES) if found else "command"
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mlops.records import dataclass, replace
 from mlops.spec.values import Branch, Each, FromLoop, FromStep, Item, Literal, Loop
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

@@ -6,15 +6,19 @@ no meaning on one machine, or refused with the reason and the nearest thing that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 from mlops.records import dataclass
 
-EXECUTED, WITHOUT_EFFECT, REFUSED = "executed", "accepted without effect", "refused"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
-Check = Callable[[Any], str | None]
-"""Says why a value is not what a key takes, or None."""
+    Check = Callable[[Any], str | None]
+    """Says why a value is not what a key takes, or None."""
+
+EXECUTED, WITHOUT_EFFECT, REFUSED = "executed", "accepted without effect", "refused"
 
 
 def anything(value: Any) -> str | None:

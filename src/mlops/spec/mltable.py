@@ -8,15 +8,16 @@ work. A parallel step is given its rows, so that there each transformation must 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from mlops.errors import SpecError, UsageError
 from mlops.records import dataclass
 from mlops.spec.references import is_reference
 from mlops.spec.source import did_you_mean, read
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from typing import Any
 
 FILE = "MLTable"
 _WAYS = ("file", "folder", "pattern")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
 
 from mlops.spec import expressions, keys
 from mlops.spec.distribution import whole
 from mlops.spec.keys import Key
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from mlops.spec.reading import Here
 

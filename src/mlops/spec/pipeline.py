@@ -8,7 +8,6 @@ from __future__ import annotations
 import graphlib
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from mlops.errors import Problem, SpecError
 from mlops.records import replace
@@ -25,8 +24,10 @@ from mlops.spec.schemas import COMPONENTS, JOBS, OTHER_TYPES, SETTINGS
 from mlops.spec.source import Source, did_you_mean, no_collection, read
 from mlops.spec.values import ASSET_TYPES, Binding, Each, FromPipeline, FromStep, Input, Literal, Loop, Pipeline, Place, Step
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 _COMPONENT_NAME = re.compile(r"[a-z][a-z\d_]*")
 
@@ -88,8 +89,8 @@ def check_component(path: Path, assets: Assets | None = None) -> None:
             here.at("name").note(f"{name!r} cannot name a component", "Lower-case letters, digits and _, a letter first, as on Azure ML.")
         right = component_source(here, body, kind)
         if right and kind == "pipeline":
-            inputs, outputs = declared_ports(here, body)
-            scope = Scope(inputs, outputs, complete=False)
+            ports = declared_ports(here, body)
+            scope = Scope(ports.inputs, ports.outputs, complete=False)
             _graph(here, body, scope)
         elif right:
             parse_component(here, body, fallback=path.stem)
@@ -116,8 +117,8 @@ def _pipeline(here: Here, body: Mapping[str, Any], settings: Mapping[str, str], 
             here.at("jobs").note("a pipeline has either `jobs` or a `component`", "Keep one of the two.", at_key=True)
             return None
         place, jobs = found
-        inputs, declared = declared_ports(place, jobs)
-        outputs = {**declared, **outputs}
+        declared = declared_ports(place, jobs)
+        inputs, outputs = declared.inputs, {**declared.outputs, **outputs}
         for name in (name for name in given if str(name) not in inputs):
             here.at("inputs", name).note(
                 f"the pipeline has no input called {name!r}", did_you_mean(str(name), inputs, label="inputs"), at_key=True
@@ -207,7 +208,7 @@ def _set(here: Here, inputs: Mapping[str, Input], settings: Mapping[str, str]) -
             continue
         given = str(Path(text).absolute()) if declared.type in ASSET_TYPES and not is_reference(text) else text
         own = Reading(assets=here.reading.assets)
-        bound = value_of(here._replace(reading=own), declared, given)
+        bound = value_of(replace(here, reading=own), declared, given)
         here.reading.problems += [Problem("--set", 1, 1, problem.message, problem.hint) for problem in own.problems]
         if bound:
             found[name] = bound

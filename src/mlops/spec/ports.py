@@ -6,15 +6,17 @@ A component declares each with a type; a job gives a literal as it stands, or a 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mlops.records import dataclass
 from mlops.spec import expressions, keys
 from mlops.spec.keys import Key
 from mlops.spec.source import did_you_mean
 from mlops.spec.values import ASSET_TYPES, LITERAL_TYPES, Input, Output
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from mlops.spec.reading import Here
 
@@ -70,7 +72,8 @@ GIVEN_OUTPUT = {
 """What a job says of an output."""
 
 
-class Ports(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Ports:
     """The inputs and outputs of a component or a job, by name."""
 
     inputs: Mapping[str, Input]

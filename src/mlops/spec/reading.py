@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from mlops.errors import UsageError
-from mlops.records import dataclass, field
+from mlops.records import dataclass, field, replace
 from mlops.spec import expressions
 from mlops.spec.keys import REFUSED, WITHOUT_EFFECT, Key, Table
 from mlops.spec.source import Keys, Source, did_you_mean
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any, TypeVar
 
     from mlops.errors import Problem
     from mlops.spec.references import Assets
     from mlops.spec.values import Component
 
-Found = TypeVar("Found")
+    Found = TypeVar("Found")
 
 
 @dataclass
@@ -38,7 +39,8 @@ class Reading:
     """Who knows what references name; without one, a reference is a mistake."""
 
 
-class Here(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Here:
     """A place in a file that is being read: what is found wrong here is noted with its line."""
 
     source: Source
@@ -87,7 +89,7 @@ class Here(NamedTuple):
             return
         place = self.at(name)
         # What lies below a key without effect has none either: it is only checked, and not listed again.
-        below = place._replace(reading=Reading(place.reading.problems)) if key.fate == WITHOUT_EFFECT else place
+        below = replace(place, reading=Reading(place.reading.problems)) if key.fate == WITHOUT_EFFECT else place
         if key.inner is not None:
             below.judge(item, key.inner, f"`{name}` of {what}")
         for one in item if key.each is not None else ():

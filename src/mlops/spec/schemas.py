@@ -5,13 +5,12 @@ One table a schema: `docs/conformance.md` is written from them, and a test holds
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mlops.records import replace
 from mlops.spec import automl, keys, parallel, spark
 from mlops.spec.keys import Key, Table
 from mlops.spec.sweep import LIMITS, OBJECTIVE
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

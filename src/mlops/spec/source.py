@@ -14,7 +14,6 @@ import contextlib
 import gc
 import sys
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
 from mlops.errors import Problem, SpecError
 from mlops.late import compiled_late
@@ -23,9 +22,11 @@ from mlops.records import dataclass, field
 with compiled_late("yaml."):
     import yaml
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+    from typing import Any
 
 Keys = tuple[str | int, ...]
 Mark = tuple[int, int, int]

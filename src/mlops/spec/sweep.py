@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from mlops.spec import keys
 from mlops.spec.distribution import whole
 from mlops.spec.keys import Key
 from mlops.spec.source import did_you_mean
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from mlops.spec.reading import Here
 

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.records import dataclass
 from mlops.spec import keys
-from mlops.spec.keys import Check, Key, Table
+from mlops.spec.keys import Key, Table
 from mlops.spec.zones import UTC as UTC_NAME
 from mlops.spec.zones import ZONES, clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from mlops.spec.keys import Check
     from mlops.spec.reading import Here
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

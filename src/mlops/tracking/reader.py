@@ -15,7 +15,6 @@ import queue
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
 
 from mlops.engine import events
 from mlops.errors import PlatformError
@@ -24,10 +23,14 @@ from mlops.records import dataclass, field
 from mlops.tracking.database import Looks
 from mlops.tracking.server import connect, experiment_id, tracking_uri
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from typing import Any, Protocol
 
     from mlops.local.runs import Origin, RunRecord
+else:
+    Protocol = object
 
 _AT_ONCE, _BEHIND = 0, 1  # what a step waits for goes before what is only written down
 _NESTED = 200  # steps: of a larger run only those that log themselves get a nested run, for MLflow takes some 50 ms for each

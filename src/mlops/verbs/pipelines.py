@@ -7,16 +7,17 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from mlops.api import place, prepare
 from mlops.errors import PlatformError, SpecError, UsageError
 from mlops.files import shown
 from mlops.local.warm import Spawner
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
+    from typing import Any
 
     from mlops.local.run import LocalRun
 

@@ -5,10 +5,9 @@ The driver's files and the script's decide the outputs together, and the warm pr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mlops.local.snapshot import Code
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
