@@ -70,30 +70,40 @@ def execute(
     """
     order, fates = Order(tasks), _Fates(go_on=go_on)
     ready: deque[str] = deque()
+    ended: deque[Event] = deque()
     running = 0
-    while order.active:
-        ready.extend(order.ready())
-        if ready and (executor.room or not running):
-            task = order.tasks[ready.popleft()]
-            verdict = fates.blocked(task, order.grown.get(task.name, ())) or judge(task, fates.products)
-            if isinstance(verdict, Stale):
-                running += 1
-                executor.start(task, verdict.reason)
+    try:
+        while order.active:
+            ready.extend(order.ready())
+            if ready and (executor.room or not running):
+                task = order.tasks[ready.popleft()]
+                verdict = fates.blocked(task, order.grown.get(task.name, ())) or judge(task, fates.products)
+                if isinstance(verdict, Stale):
+                    running += 1
+                    executor.start(task, verdict.reason)
+                    continue
+                event = _event(task, verdict)
+                if isinstance(verdict, More):
+                    order.grow(task.name, verdict.tasks)
+            elif ended:
+                yield ended.popleft()
                 continue
-            event = _event(task, verdict)
-            if isinstance(verdict, More):
-                order.grow(task.name, verdict.tasks)
-        elif running:
-            event = executor.next()
-            running -= isinstance(event, _ENDS)
-        else:
-            continue
-        yield event
-        fates.take(event)
-        if isinstance(event, Failed) and not go_on:
-            executor.cancel(f"{event.step} failed")
-        if isinstance(event, _ENDS):
-            order.done(event.step)
+            elif running:
+                event = executor.next()
+                running -= isinstance(event, _ENDS)
+            else:
+                continue
+            # Who is told of an end takes its time: what waited for it begins first.
+            ended.append(event)
+            fates.take(event)
+            if isinstance(event, Failed) and not go_on:
+                executor.cancel(f"{event.step} failed")
+            if isinstance(event, _ENDS):
+                order.done(event.step)
+    except (Exception, KeyboardInterrupt):
+        yield from ended
+        raise
+    yield from ended
 
 
 _ENDS = Reused | Finished | Failed | Skipped | Canceled

@@ -10,7 +10,6 @@ All steps of a run see the code as it was when the run first looked at it, as on
 
 from __future__ import annotations
 
-import ast
 import functools
 import os
 import re
@@ -36,6 +35,7 @@ _STATIC = ("importlib.metadata", "importlib.resources")  # they import nothing, 
 _AHEAD = {"mlops.contract.metrics"}  # imports Great Expectations in half of its time, so it must come first
 _QUOTED = re.compile(r"""'[^']*'|"[^"$`\\]*\"""")
 _SMALL, _HOLD = 1 << 20, 64 << 20  # bytes of a file, and of all files, that are held in memory
+_TREE = 0x400  # ast.PyCF_ONLY_AST: `ast` itself takes longer to import than a small script to read
 _SHELL = set("|&;<>()$`\\*?[]{}~#!\n")
 
 
@@ -276,18 +276,23 @@ def _imports(path: Path) -> tuple[str, ...] | None:
 @functools.lru_cache(maxsize=4096)
 def _imports_of(path: Path, _modified: int, _size: int) -> tuple[str, ...] | None:
     try:
-        tree = ast.parse(path.read_bytes())
+        tree = compile(path.read_bytes(), str(path), "exec", _TREE, dont_inherit=True)
     except (SyntaxError, ValueError):
         return None
     names: dict[str, None] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
+    nodes: list[Any] = [tree]
+    for node in nodes:  # as `ast.walk` goes: what is below a node comes after all of its own level
+        kind = type(node).__name__
+        if kind == "Import":
             names.update(dict.fromkeys(alias.name for alias in node.names))
-        elif isinstance(node, ast.ImportFrom):
+        elif kind == "ImportFrom":
             if node.level:
                 return None
             names[str(node.module)] = None
             names.update(dict.fromkeys(f"{node.module}.{alias.name}" for alias in node.names))
-        elif isinstance(node, ast.Name) and node.id in {"__import__", "exec", "eval", "open_code"}:
+        elif kind == "Name" and node.id in {"__import__", "exec", "eval", "open_code"}:
             return None
+        for name in node._fields:
+            below = getattr(node, name, None)
+            nodes += [one for one in (below if isinstance(below, list) else (below,)) if hasattr(one, "_fields")]
     return tuple(names)

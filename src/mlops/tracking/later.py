@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
 
 from mlops.engine import events
 from mlops.errors import MlopsError
@@ -18,9 +17,11 @@ from mlops.local.runs import Origin, RunRecord, read_run
 from mlops.records import dataclass, field
 from mlops.tracking.server import connect
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+    from typing import Any
 
 MARK = "mlflow.later"
 

@@ -245,7 +245,7 @@ class Sweep:
             others = ", ".join(self.metrics.logged(completed[0].run)) or "nothing"
             hint = f'Log it with mlflow.log_metric("{self.metric}", ...), or name what is logged as objective.primary_metric.'
             return JobFailed(f"no trial logged the metric {self.metric!r} (logged: {others})", hint=hint)
-        first = trials[0]
+        first = min(trials, key=lambda trial: trial.number)
         log = Path(first.folder, "log.txt")
         said = log.read_text(encoding="utf-8", errors="replace").splitlines()[-12:] if log.is_file() else []
         print("\n".join([f"the end of trial {first.number}'s log:", *said]), flush=True)
