@@ -2,7 +2,7 @@
 
 The standard library writes the source of six methods for every class, and compiles it, while a module is imported; `inspect`, which it
 needs, takes as long as ten of them. A run of a few small steps imports some sixty such classes, and spent a third of its time on that. Here
-the methods are shared, and only `__init__`, whose speed counts where there are thousands of steps, is compiled: when the first is made.
+the methods are shared, and only `__init__`, whose speed counts where there are thousands of steps, is compiled: of a class that many are made of.
 
 What reads a module (a person, mypy, an editor) may take these classes for data classes, and so does `dataclasses` itself: its `asdict`,
 `fields` and `replace` work on them. Modules that not every `mlops run` imports use the standard library's.
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["dataclass", "field", "plain", "replace"]
 
 _NONE: Any = object()  # in the place of a default, where there is none
+_LISTED = 20  # instances of a class that take less time to set field by field than one `__init__` to compile
 
 
 class _Field:
@@ -81,14 +82,43 @@ def _slotted(cls: type, fields: dict[str, _Field]) -> type:
     return type(cls)(cls.__name__, cls.__bases__, body)
 
 
-def _first(cls: type, *, frozen: bool) -> Callable[..., None]:
-    """Return an `__init__` that, the first time that it is called, puts the real one in its place."""
+def _first(cls: Any, *, frozen: bool) -> Callable[..., None]:
+    """Return an `__init__` that sets the fields by their list, and when it has been called often, or wrongly, puts a compiled one in its place."""
+    left = _LISTED
 
     def __init__(self: Any, /, *args: Any, **named: Any) -> None:  # noqa: N807 - what a TypeError calls it
-        cls.__init__ = _compiled(cls, frozen=frozen)  # type: ignore[misc]
-        cls.__init__(self, *args, **named)  # type: ignore[misc]
+        nonlocal left
+        left -= 1
+        if left < 0 or not _listed(cls, self, args, named):
+            cls.__init__ = _compiled(cls, frozen=frozen)
+            cls.__init__(self, *args, **named)
 
     return __init__
+
+
+def _listed(cls: Any, made: Any, args: tuple[Any, ...], named: dict[str, Any]) -> bool:
+    """Set the fields as they are given, and return whether that could be done: what is wrong is told by the compiled `__init__`."""
+    given = dict(zip([name for name, one in cls.__records__.items() if one.init], args, strict=False))
+    if len(given) < len(args) or not given.keys().isdisjoint(named):
+        return False
+    given |= named
+    for name, one in cls.__records__.items():
+        if one.init and name in given:
+            value = given.pop(name)
+        elif one.default_factory is not _NONE:
+            value = one.default_factory()
+        elif one.default is not _NONE and (one.init or "__slots__" in cls.__dict__):
+            value = one.default
+        elif one.init:
+            return False
+        else:
+            continue
+        object.__setattr__(made, name, value)
+    if given:
+        return False
+    if hasattr(cls, "__post_init__"):
+        made.__post_init__()
+    return True
 
 
 def _compiled(cls: Any, *, frozen: bool) -> Callable[..., None]:

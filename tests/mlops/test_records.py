@@ -61,7 +61,7 @@ def outcome(look: Callable[[Any], Any], of: type, given: tuple[Any, ...], named:
 @pytest.mark.parametrize("options", [{}, {"frozen": True}, {"slots": True}, {"frozen": True, "slots": True}], ids=str)
 def test_a_class_behaves_as_the_standard_library_s(options: dict[str, bool]) -> None:
     ours, theirs = point(OURS, **options), point(THEIRS, **options)
-    for given, named in [*CALLS, *CALLS]:  # the second time, __init__ is another function
+    for given, named in [*CALLS, *CALLS]:  # the second time, __init__ is another function: it was called often enough
         assert told(ours, given, named) == told(theirs, given, named)
     assert hasattr(ours, "__dict__") == hasattr(theirs, "__dict__")
     assert [one.name for one in dataclasses.fields(ours)] == [one.name for one in dataclasses.fields(theirs)]

@@ -103,6 +103,8 @@ class ProcessExecutor:
     imports: list[str] = field(default_factory=list)
     early: Spawner | None = None
     measured: Callable[[], Mapping[str, str]] = dict
+    idle: Callable[[], object] = dict
+    """Called before each time that there is nothing to do but wait."""
     _look_at: float = 0.0
     _waiting: deque[tuple[Task, str, Launch]] = field(default_factory=deque)
     _running: dict[str, _Running] = field(default_factory=dict)
@@ -132,6 +134,7 @@ class ProcessExecutor:
 
     def next(self) -> Event:
         while not self._ready:
+            self.idle()
             come = self._messages.select(self._patience())
             for key, _ in come:
                 for message in key.fileobj.messages.read():  # type: ignore[union-attr]

@@ -82,7 +82,7 @@ def carry_out(home: Path, pruning: Pruning) -> None:
             (runs / str(run)).rename(runs / f"{_GONE}{run}")
         for folder in runs.glob(f"{_GONE}*"):
             shutil.rmtree(folder)
-        for recipe in (home / "cache").glob("[0-9a-f][0-9a-f]/*.json"):
+        for recipe in (*(home / "cache").glob("*.json"), *(home / "cache").glob("[0-9a-f][0-9a-f]/*.json")):
             if not _whole(recipe):
                 recipe.unlink(missing_ok=True)
     except OSError as error:

@@ -16,6 +16,7 @@ from mlops.engine.loop import More, Products, Verdict, execute
 from mlops.engine.order import Task
 from mlops.errors import JobFailed, MlopsError, PlatformError
 from mlops.files import shown
+from mlops.local.ahead import Ahead
 from mlops.local.digests import Digests
 from mlops.local.executor import UNMADE, Launch, Nobody, ProcessExecutor
 from mlops.local.flow import Flows, Grown
@@ -116,6 +117,7 @@ class LocalRun:
     _tracker: Tracker | None = field(default=None, init=False)
     _loopback: Loopback | None = field(default=None, init=False)
     _launches: dict[str, Launch] = field(default_factory=dict, init=False)
+    _ahead: Ahead = field(init=False)
     _recipes: dict[int, tuple[Component, Mapping[str, str]]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -127,6 +129,7 @@ class LocalRun:
         self.store = Store(self.home / "cache", str(self.pipeline.path), self.digests)
         dry = RunRecord(self.home / "runs" / "(dry)", {"steps": {}}) if self.dry else None
         self.record = self.beside or dry or open_run(self.home, self._facts())
+        self._ahead = Ahead(self.pipeline.steps, self.record.step_folder, self._expected, self.snapshot)
         self.flows = Flows(self._resolve, self.store, self.digests, self.record.step_folder, self.dry)
 
     @cached_property
@@ -206,6 +209,7 @@ class LocalRun:
                 if self._tracker:
                     ending.callback(self._tracker.close)
                 executor.close()
+                self._ahead.close()
                 self.digests.save()
                 self.store.save()
                 self._outputs()
@@ -219,12 +223,13 @@ class LocalRun:
             yield from self._execute(self.pipeline.steps, executor)
         finally:
             executor.close()
+            self._ahead.close()
             self.digests.save()
             self.store.save()
 
     def _executor(self) -> ProcessExecutor:
         made = ProcessExecutor(self._launches, self._variables, self.digests, self.snapshot, self.options.workers, self.options.warm)
-        made.imports, made.early = self._imports(), self.early
+        made.imports, made.early, made.idle = self._imports(), self.early, self._ahead.make
         made.measured = lambda: self._tracker.measured() if self._tracker else {}
         return made
 
@@ -269,6 +274,7 @@ class LocalRun:
     def _judge(self, task: Task, products: Products) -> Verdict:
         verdict = self._verdict(task.work, products)
         launch = self._launches.get(task.name)
+        self._ahead.begin(task.name, launch.code if launch and isinstance(verdict, Stale) else None)
         if isinstance(verdict, Fresh) and launch:
             self.store.remember(task.name, launch.recipe)
             del self._launches[task.name]
@@ -478,8 +484,12 @@ class LocalRun:
         """Return the modules that the steps import, in the order of the steps, read from their scripts."""
         names: dict[str, None] = {}
         for component in {id(component): component for component in self.pipeline.components}.values():
-            names.update(dict.fromkeys(self._code(component, component.command.replace("${{", "").replace("}}", "")).imports))
+            names.update(dict.fromkeys(self._expected(component).imports))
         return list(names)
+
+    def _expected(self, component: Component) -> Code:
+        """Return what a component's code will be, as far as can be told before its inputs are there."""
+        return self._code(component, component.command.replace("${{", "").replace("}}", ""))
 
     def _describe(
         self, step: str, command: str, literals: Mapping[str, str], assets: Mapping[str, tuple[Path, str]], recipe: Recipe

@@ -120,6 +120,10 @@ class Snapshot:
         """Return the digest of a file of the code, as it was when it was first asked for."""
         return self._file(path).digest
 
+    def holds(self, code: Code) -> bool:
+        """Return whether every file of the code is held in memory: it is small, and a copy of it takes no time."""
+        return all(self._file(path).data is not None for path in code.files.values())
+
     def copy(self, code: Code, target: Path) -> None:
         """Lay the files out below `target`, which becomes a step's working directory.
 

@@ -47,14 +47,14 @@ class Store:
 
     def judge(self, step: str, recipe: Recipe) -> Fresh | Stale:
         """Say whether the outputs of `recipe` are there, whole, and why `step` must run where they are not."""
-        kept = _read(self._kept(recipe.key))
+        kept = self._of(recipe.key)
         outputs = {name: Product(**product) for name, product in kept.get("outputs", {}).items()}
         changed = next((name for name, product in outputs.items() if not self.whole(product)), None)
         if kept and changed is None:
             return Fresh(SAME, outputs, kept.get("summary", ""))
         if changed is not None:
             return Stale(f"its earlier output {changed} was changed or deleted")
-        last = _read(self._kept(self._last[step])) if step in self._last else {}
+        last = self._of(self._last[step]) if step in self._last else {}
         return Stale(compare(Recipe(last["parts"]) if "parts" in last else None, recipe))
 
     def keep(self, step: str, recipe: Recipe, outputs: Mapping[str, Product], summary: str) -> None:
@@ -80,7 +80,11 @@ class Store:
         self._saved = time.monotonic()
 
     def _kept(self, key: str) -> Path:
-        return Path(f"{self.folder}/{key[:2]}/{key[2:]}.json")
+        return Path(f"{self.folder}/{key}.json")
+
+    def _of(self, key: str) -> dict[str, Any]:
+        """Return what is kept of a recipe; earlier releases kept it a folder deeper."""
+        return _read(self._kept(key)) or _read(Path(f"{self.folder}/{key[:2]}/{key[2:]}.json"))
 
     def whole(self, product: Product) -> bool:
         """Return whether an output is there, and still what it was."""
