@@ -75,7 +75,8 @@ def execute(
     try:
         while order.active:
             ready.extend(order.ready())
-            if ready and (executor.room or not running):
+            judged = bool(ready) and (executor.room or not running)
+            if judged:
                 task = order.tasks[ready.popleft()]
                 verdict = fates.blocked(task, order.grown.get(task.name, ())) or judge(task, fates.products)
                 if isinstance(verdict, Stale):
@@ -93,13 +94,14 @@ def execute(
                 running -= isinstance(event, _ENDS)
             else:
                 continue
-            # Who is told of an end takes its time: what waited for it begins first.
             ended.append(event)
             fates.take(event)
             if isinstance(event, Failed) and not go_on:
                 executor.cancel(f"{event.step} failed")
             if isinstance(event, _ENDS):
                 order.done(event.step)
+            while judged and ended:  # what an executor tells waits: to tell it takes time, and what waited for the step begins first
+                yield ended.popleft()
     except (Exception, KeyboardInterrupt):
         yield from ended
         raise
