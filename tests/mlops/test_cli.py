@@ -40,6 +40,15 @@ def test_help_imports_nothing_heavy():
     assert done.stderr.strip() == "[]"
 
 
+def test_a_small_run_imports_nothing_that_takes_longer_than_a_step(here):
+    script = (
+        "import sys\nfrom mlops.cli import main\nmain(['run', 'pipeline.yml'])\nprint([m for m in sys.modules if m in %r], file=sys.stderr)"
+    )
+    slow = ("typing", "dataclasses", "inspect", "ast", "hashlib", "tempfile", "shutil", "asyncio", "http.client", "logging", "uuid")
+    done = subprocess.run([sys.executable, "-c", script % (slow,)], capture_output=True, text=True, check=True, cwd=here.root)
+    assert done.stderr.strip() == "[]"
+
+
 def test_a_mistake_in_the_yaml_is_exit_2_and_starts_nothing(here, capsys):
     here.edit("pipeline.yml", "n: ${{parent.inputs.n}}", "m: ${{parent.inputs.n}}")
     assert main(["run", "pipeline.yml"]) == 2

@@ -1,5 +1,7 @@
 from collections import deque
 
+import pytest
+
 from mlops.engine.events import Canceled, Failed, Finished, Progress, Reused, Skipped, Started
 from mlops.engine.freshness import Fresh, Recipe, Stale, compare
 from mlops.engine.loop import More, execute
@@ -38,6 +40,56 @@ def test_steps_run_in_the_order_of_their_needs():
 
 def test_a_fresh_step_is_not_started():
     assert told([("a", (), True), ("b", ("a",), True)], fresh=["a"]) == [(Reused, "a"), (Finished, "b")]
+
+
+class Noted(Inline):
+    """Notes when a task is taken, in the list of what is told."""
+
+    def __init__(self, seen):
+        super().__init__()
+        self.seen = seen
+
+    def start(self, task, reason):
+        self.seen.append(f"start {task.name}")
+        super().start(task, reason)
+
+
+def seen_of(verdicts, *tasks):
+    """Return what is started and told, in order; the verdict of a task may be an error that its judge raises."""
+    seen = []
+
+    def judge(task, products):
+        verdict = verdicts.get(task.name, Stale("new"))
+        if isinstance(verdict, BaseException):
+            raise verdict
+        return verdict
+
+    try:
+        for event in execute({name: Task(name, needs, True) for name, needs in tasks}, judge, Noted(seen)):
+            seen.append(f"{type(event).__name__} {event.step}")
+    except (KeyboardInterrupt, ValueError) as error:
+        seen.append(type(error).__name__)
+    return [one for one in seen if not one.startswith("Started")]
+
+
+def test_what_waits_for_a_step_begins_before_its_end_is_told():
+    assert seen_of({}, ("a", ()), ("b", ("a",))) == ["start a", "start b", "Finished a", "Finished b"]
+
+
+def test_what_need_not_run_is_told_when_that_is_known():
+    fresh = {name: Fresh("same", {}) for name in "bcd"}
+    assert seen_of(fresh, ("a", ()), ("b", ("a",)), ("c", ("a",)), ("d", ("c",))) == [
+        "start a",
+        "Finished a",
+        "Reused b",
+        "Reused c",
+        "Reused d",
+    ]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("the disk is full")], ids=repr)
+def test_an_end_is_told_though_what_comes_next_cannot_begin(error):
+    assert seen_of({"b": error}, ("a", ()), ("b", ("a",))) == ["start a", "Finished a", type(error).__name__]
 
 
 def test_what_needs_a_failed_step_is_skipped_and_the_rest_goes_on():
