@@ -27,6 +27,8 @@ class _Pattern:
         return re.compile(*self._asked)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # what copies and pickles objects asks for, before there is a pattern
+            raise AttributeError(name)
         return getattr(self._made, name)
 
 
