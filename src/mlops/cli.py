@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import gc
 import importlib
+import io
 import json
 import os
 import signal
@@ -794,11 +795,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _interrupt)  # a canceled CI job ends as Ctrl-C does
     verb = VERBS[arguments.verb]
     module, function = (verb.parts[arguments.part] if verb.parts else verb).place.split(":")
-    as_json = getattr(arguments, "json", False)
+    said = io.StringIO() if getattr(arguments, "json", False) else None  # one document: what a verb says, and why it failed
     try:
-        return int(getattr(importlib.import_module(f"mlops.verbs.{module}"), function)(arguments) or 0)
+        with contextlib.redirect_stdout(said) if said else contextlib.nullcontext():
+            return int(getattr(importlib.import_module(f"mlops.verbs.{module}"), function)(arguments) or 0)
     except MlopsError as error:
-        return _tell(error, as_json=as_json)
+        return _tell(error, said)
     except KeyboardInterrupt:
         print(
             "\ninterrupted: every step has ended; endpoints stay as `mlops status` shows them; the same command goes on from here",
@@ -809,6 +811,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise
     except Exception as error:  # noqa: BLE001 - a fault of ours: the trace goes to a file, and the person is told where
         return _fault(error)
+    finally:
+        if said:
+            sys.stdout.write(said.getvalue())
 
 
 def script() -> None:
@@ -841,9 +846,14 @@ def _interrupt(_number: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _tell(error: MlopsError, *, as_json: bool) -> int:
-    if as_json:
-        print(json.dumps({"error": {"message": error.message, "where": error.where, "hint": error.hint, "exit_code": error.exit_code}}))
+def _tell(error: MlopsError, said: io.StringIO | None) -> int:
+    if said:
+        facts = {"error": {"message": error.message, "where": error.where, "hint": error.hint, "exit_code": error.exit_code}}
+        with contextlib.suppress(ValueError):
+            told = json.loads(said.getvalue())
+            facts = {**(told if isinstance(told, dict) else {"told": told}), **facts}
+            said.truncate(said.seek(0))
+        said.write(json.dumps(facts, ensure_ascii=False) + "\n")
     prefix = "" if isinstance(error, UsageError) and hasattr(error, "problems") else "error: "
     print(f"{prefix}{error}", file=sys.stderr)
     return error.exit_code

@@ -107,6 +107,16 @@ def test_a_failed_step_is_exit_1_and_names_its_log(here, capsys):
     assert "steps/make/log.txt" in told.err
 
 
+def test_json_is_one_document_however_it_ends(here, capsys):
+    assert main(["run", "nowhere.yml", "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["message"] == "there is no file 'nowhere.yml'"
+    here.write("code/make.py", "raise ValueError('seven')")
+    assert main(["run", "pipeline.yml", "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["state"], told["steps"]["make"]["state"], told["error"]["exit_code"]) == ("failed", "failed", 1)
+    assert "make failed" in told["error"]["message"]
+
+
 @pytest.mark.slow
 def test_why_says_it_of_each_step_and_of_what_has_no_effect_here(here, capsys):
     main(["run", "pipeline.yml"])
