@@ -119,6 +119,25 @@ def test_a_rollback_is_one_update_of_the_traffic_and_the_one_before_is_deleted_o
     assert place.look().version == 2
 
 
+def test_an_answer_that_the_sdk_does_not_understand_is_told_and_the_next_run_finds_out(shop, versions, monkeypatch):
+    one, two, three = versions
+    place, deletes = shop.online(), shop.azure.endpoints.delete_deployment
+    go(place, one)
+    go(place, two)
+
+    def with_a_date(name, deployment):
+        status, answer = deletes(name, deployment)
+        return status, {"_headers": answer["_headers"] | {"Retry-After": "Wed, 30 Nov 2033 07:28:00 GMT"}}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shop.azure.endpoints, "delete_deployment", with_a_date)
+        with pytest.raises(PlatformError, match="azure-ai-ml does not understand Azure's answer.*\n.*may be run again"):
+            go(place, three)
+    assert shop.traffic == {three.name: 100}
+    go(place, three)
+    assert shop.deployments == {two.name: "Succeeded", three.name: "Succeeded"}
+
+
 def test_callers_are_split_and_mirrored_as_the_endpoint_says(shop, versions):
     one, two = versions[:2]
     place = shop.online()

@@ -10,6 +10,7 @@ from azure.ai.ml.exceptions import MlException
 from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
+    DeserializationError,
     HttpResponseError,
     ServiceRequestError,
     ServiceResponseError,
@@ -39,7 +40,7 @@ def told(what: str, *, where: str) -> Iterator[None]:
     """
     try:
         yield
-    except (AzureError, MlException) as error:
+    except (AzureError, DeserializationError, MlException) as error:
         raise explained(error, what, where) from error
 
 
@@ -55,6 +56,9 @@ def explained(error: Exception, what: str, where: str) -> MlopsError:
         return PlatformError(f"cannot {what}: not signed in to Azure: {clean(cause)}", where=where, hint=_login(cause))
     if isinstance(cause, HttpResponseError):
         return _answered(cause, what, where)
+    if isinstance(cause, DeserializationError):
+        hint = "What was asked for may be done, or on its way: the same command may be run again, and finds out."
+        return PlatformError(f"cannot {what}: azure-ai-ml does not understand Azure's answer: {clean(cause)}", where=where, hint=hint)
     return UsageError(f"cannot {what}: {clean(error)}", where=where, hint="docs/azure.md")
 
 
