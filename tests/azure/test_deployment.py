@@ -131,7 +131,7 @@ def test_an_answer_that_the_sdk_does_not_understand_is_told_and_the_next_run_fin
 
     with monkeypatch.context() as patch:
         patch.setattr(shop.azure.endpoints, "delete_deployment", with_a_date)
-        with pytest.raises(PlatformError, match="azure-ai-ml does not understand Azure's answer.*\n.*may be run again"):
+        with pytest.raises(PlatformError, match=r"azure-ai-ml does not understand Azure's answer.*\n.*may be run again"):
             go(place, three)
     assert shop.traffic == {three.name: 100}
     go(place, three)

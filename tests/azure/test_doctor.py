@@ -122,6 +122,17 @@ def test_what_is_wrong_is_named_with_what_mends_it(doctor, monkeypatch, fault):
     assert mend in found[look]["mend"]
 
 
+def test_the_registry_that_the_file_names_is_looked_at(doctor):
+    doctor.place(registry=doctor.azure.registry.name)
+    code, found = doctor.looked()
+    assert (code, found["registry"]["said"]) == (0, f"{doctor.azure.registry.name} is there, and its models can be read"), found
+    doctor.place(registry="another")
+    code, found = doctor.looked()
+    assert (code, wrong(found)) == (3, {"registry"}), found
+    assert "there is no registry 'another'" in found["registry"]["said"]
+    assert "make infra ENV=shared" in found["registry"]["mend"]
+
+
 def test_a_login_of_another_tenant_is_named_beside_the_file_s(doctor):
     doctor.place(tenant="11111111-1111-4111-8111-111111111111")
     code, found = doctor.looked()

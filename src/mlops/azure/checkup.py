@@ -1,4 +1,4 @@
-"""What stands between this machine and an environment's workspace: login, place, roles, quota, network, providers, and who CI signs in as.
+"""What stands between this machine and an environment's workspace: login, place, roles, quota, network, providers, who CI signs in as, and the registry.
 
 Each look asks Azure and changes nothing. What the signed-in identity may not read is told as not seen: neither right nor wrong.
 """
@@ -17,11 +17,13 @@ from azure.core.rest import HttpRequest
 
 from mlops.azure.arm import Arm
 from mlops.azure.az import find_az
-from mlops.azure.connection import ARM, credential_of
+from mlops.azure.connection import ARM, connect, credential_of
 from mlops.azure.failures import clean, explained
 from mlops.azure.infra import find_place, read_parameters
 from mlops.azure.names import names, workspace_id
+from mlops.azure.registries import client_of
 from mlops.azure.roles import Role, read_roles
+from mlops.azure.submission import silent
 from mlops.azure.tokens import claims_of
 from mlops.errors import MlopsError
 
@@ -94,6 +96,7 @@ class Checkup:
             ("network", self.network),
             ("providers", self.providers),
             ("identity of CI", self.federated),
+            *([("registry", self.registry)] if self.place.registry else []),
         ]
 
     def findings(self) -> list[Look]:
@@ -259,6 +262,14 @@ class Checkup:
                 wrong[name] = state
         said = ", ".join(f"{name}: {state}" for name, state in wrong.items()) or f"{len(PROVIDERS)} registered"
         return Look("providers", not wrong, said, "; ".join(f"az provider register --namespace {name}" for name in wrong))
+
+    def registry(self) -> Look:
+        """Whether the registry that the environment's file names is there, and its models can be read."""
+        name = self.place.registry
+        client = client_of(connect(self.place, self.environment), name)
+        with silent():
+            next(iter(client.models.list()), None)
+        return Look("registry", good=True, said=f"{name} is there, and its models can be read")
 
     def federated(self) -> Look:
         """Compare the subjects that CI's jobs show with those that the environment's identity believes, letter by letter."""
