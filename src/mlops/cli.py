@@ -802,18 +802,39 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MlopsError as error:
         return _tell(error, said)
     except KeyboardInterrupt:
-        print(
-            "\ninterrupted: every step has ended; endpoints stay as `mlops status` shows them; the same command goes on from here",
-            file=sys.stderr,
-        )
+        told = "interrupted: every step has ended; endpoints stay as `mlops status` shows them; the same command goes on from here"
+        _add_error(said, {"message": told, "exit_code": INTERRUPTED})
+        print(f"\n{told}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - a fault of ours: the trace goes to a file, and the person is told where
+        _add_error(said, {"message": f"a fault of mlops itself: {type(error).__name__}: {error}", "exit_code": PlatformError.exit_code})
         return _fault(error)
     finally:
         if said:
-            sys.stdout.write(said.getvalue())
+            _write(said.getvalue())
+
+
+def _add_error(said: io.StringIO | None, error: dict[str, Any]) -> None:
+    """Put an error into the one document that a verb has said, or in its place; what is no document goes to standard error."""
+    if said is None:
+        return
+    text, facts = said.getvalue(), {}
+    try:
+        facts = json.loads(text or "{}")
+    except ValueError:
+        sys.stderr.write(text)
+    said.truncate(said.seek(0))
+    said.write(json.dumps({**(facts if isinstance(facts, dict) else {"told": facts}), "error": error}) + "\n")
+
+
+def _write(text: str) -> None:
+    """Write to standard output; what it cannot take is written as JSON does it, where the text is JSON."""
+    try:
+        sys.stdout.write(text)
+    except UnicodeEncodeError:
+        sys.stdout.writelines(json.dumps(json.loads(line)) + "\n" for line in text.splitlines())
 
 
 def script() -> None:
@@ -847,13 +868,7 @@ def _interrupt(_number: int, _frame: object) -> None:
 
 
 def _tell(error: MlopsError, said: io.StringIO | None) -> int:
-    if said:
-        facts = {"error": {"message": error.message, "where": error.where, "hint": error.hint, "exit_code": error.exit_code}}
-        with contextlib.suppress(ValueError):
-            told = json.loads(said.getvalue())
-            facts = {**(told if isinstance(told, dict) else {"told": told}), **facts}
-            said.truncate(said.seek(0))
-        said.write(json.dumps(facts, ensure_ascii=False) + "\n")
+    _add_error(said, {"message": error.message, "where": error.where, "hint": error.hint, "exit_code": error.exit_code})
     prefix = "" if isinstance(error, UsageError) and hasattr(error, "problems") else "error: "
     print(f"{prefix}{error}", file=sys.stderr)
     return error.exit_code

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mlops.cli import VERBS, main
+from mlops.errors import UsageError
 from mlops.local.warm import Spawner
 from mlops.verbs.pipelines import given
 
@@ -115,6 +116,38 @@ def test_json_is_one_document_however_it_ends(here, capsys):
     told = json.loads(capsys.readouterr().out)
     assert (told["state"], told["steps"]["make"]["state"], told["error"]["exit_code"]) == ("failed", "failed", 1)
     assert "make failed" in told["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "says"),
+    [(KeyboardInterrupt(), 130, "interrupted"), (ZeroDivisionError("no"), 3, "ZeroDivisionError: no"), (UsageError("né"), 2, "né")],
+    ids=repr,
+)
+@pytest.mark.parametrize("printed", ["", '{"a": 1}', "[1]", "a line\nanother"])
+def test_json_is_one_document_also_of_what_was_not_to_be_expected(here, capsys, monkeypatch, raised, code, says, printed):
+    def runs(_):
+        print(printed)
+        raise raised
+
+    monkeypatch.setattr("mlops.verbs.pipelines.runs", runs)
+    assert main(["runs", "--json"]) == code
+    told = capsys.readouterr()
+    facts = json.loads(told.out)
+    assert facts["error"]["exit_code"] == code
+    assert says in facts["error"]["message"]
+    assert facts.get("a") == (1 if "{" in printed else None)
+    assert facts.get("told") == ([1] if "[" in printed else None)
+    assert ("another" in told.err) == ("another" in printed)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8:strict"])
+def test_json_is_written_whatever_standard_output_takes(here, encoding):
+    there = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(
+        [sys.executable, "-m", "mlops.cli", "check", b"n\xc3\xa9\xff.yml", "--json"], capture_output=True, env=there, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert json.loads(done.stdout)["error"]["exit_code"] == 2
 
 
 @pytest.mark.slow

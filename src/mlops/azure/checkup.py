@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from azure.core import PipelineClient
-from azure.core.exceptions import AzureError, HttpResponseError
+from azure.core.exceptions import AzureError, DeserializationError, HttpResponseError
 from azure.core.rest import HttpRequest
 
 from mlops.azure.arm import Arm
@@ -116,14 +116,11 @@ class Checkup:
     def _seen(self, name: str, look: Callable[[], Look]) -> Look:
         try:
             return look()
-        except HttpResponseError as error:
-            if error.status_code == 403:
-                return Look(name, good=False, said=f"not seen, as this is not allowed: {clean(error)}", mend=_ASK, seen=False)
-            return _told(name, explained(error, f"look at {name}", self._file))
-        except AzureError as error:
-            return _told(name, explained(error, f"look at {name}", self._file))
-        except MlopsError as error:
-            return _told(name, error)
+        except (AzureError, DeserializationError, MlopsError) as error:
+            cause = error.__cause__ if isinstance(error, MlopsError) else error
+            if isinstance(cause, HttpResponseError) and cause.status_code == 403:
+                return Look(name, good=False, said=f"not seen, as this is not allowed: {clean(cause)}", mend=_ASK, seen=False)
+            return _told(name, error if isinstance(error, MlopsError) else explained(error, f"look at {name}", self._file))
 
     @property
     def _file(self) -> str:

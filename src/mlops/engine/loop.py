@@ -55,7 +55,13 @@ class Executor(Protocol):
 
 
 def execute(
-    tasks: Mapping[str, Task], judge: Callable[[Task, Products], Verdict], executor: Executor, *, go_on: bool = True
+    tasks: Mapping[str, Task],
+    judge: Callable[[Task, Products], Verdict],
+    executor: Executor,
+    *,
+    go_on: bool = True,
+    taken: Callable[[Event], object] = id,
+    untold: deque[Event] | None = None,
 ) -> Iterator[Event]:
     """Run the tasks in the order of their needs, as many at once as the executor takes, and yield what happens.
 
@@ -64,13 +70,15 @@ def execute(
         judge: Says of a task whose needs are met what is to become of it.
         executor: Runs those that must run.
         go_on: After a failure, still run what does not depend on it; otherwise end everything.
+        taken: Called with each event as it happens; it is yielded after what waited for it has begun.
+        untold: What is not yielded yet: to be told where the iteration is given up.
 
     Yields:
         Each event once. After a step failed, those that need it are `Skipped`, with the reason.
     """
     order, fates = Order(tasks), _Fates(go_on=go_on)
     ready: deque[str] = deque()
-    ended: deque[Event] = deque()
+    ended: deque[Event] = deque() if untold is None else untold
     running = 0
     try:
         while order.active:
@@ -95,6 +103,7 @@ def execute(
             else:
                 continue
             ended.append(event)
+            taken(event)
             fates.take(event)
             if isinstance(event, Failed) and not go_on:
                 executor.cancel(f"{event.step} failed")
@@ -103,9 +112,11 @@ def execute(
             while judged and ended:  # what an executor tells waits: to tell it takes time, and what waited for the step begins first
                 yield ended.popleft()
     except (Exception, KeyboardInterrupt):
-        yield from ended
+        while ended:
+            yield ended.popleft()
         raise
-    yield from ended
+    while ended:
+        yield ended.popleft()
 
 
 _ENDS = Reused | Finished | Failed | Skipped | Canceled

@@ -6,7 +6,6 @@ its length in four bytes. The spawner's own end of the pipes is in spawner.py, w
 
 from __future__ import annotations
 
-import contextlib
 import marshal
 import os
 import signal
@@ -35,9 +34,15 @@ class Messages:
         """Write one request; to a spawner that is gone it goes nowhere, for its end is told by `read`."""
         written = marshal.dumps(request)
         data = memoryview(len(written).to_bytes(4) + written)
-        with contextlib.suppress(BrokenPipeError):
+        try:
             while data:
                 data = data[os.write(self._requests, data) :]
+        except BrokenPipeError:
+            pass
+        except BaseException:  # what comes next would be taken for the rest of this: the spawner ends, as when the engine does
+            with open(os.devnull, "wb") as nothing:
+                os.dup2(nothing.fileno(), self._requests, inheritable=False)
+            raise
 
     def read(self) -> list[dict[str, Any]]:
         """Wait for messages, and return those that have come."""

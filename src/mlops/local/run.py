@@ -6,11 +6,12 @@ import contextlib
 import json
 import sys
 import time
+from collections import deque
 from functools import cached_property
 from pathlib import Path
 
 from mlops.assets.surroundings import Surroundings
-from mlops.engine.events import Event, Failed, Finished, Product, Reused, RunFinished, RunStarted, Skipped
+from mlops.engine.events import Canceled, Event, Failed, Finished, Product, Reused, RunFinished, RunStarted, Skipped
 from mlops.engine.freshness import Fresh, Recipe, Stale
 from mlops.engine.loop import More, Products, Verdict, execute
 from mlops.engine.order import Task
@@ -118,6 +119,8 @@ class LocalRun:
     _loopback: Loopback | None = field(default=None, init=False)
     _launches: dict[str, Launch] = field(default_factory=dict, init=False)
     _ahead: Ahead = field(init=False)
+    _untold: deque[Event] = field(default_factory=deque, init=False)
+    _expectations: dict[int, Code] = field(default_factory=dict, init=False)
     _recipes: dict[int, tuple[Component, Mapping[str, str]]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -246,7 +249,8 @@ class LocalRun:
 
     def _execute(self, steps: Mapping[str, Step], executor: ProcessExecutor) -> Iterator[Event]:
         tasks = {name: self._task(step) for name, step in steps.items()}
-        for event in execute(tasks, self._judge, executor, go_on=self.pipeline.continue_on_step_failure):
+        go_on = self.pipeline.continue_on_step_failure
+        for event in execute(tasks, self._judge, executor, go_on=go_on, taken=self._take, untold=self._untold):
             if isinstance(event, Finished) and event.step in self._launches:
                 self._keep(event)
             yield self._handed_on(event) if isinstance(event, Finished | Reused) else event
@@ -256,10 +260,11 @@ class LocalRun:
         """The name of the first step that failed, or None."""
         return self.record.failed
 
-    @staticmethod
-    def _interrupted(executor: ProcessExecutor) -> Iterator[Event]:
+    def _interrupted(self, executor: ProcessExecutor) -> Iterator[Event]:
         """End every running step; a second interrupt does not wait for them to end well."""
         executor.cancel("interrupted")
+        while self._untold:
+            yield self._untold.popleft()
         while executor.busy:
             try:
                 yield executor.next()
@@ -329,6 +334,13 @@ class LocalRun:
         if code.argv:
             return any(name.split(".")[0] == "mlflow" for name in code.imports)
         return self.snapshot.mentions(code, b"mlflow")
+
+    def _take(self, event: Event) -> None:
+        """Note what an event means for steps that are judged before it is told."""
+        if isinstance(event, Skipped | Canceled):
+            self._ahead.begin(event.step, None)
+        elif isinstance(event, Finished) and event.step in self._launches and self.pipeline.steps[event.step].component.is_deterministic:
+            self.store.note(self._launches[event.step].recipe, event.outputs, event.summary)
 
     def _keep(self, event: Finished) -> None:
         launch = self._launches.pop(event.step)
@@ -489,7 +501,10 @@ class LocalRun:
 
     def _expected(self, component: Component) -> Code:
         """Return what a component's code will be, as far as can be told before its inputs are there."""
-        return self._code(component, component.command.replace("${{", "").replace("}}", ""))
+        known = self._expectations.get(id(component))
+        if known is None:
+            known = self._expectations[id(component)] = self._code(component, component.command.replace("${{", "").replace("}}", ""))
+        return known
 
     def _describe(
         self, step: str, command: str, literals: Mapping[str, str], assets: Mapping[str, tuple[Path, str]], recipe: Recipe

@@ -122,7 +122,8 @@ class Snapshot:
 
     def holds(self, code: Code) -> bool:
         """Return whether every file of the code is held in memory: it is small, and a copy of it takes no time."""
-        return all(self._file(path).data is not None for path in code.files.values())
+        new = [path for path in code.files.values() if path not in self._files]
+        return all(path.stat().st_size <= _SMALL for path in new) and all(self._file(path).data is not None for path in code.files.values())
 
     def copy(self, code: Code, target: Path) -> None:
         """Lay the files out below `target`, which becomes a step's working directory.

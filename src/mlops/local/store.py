@@ -44,6 +44,7 @@ class Store:
         self._pipeline = pipeline
         self._saved = time.monotonic()
         self._unsaved: dict[str, str] = {}
+        self._noted: dict[str, dict[str, Any]] = {}
 
     def judge(self, step: str, recipe: Recipe) -> Fresh | Stale:
         """Say whether the outputs of `recipe` are there, whole, and why `step` must run where they are not."""
@@ -57,11 +58,16 @@ class Store:
         last = self._of(self._last[step]) if step in self._last else {}
         return Stale(compare(Recipe(last["parts"]) if "parts" in last else None, recipe))
 
+    def note(self, recipe: Recipe, outputs: Mapping[str, Product], summary: str) -> None:
+        """Know the sealed outputs of a recipe before they are kept."""
+        self._noted[recipe.key] = {"outputs": {name: plain(product) for name, product in outputs.items()}, "summary": summary}
+
     def keep(self, step: str, recipe: Recipe, outputs: Mapping[str, Product], summary: str) -> None:
         """Remember the sealed outputs of a recipe."""
         made = {name: plain(product) for name, product in outputs.items()}
         facts = {"step": f"{self._pipeline}:{step}", "outputs": made, "summary": summary, "parts": dict(recipe.parts)}
         write_json(self._kept(recipe.key), facts, compact=True, durable=False)
+        self._noted.pop(recipe.key, None)
         self.remember(step, recipe)
 
     def remember(self, step: str, recipe: Recipe) -> None:
@@ -84,7 +90,7 @@ class Store:
 
     def _of(self, key: str) -> dict[str, Any]:
         """Return what is kept of a recipe; earlier releases kept it a folder deeper."""
-        return _read(self._kept(key)) or _read(Path(f"{self.folder}/{key[:2]}/{key[2:]}.json"))
+        return self._noted.get(key) or _read(self._kept(key)) or _read(Path(f"{self.folder}/{key[:2]}/{key[2:]}.json"))
 
     def whole(self, product: Product) -> bool:
         """Return whether an output is there, and still what it was."""

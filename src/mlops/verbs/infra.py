@@ -61,11 +61,12 @@ def infra(arguments: argparse.Namespace) -> int:
         _make_group(az, where, arguments)
     words = parameters(where, resources(az, where))
     changes = what_if(az, words)
-    if arguments.json and arguments.what_if:
+    done = arguments.what_if or not any(change.what in _CHANGING for change in changes)
+    if arguments.json and done:
         print(json.dumps({"group": where.group, "subscription": account.subscription, "changes": [asdict(one) for one in changes]}))
     elif not arguments.json:
         _say_changes(changes)
-    if arguments.what_if or not any(change.what in _CHANGING for change in changes):
+    if done:
         return 0
     who = _agreed(root, where, "Make these changes?")
     if not arguments.json:

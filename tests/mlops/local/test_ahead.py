@@ -67,3 +67,30 @@ def test_what_an_earlier_release_kept_is_still_found(project):
         (cache / kept.name[:2]).mkdir(exist_ok=True)
         kept.rename(cache / kept.name[:2] / kept.name[2:])
     assert set(run(project)[0].values()) == {Reused}
+
+
+def test_of_equal_steps_those_that_are_judged_when_one_has_ended_are_reused(project):
+    project.write("one.yml", FIRST)
+    project.write("first/run.py", "import sys\nopen(sys.argv[1], 'w').write('1')\n")
+    names = "abcdef"
+    project.write(
+        "pipeline.yml", "type: pipeline\njobs:\n" + "".join(f"  {name}: {{type: command, component: ./one.yml}}\n" for name in names)
+    )
+    running = LocalRun(load_pipeline(project.pipeline), project.home, project.root, Options(workers=1))
+    ends = [type(event) for event in running.events() if isinstance(event, Finished | Reused)]
+    assert (ends.count(Finished), ends.count(Reused)) == (2, 4), "one runs, and one is laid out beside it"
+
+
+def test_steps_that_are_skipped_make_room_for_those_that_come(project):
+    lay_out(project, "1")
+    later = "".join(
+        f"  {name}: {{type: command, component: ./second.yml, inputs: {{before: '${{{{parent.jobs.{before}.outputs.out}}}}'}}}}\n"
+        for before, name in (("alone", "fourth"), ("fourth", "fifth"))
+    )
+    project.write("first/run.py", "raise SystemExit(3)\n")
+    project.write("alone.yml", FIRST.replace("first", "alone"))
+    project.write("alone/run.py", "import sys, time\ntime.sleep(0.2)\nopen(sys.argv[1], 'w').write('1')\n")
+    project.write("pipeline.yml", PIPELINE + "  alone: {type: command, component: ./alone.yml}\n" + later)
+    ends, _, there = run(project)
+    assert ends == {"first": Failed, "alone": Finished, "fourth": Finished, "fifth": Finished}
+    assert there == ["alone", "fifth", "first", "fourth"]
