@@ -92,14 +92,15 @@ def write_json(path: Path, value: Any, *, compact: bool = False, durable: bool =
     write_atomic(path, text + "\n", durable=durable)
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path | str) -> Any:
     """Return the JSON in `path`, or None where there is no such file.
 
     Raises:
         PlatformError: The file is there and cannot be read, or is not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        with open(path, "rb", buffering=0) as file:
+            return json.loads(file.read())
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

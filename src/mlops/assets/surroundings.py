@@ -92,9 +92,10 @@ class Surroundings:
         """
         found = {}
         for one, product in products.items():
-            output, made = component.outputs.get(one), Path(product.path)
-            if output is None:
+            output = component.outputs.get(one)
+            if output is None or (output.path is None and not output.asset_name):
                 continue
+            made = Path(product.path)
             place = publish(self.known, output, made, name)
             if place is not None:
                 found[one] = str(place)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from mlops.engine.events import Product
 
+_AS_TEXT = json.JSONEncoder(sort_keys=True).encode
 SAME = "same data, code, parameters"
 
 
@@ -31,7 +32,7 @@ class Recipe:
     @cached_property
     def key(self) -> str:
         """A digest of the whole recipe: the name under which its outputs are kept."""
-        return sha256(json.dumps(dict(self.parts), sort_keys=True).encode()).hexdigest()
+        return sha256(_AS_TEXT(dict(self.parts)).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

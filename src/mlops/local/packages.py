@@ -30,23 +30,23 @@ _PIP = '#!/bin/sh\nexec "${0%/*}/python" -m pip "$@"\n'
 
 def installs(command: str, code: Code, snapshot: Snapshot) -> bool:
     """Return whether a step's command, or a program among its files, speaks of installing packages."""
-    programs = [path for name, path in code.files.items() if Path(name).suffix in _PROGRAMS]
-    return bool(_INSTALLS.search(command.encode())) or snapshot.says(programs, _INSTALLS)
+    return bool(_INSTALLS.search(command.encode())) or snapshot.says(code, _PROGRAMS, _INSTALLS)
 
 
 def own_packages(folder: Path, prefix: Path | None, given: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that keep what a step installs to itself.
 
     Args:
-        folder: Where it is kept.
+        folder: The step's own.
         prefix: The environment that the step sees, where `lay_environment` makes one of its own over it.
         given: The variables that it has besides, whose PATH stays behind the step's own.
     """
     if prefix is None:
-        return {"PIP_TARGET": str(folder)}
+        return {"PIP_TARGET": f"{folder}/{PACKAGES}"}
+    own = folder / PACKAGES
     path = given.get("PATH") or os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     quiet = {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    return {**quiet, "VIRTUAL_ENV": str(folder), "PATH": os.pathsep.join([str(folder / "bin"), path])}
+    return {**quiet, "VIRTUAL_ENV": str(own), "PATH": os.pathsep.join([str(own / "bin"), path])}
 
 
 def lay_environment(folder: Path, prefix: Path) -> None:

@@ -23,7 +23,7 @@ from mlops.local.executor import UNMADE, Launch, Nobody, ProcessExecutor
 from mlops.local.flow import Flows, Grown
 from mlops.local.includes import with_includes
 from mlops.local.kinds.code import read_driven
-from mlops.local.packages import PACKAGES, installs, own_packages
+from mlops.local.packages import installs, own_packages
 from mlops.local.runs import Origin, RunRecord, ask_origin, facts_of, open_run
 from mlops.local.snapshot import Code, Snapshot
 from mlops.local.store import Store
@@ -119,6 +119,7 @@ class LocalRun:
     _loopback: Loopback | None = field(default=None, init=False)
     _launches: dict[str, Launch] = field(default_factory=dict, init=False)
     _ahead: Ahead = field(init=False)
+    _needed: dict[str, tuple[str, ...]] = field(default_factory=dict, init=False)
     _untold: deque[Event] = field(default_factory=deque, init=False)
     _expectations: dict[int, Code] = field(default_factory=dict, init=False)
     _recipes: dict[int, tuple[Component, Mapping[str, str]]] = field(default_factory=dict, init=False)
@@ -274,7 +275,7 @@ class LocalRun:
     def _task(self, step: Step, waits: tuple[str, ...] = ()) -> Task:
         """Return the engine's task for a step, which also waits for `waits`, whatever becomes of them."""
         can_miss = step.can_miss if self.pipeline.continue_on_failed_optional_input else ()
-        return Task(step.name, (*step.needs, *waits), step, (*can_miss, *waits))
+        return Task(step.name, (*self._needs_of(step), *waits), step, (*can_miss, *waits))
 
     def _judge(self, task: Task, products: Products) -> Verdict:
         verdict = self._verdict(task.work, products)
@@ -385,7 +386,7 @@ class LocalRun:
             self.record.describe_step(step.name, environment=interpreter.asked)
         variables = {key: expressions.fill(text, bound.look_up) for key, text in component.environment_variables.items()}
         variables |= interpreter.variables()
-        variables |= own_packages(folder / PACKAGES, over, variables)
+        variables |= own_packages(folder, over, variables)
         launch = Launch(
             step.name,
             command,
@@ -513,11 +514,18 @@ class LocalRun:
         inputs |= {name: {"path": str(path), "digest": digest, **self.places.facts(path)} for name, (path, digest) in assets.items()}
         log = f"steps/{step}/log.txt"
         self.record.describe_step(
-            step, command=command, inputs=inputs, needs=list(self.pipeline.steps[step].needs), log=log, recipe=recipe.key
+            step, command=command, inputs=inputs, needs=list(self._needs_of(self.pipeline.steps[step])), log=log, recipe=recipe.key
         )
 
     def _needs(self) -> dict[str, tuple[str, ...]]:
-        return {name: step.needs for name, step in self.pipeline.steps.items()}
+        return {name: self._needs_of(step) for name, step in self.pipeline.steps.items()}
+
+    def _needs_of(self, step: Step) -> tuple[str, ...]:
+        """Return what a step needs, found out once."""
+        known = self._needed.get(step.name)
+        if known is None:
+            known = self._needed[step.name] = step.needs
+        return known
 
     def _title(self) -> str:
         commit = f"commit {self.origin.commit[:7]}{' + changes' if self.origin.dirty else ''}" if self.origin.commit else "no commit"
@@ -552,8 +560,9 @@ class LocalRun:
 
 def _artifacts(component: Component) -> str | None:
     """Return the output that stands for all that a step leaves in `./outputs`: Azure ML has these two names for it."""
-    used = set(expressions.used(component.command))
-    return next((name for name in ("artifacts", "default") if name in component.outputs and ("outputs", name) not in used), None)
+    names = [name for name in ("artifacts", "default") if name in component.outputs]
+    used = set(expressions.used(component.command)) if names else ()
+    return next((name for name in names if ("outputs", name) not in used), None)
 
 
 def _value_in(path: Path, kind: str, bound: FromStep) -> str:

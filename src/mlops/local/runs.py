@@ -101,6 +101,7 @@ _SECOND = [
 
 _READ_BY_EYE = 200  # steps: run.json of a larger run is one line, which is ten times as fast to write
 _WRITE_EVERY, _SHARE = 1.0, 20  # seconds between two writings of run.json, and how much longer than a writing they are at least
+_AS_LINE = json.JSONEncoder(ensure_ascii=False).encode
 _NOT_TOLD = {"event", "step", "at", "facts"}
 
 
@@ -199,7 +200,7 @@ class RunRecord:
                 self.write(durable=False)
 
     def _append(self, line: dict[str, Any]) -> None:
-        data = json.dumps(line, ensure_ascii=False).encode() + b"\n"
+        data = _AS_LINE(line).encode() + b"\n"
         try:
             if self._journal < 0:
                 self._journal = os.open(self.folder / "events.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)

@@ -23,7 +23,7 @@ from mlops.spec import expressions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
     from typing import Any
 
     from pathspec import PathSpec
@@ -91,6 +91,7 @@ class Snapshot:
     _folders: dict[Path, dict[str, Path]] = field(default_factory=dict)
     _codes: dict[tuple[Any, ...], Code] = field(default_factory=dict)
     _files: dict[Path, _File] = field(default_factory=dict)
+    _said: dict[tuple[int, re.Pattern[bytes]], tuple[Mapping[str, Path], bool]] = field(default_factory=dict)
     _held: int = 0
 
     def code(self, command: str, folder: Path | None) -> Code:
@@ -111,10 +112,17 @@ class Snapshot:
         held = [self._file(path).data for path in code.files.values()]
         return any(data is None or word in data for data in held)
 
-    def says(self, paths: Iterable[Path], pattern: re.Pattern[bytes]) -> bool:
-        """Return whether one of some files has the pattern in it; one that is too large to be held is no program, and is taken not to."""
-        held = [self._file(path).data for path in paths]
-        return any(data is not None and pattern.search(data) is not None for data in held)
+    def says(self, code: Code, suffixes: Container[str], pattern: re.Pattern[bytes]) -> bool:
+        """Return whether a file of the code with one of the suffixes has the pattern in it; one that is too large to be held is taken not to.
+
+        Found out once for all steps that share the code.
+        """
+        known = self._said.get((id(code.files), pattern))
+        if known is None or known[0] is not code.files:
+            held = [self._file(path).data for name, path in code.files.items() if os.path.splitext(name)[1] in suffixes]
+            known = code.files, any(data is not None and pattern.search(data) is not None for data in held)
+            self._said[id(code.files), pattern] = known
+        return known[1]
 
     def digest(self, path: Path) -> str:
         """Return the digest of a file of the code, as it was when it was first asked for."""

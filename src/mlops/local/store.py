@@ -90,7 +90,7 @@ class Store:
 
     def _of(self, key: str) -> dict[str, Any]:
         """Return what is kept of a recipe; earlier releases kept it a folder deeper."""
-        return self._noted.get(key) or _read(self._kept(key)) or _read(Path(f"{self.folder}/{key[:2]}/{key[2:]}.json"))
+        return self._noted.get(key) or _read(f"{self.folder}/{key}.json") or _read(f"{self.folder}/{key[:2]}/{key[2:]}.json")
 
     def whole(self, product: Product) -> bool:
         """Return whether an output is there, and still what it was."""
@@ -100,7 +100,7 @@ class Store:
             return False
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path | str) -> dict[str, Any]:
     try:
         value = read_json(path)
     except MlopsError:
