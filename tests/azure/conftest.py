@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -24,9 +25,15 @@ __all__ = ["project"]
 
 @pytest.fixture(scope="session")
 def loopback(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
-    """One Azure for all; Azurite is installed once into the virtual environment."""
+    """One Azure for all, which keeps what was registered; a file of tests that counts versions has its own."""
+    with contextlib.contextmanager(an_azure)(tmp_path_factory.mktemp("azure")) as made:
+        yield made
+
+
+def an_azure(folder: Path) -> Iterator[Loopback]:
+    """Begin an Azure; Azurite is installed once into the virtual environment."""
     try:
-        with Loopback(tmp_path_factory.mktemp("azure"), Path(sys.prefix) / f"azurite-{VERSION}") as made:
+        with Loopback(folder, Path(sys.prefix) / f"azurite-{VERSION}") as made:
             made.workspace.curated.add("any:1")
             yield made
             assert made.strangers == [], "somebody who is not Azure was talked to"

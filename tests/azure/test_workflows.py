@@ -5,6 +5,7 @@ Whom each environment's identity believes is read from `infra/`, as `make infra`
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 import yaml
+from tests.azure.conftest import an_azure
 from tests.azure.loopback import Identity
 from tests.azure.loopback.entra import LOGIN
 from tests.azure.loopback.issuer import DEVOPS, Issuer
@@ -107,6 +109,13 @@ class There:
         address, bearer = f"https://{name}.westeurope.inference.ml.azure.com/score", {"Authorization": f"Bearer {token}"}
         answer = requests.post(address, json=body, headers=bearer, **way)
         return answer.status_code, answer.json()
+
+
+@pytest.fixture
+def loopback(tmp_path_factory):
+    """An Azure in which nothing was ever registered: versions are counted here."""
+    with contextlib.contextmanager(an_azure)(tmp_path_factory.mktemp("azure")) as made:
+        yield made
 
 
 @pytest.fixture

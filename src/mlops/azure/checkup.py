@@ -17,6 +17,7 @@ from azure.core.rest import HttpRequest
 
 from mlops.azure.arm import Arm
 from mlops.azure.az import find_az
+from mlops.azure.catalogue import ACTIVE
 from mlops.azure.connection import ARM, connect, credential_of
 from mlops.azure.failures import clean, explained
 from mlops.azure.infra import find_place, read_parameters
@@ -265,7 +266,7 @@ class Checkup:
         name = self.place.registry
         client = client_of(connect(self.place, self.environment), name)
         with silent():
-            next(iter(client.models.list()), None)
+            next(iter(client.models.list(list_view_type=ACTIVE)), None)
         return Look("registry", good=True, said=f"{name} is there, and its models can be read")
 
     def federated(self) -> Look:
