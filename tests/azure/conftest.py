@@ -26,10 +26,11 @@ __all__ = ["project"]
 @pytest.fixture(scope="session")
 def loopback(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
     """One Azure for all, which keeps what was registered; a file of tests that counts versions has its own."""
-    with contextlib.contextmanager(an_azure)(tmp_path_factory.mktemp("azure")) as made:
+    with an_azure(tmp_path_factory.mktemp("azure")) as made:
         yield made
 
 
+@contextlib.contextmanager
 def an_azure(folder: Path) -> Iterator[Loopback]:
     """Begin an Azure; Azurite is installed once into the virtual environment."""
     try:

@@ -5,7 +5,6 @@ Whom each environment's identity believes is read from `infra/`, as `make infra`
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from dataclasses import dataclass
@@ -114,7 +113,7 @@ class There:
 @pytest.fixture
 def loopback(tmp_path_factory):
     """An Azure in which nothing was ever registered: versions are counted here."""
-    with contextlib.contextmanager(an_azure)(tmp_path_factory.mktemp("azure")) as made:
+    with an_azure(tmp_path_factory.mktemp("azure")) as made:
         yield made
 
 

@@ -212,10 +212,7 @@ class LocalRun:
                     ending.callback(self._loopback.close)
                 if self._tracker:
                     ending.callback(self._tracker.close)
-                executor.close()
-                self._ahead.close()
-                self.digests.save()
-                self.store.save()
+                self._close(executor)
                 self._outputs()
                 end = self._tell(RunFinished(self.record.facts["run"], state, time.monotonic() - began))
         yield end
@@ -226,10 +223,14 @@ class LocalRun:
         try:
             yield from self._execute(self.pipeline.steps, executor)
         finally:
-            executor.close()
-            self._ahead.close()
-            self.digests.save()
-            self.store.save()
+            self._close(executor)
+
+    def _close(self, executor: ProcessExecutor) -> None:
+        """End what runs and take back what was laid out for nothing; what was learnt is written."""
+        executor.close()
+        self._ahead.close()
+        self.digests.save()
+        self.store.save()
 
     def _executor(self) -> ProcessExecutor:
         made = ProcessExecutor(self._launches, self._variables, self.digests, self.snapshot, self.options.workers, self.options.warm)

@@ -66,7 +66,7 @@ class Store:
         """Remember the sealed outputs of a recipe."""
         made = {name: plain(product) for name, product in outputs.items()}
         facts = {"step": f"{self._pipeline}:{step}", "outputs": made, "summary": summary, "parts": dict(recipe.parts)}
-        write_json(self._kept(recipe.key), facts, compact=True, durable=False)
+        write_json(Path(self._kept(recipe.key)), facts, compact=True, durable=False)
         self._noted.pop(recipe.key, None)
         self.remember(step, recipe)
 
@@ -85,12 +85,12 @@ class Store:
             self._unsaved = {}
         self._saved = time.monotonic()
 
-    def _kept(self, key: str) -> Path:
-        return Path(f"{self.folder}/{key}.json")
+    def _kept(self, key: str) -> str:
+        return f"{self.folder}/{key}.json"
 
     def _of(self, key: str) -> dict[str, Any]:
         """Return what is kept of a recipe; earlier releases kept it a folder deeper."""
-        return self._noted.get(key) or _read(f"{self.folder}/{key}.json") or _read(f"{self.folder}/{key[:2]}/{key[2:]}.json")
+        return self._noted.get(key) or _read(self._kept(key)) or _read(f"{self.folder}/{key[:2]}/{key[2:]}.json")
 
     def whole(self, product: Product) -> bool:
         """Return whether an output is there, and still what it was."""
